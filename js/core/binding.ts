@@ -1,0 +1,189 @@
+/**
+ * What the generated glue of `src/wasm/` exports, as the shell sees it. The only description of the boundary on this
+ * side; `entrypoints` hand an implementation to the factory. Only numbers cross per call; strings and objects cross
+ * when a governor is made, looked at (`snapshot`) or saved.
+ *
+ * Times that go in are milliseconds of the caller's clock (fractions allowed); times that come out are milliseconds of
+ * the caller's clock, rounded up.
+ */
+
+/** One governor inside the wasm instance. Every method may trap; see `poison.ts`. */
+export interface CoreHandle {
+  /** Byte offset of this governor's `f64` view in linear memory. Stable for the life of the handle. */
+  view_ptr(): number;
+  /**
+   * Returns the slot of the lease (>= 0; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are filled) or
+   * `DENIED` (the `View.DENY_*` fields are filled).
+   *
+   * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
+   * @param flags bit 0: background; bit 1: may barge past waiters; bit 2: ids matter (an actor handle is wanted)
+   * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
+   *   If it is still live the same slot is returned and `View.REUSED` is 1.
+   */
+  acquire(now: number, actor: number, flags: number, weight: number, promptTokens: number, outputTokens: number,
+    claimSlot: number, claimGeneration: number): number;
+  /**
+   * Like `acquire`, but waits where `acquire` would refuse: returns a slot, `DENIED`, or `QUEUED` (then `View.WAITER`,
+   * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
+   * @param deadline instant in ms after which the waiter is refused; Infinity for none
+   */
+  enqueue(now: number, actor: number, flags: number, weight: number, promptTokens: number, outputTokens: number,
+    claimSlot: number, claimGeneration: number, deadline: number): number;
+  /** Takes a waiter out. 1 if it was waiting, 0 if it was already granted, refused or never known. */
+  cancel(now: number, waiter: number, generation: number): number;
+  /**
+   * Ends a lease and settles its tokens. NaN: not reported. Returns a `ReleaseCode`. For `Released` the fields
+   * `View.HELD_MS`, `View.TTL_MS`, `View.WEIGHT` are filled.
+   * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled
+   */
+  release(now: number, slot: number, generation: number, outcome: number, latencyMs: number, promptTokens: number,
+    outputTokens: number): number;
+  /** Moves `expiresAt` to `now + ttlMs` (NaN: the configured TTL). 1 if the lease is live, else 0. */
+  renew(now: number, slot: number, generation: number, ttlMs: number): number;
+  /** 1 while the lease is live (held, not yet swept), else 0. Changes nothing. */
+  is_live(slot: number, generation: number): number;
+  /** Lets due things happen: expiries, waiters. Call it at `View.TIMEOUT`. */
+  handle_timeout(now: number): void;
+  /** Writes the next output into `View.OUT_*` and returns its `OutputKind`, 0 when there is none. */
+  poll_output(): number;
+  /** One number of the state, see `Gauge`. Changes nothing. */
+  gauge(now: number, which: number): number;
+  /** The view that users read, without what only the shell knows (timestamp, lastDeny). Changes nothing. */
+  snapshot(now: number): CoreSnapshot;
+  /** The whole state as a versioned image. */
+  save(): Uint8Array;
+  /** Frees the governor's memory. */
+  free(): void;
+}
+
+export interface CoreSnapshot {
+  activeLeases: number;
+  concurrency: { inFlightWeight: number; inFlightCount: number; max: number; effectiveMax: number; available: number } | null;
+  requestRate: { current: number; limit: number } | null;
+  tokenRate: { current: number; limit: number } | null;
+  fairness: boolean;
+  adaptive: boolean;
+  waiting: number;
+  actors: number;
+  clock: { stepsClamped: number; changes: number };
+}
+
+/** What a failed construction or restore throws: plain data that the shell turns into a `ConfigError`. */
+export interface CoreConfigError { code: 'config' | 'image'; field: string; value: unknown; allowed: string; message: string }
+
+/** The glue module of one wasm instance. */
+export interface Glue {
+  Core: {
+    /** @throws CoreConfigError; nothing is allocated then */
+    new (config: unknown): CoreHandle;
+    /** A governor continued from `save()`. @throws CoreConfigError */
+    restore(config: unknown, image: Uint8Array): CoreHandle;
+  };
+  /** 53 random bits from the platform. Throws where there is no source (Node 18, Workers at module scope). */
+  random_seed(): number;
+  /** The message of the panic that caused the last trap, if it was a panic; clears it. */
+  take_panic(): string | undefined;
+}
+
+/** Return codes of `acquire` and `enqueue` below zero. */
+export const DENIED = -1;
+export const QUEUED = -2;
+/** `actor` for an id without a handle. */
+export const NO_HANDLE = 0xffffffff;
+
+/** Flags of `acquire` and `enqueue`. */
+export const FLAG_BACKGROUND = 1;
+export const FLAG_BARGE = 2;
+
+/** Fields of the view, as indices into a `Float64Array` over `view_ptr()`. */
+export const View = {
+  LENGTH: 40,
+  /** Outputs waiting to be polled. Valid after every command. */
+  PENDING: 0,
+  /** Instant (ms) at which `handle_timeout` wants to be called; Infinity: never. Valid after every command. */
+  TIMEOUT: 1,
+  /** 1 while somebody waits in the queue (the timer must keep the process alive). Valid after every command. */
+  WAITING: 2,
+  GENERATION: 3,
+  EXPIRES_AT: 4,
+  /** Handle of the request's actor, `NO_HANDLE` if the core keeps none (then the shell keeps no string either). */
+  ACTOR: 5,
+  REUSED: 6,
+  WAITER: 7,
+  WAITER_GENERATION: 8,
+  HELD_MS: 9,
+  TTL_MS: 10,
+  WEIGHT: 11,
+  /** Index into `REASONS`. */
+  DENY_REASON: 12,
+  /** Index into `CAUSES`. */
+  DENY_CAUSE: 13,
+  DENY_RETRY_AFTER_MS: 14,
+  /** Instant in ms, NaN for never. */
+  DENY_RETRY_AT: 15,
+  /** Text template, see `TEXTS` in `texts.ts`. */
+  DENY_TEXT: 16,
+  /** What is counted now / the limit / what was asked for, in the unit of the reason (weight, requests, tokens, waiters). */
+  DENY_USED: 17,
+  DENY_LIMIT: 18,
+  DENY_ASKED: 19,
+  /** Index of the binding limit: -1 none, 0 requests, 1 tokens (by `Gauge`-like order of configured limits). */
+  DENY_BINDING: 20,
+  /** The largest amount that could ever be granted (cause too-large), else NaN. */
+  DENY_MAX_ALLOWED: 21,
+  /** Output record: lease slot and generation, or waiter, or handle; see `OutputKind`. */
+  OUT_A: 24,
+  OUT_B: 25,
+  OUT_C: 26,
+  OUT_D: 27,
+  OUT_E: 28,
+  OUT_F: 29,
+} as const;
+
+/** What `poll_output` returns. */
+export const OutputKind = {
+  None: 0,
+  /** A = slot, B = generation, C = weight. The lease expired. */
+  Expired: 1,
+  /** A = waiter, B = waiter generation, C = slot, D = generation, E = expiresAt ms, F = actor handle. */
+  Granted: 2,
+  /** A = waiter, B = waiter generation; the `View.DENY_*` fields say why. */
+  Refused: 3,
+  /** A = actor handle that became free: forget its string. */
+  ActorFreed: 4,
+} as const;
+
+/** What `release` returns. */
+export const ReleaseCode = {
+  Released: 0,
+  /** Released, and the lease had been held for more than 80 % of its TTL. */
+  ReleasedLate: 1,
+  /** Never issued by this governor, or expired and no longer remembered. */
+  Unknown: 2,
+  /** Was released before. */
+  Double: 3,
+  /** Had expired; its charge was corrected. */
+  SettledAfterExpiry: 4,
+} as const;
+
+/** Arguments of `gauge`. */
+export const Gauge = {
+  ActiveLeases: 0,
+  ConcurrencyActive: 1,
+  ConcurrencyAvailable: 2,
+  ConcurrencyEffectiveMax: 3,
+  RateCount: 4,
+  RateLimit: 5,
+  TokenRateCount: 6,
+  TokenRateLimit: 7,
+  Waiting: 8,
+  Actors: 9,
+} as const;
+
+/** Documented reasons, by `View.DENY_REASON`. */
+export const REASONS = ['concurrency', 'rate', 'budget', 'policy'] as const;
+/** Finer causes, by `View.DENY_CAUSE`. */
+export const CAUSES = ['slots', 'reserve', 'share', 'limit', 'budget', 'cooldown', 'queue-full', 'queued-ahead', 'deadline',
+  'too-large', 'cap', 'store', 'circuit'] as const;
+/** Which text, by `View.DENY_TEXT`. */
+export const TEXT = { Slots: 0, Share: 1, Requests: 2, Tokens: 3, QueuedAhead: 4, TooHeavy: 5, TooManyTokens: 6, QueueFull: 7, Deadline: 8, LeaseCap: 9, ActorCap: 10 } as const;

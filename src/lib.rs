@@ -1,0 +1,3 @@
+//! Skeleton: the core lands here next.
+#[cfg(feature = "wasm")]
+pub mod wasm;
