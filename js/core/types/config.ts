@@ -1,0 +1,105 @@
+import type { Clock, ClockWithTimers } from './clock.ts';
+import type { GovernorEventHandler } from './events.ts';
+
+/** How much may be in flight at once. */
+export interface ConcurrencyConfig {
+  /** Most weight in flight at once. Range: above 0 to 1e9; counted in millionths. */
+  maxInFlight: number;
+  /**
+   * Weight that background calls leave free for interactive ones. Default 0. Range: 0 to below `maxInFlight`.
+   * An idle governor admits background work all the same, up to `maxInFlight - interactiveReserve`.
+   */
+  interactiveReserve?: number;
+}
+
+/** How much may be admitted in any window of `windowMs`: an exact rolling window, not a calendar minute. */
+export interface RateConfig {
+  /** Calls per window. Default: no limit. Range: an integer from 1 to 2^53 - 1. */
+  requestsPerMinute?: number;
+  /** Tokens (prompt and output) per window. Default: no limit. Range: an integer from 1 to 2^53 - 1. */
+  tokensPerMinute?: number;
+  /** Length of the window in ms. Default 60000: the limits are per window, so another length changes what they mean. */
+  windowMs?: number;
+}
+
+/** Keeps one actor from holding everything. Needs `concurrency`. */
+export interface FairnessConfig {
+  /** Part of the effective maximum that one actor may hold while the governor is loaded. Default 0.6. Range: above 0 to 1. */
+  softCapRatio?: number;
+  /** How long, in ms, an actor that was denied below its share counts as starved. Default 5000. */
+  starvationWindowMs?: number;
+}
+
+/** Moves the effective maximum of `concurrency` with latency and denials. Needs `concurrency`. */
+export interface AdaptiveConfig {
+  /** Weight of a new sample in the moving averages. Default 0.2. Range: above 0 to 1. */
+  alpha?: number;
+  /** Part of calls that may be denied before the maximum is lowered. Default 0.05. Range: 0 to 1. */
+  targetDenyRate?: number;
+  /** Latency over baseline above which the maximum is lowered. Default 1.5. Range: from 1. */
+  latencyThreshold?: number;
+  /** Time between two adjustments in ms. Default 5000. */
+  adjustIntervalMs?: number;
+  /** The maximum is never lowered below this weight. Default 1. */
+  minConcurrency?: number;
+}
+
+/** The queue in which `acquireAsync` and the waiting helpers wait. */
+export interface QueueConfig {
+  /** Most waiters at once; further ones are denied with cause `queue-full`. Default 10000. */
+  max?: number;
+}
+
+/** Bounds on what the governor remembers, so that made-up ids cannot exhaust memory. */
+export interface CapsConfig {
+  /** Most actors remembered at once. Above it unknown actors share one entry. Default 100000. */
+  actors?: number;
+  /** Most leases held at once; further calls are denied with cause `cap`. Default 1000000. */
+  leases?: number;
+  /** Longest actor id, action or idempotency key in UTF-8 bytes; longer ones are an `InputError`. Default 512. */
+  idBytes?: number;
+}
+
+/**
+ * What a governor enforces. Every field may be left out or `null`; a governor without configuration has no limits.
+ * An invalid value throws a `ConfigError` that names the field, the value and the allowed range.
+ *
+ * @example
+ * const governor = createGovernor({
+ *   concurrency: { maxInFlight: 5, interactiveReserve: 1 },
+ *   rate: { requestsPerMinute: 60, tokensPerMinute: 100_000 },
+ *   fairness: true,
+ * });
+ */
+export interface GovernorConfig {
+  /** Most weight in flight. Default: no limit. */
+  concurrency?: ConcurrencyConfig | null;
+  /** Calls and tokens per rolling window. Default: no limit. */
+  rate?: RateConfig | null;
+  /** `true` for the defaults of `FairnessConfig`. Default: off. */
+  fairness?: boolean | FairnessConfig | null;
+  /** `true` for the defaults of `AdaptiveConfig`. Default: off. */
+  adaptive?: boolean | AdaptiveConfig | null;
+  /** A lease that is not released ends after this many ms. Default 60000. */
+  leaseTtlMs?: number | null;
+  /** Time between two sweeps of expired leases in ms, while leases are held. Default 5000. */
+  reaperIntervalMs?: number | null;
+  /** Throw on a double release, an unknown lease or a bad report, and warn of leases held long. Default false. */
+  strict?: boolean | null;
+  /** Bounds of the queue. */
+  queue?: QueueConfig | null;
+  /** Bounds of what is remembered. */
+  caps?: CapsConfig | null;
+  /** Receives every event, in the order of the calls. What it throws or rejects with is dropped. */
+  onEvent?: GovernorEventHandler | null;
+  /** Time source in ms. Default: `Date.now`, looked up at each call, with the platform's timers. */
+  clock?: Clock | ClockWithTimers | null;
+  /** Makes lease ids repeatable. Default: drawn at the first grant. Range: an integer from 0 to 2^53 - 1. */
+  seed?: number | null;
+}
+
+/** How a governor is made, beside its configuration. */
+export interface GovernorOptions {
+  /** An image from `governor.save()`: the new governor continues where the saved one was. Waiters are not part of it. */
+  restore?: Uint8Array | null;
+}

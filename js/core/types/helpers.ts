@@ -1,0 +1,92 @@
+import type { AcquireDecision, AcquireDenied, DenyReason } from './decision.ts';
+import type { GovernorEvent } from './events.ts';
+import type { AcquireRequest, LeaseOutcome, ReleaseReport } from './request.ts';
+
+/** Anything that grants and takes back leases: a `Governor`, or an object of the user's with the same two methods. */
+export interface GovernorLike {
+  acquire(request: AcquireRequest): AcquireDecision;
+  release(leaseId: string, report?: ReleaseReport): void;
+}
+
+/** What this package needs of an `AbortSignal`. */
+export interface SignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** How long to wait in the queue. Without bounds a call waits until it is granted or can never be. */
+export interface Wait {
+  /** Ends the wait: the promise rejects with `signal.reason` and nothing was consumed. */
+  signal?: SignalLike | null;
+  /** Most time to wait in ms, from 0. Default: no bound. */
+  timeoutMs?: number | null;
+  /** Instant in ms of the governor's clock until which to wait. Default: no bound. The earlier of both counts. */
+  deadline?: number | null;
+}
+
+/** `deny`: fail at once. `wait`: wait until `maxWaitMs`. `wait-then-deny`: also bounded by `maxAttempts`. */
+export type WithLeaseStrategy = 'deny' | 'wait' | 'wait-then-deny';
+
+/** Options of `withLease`. */
+export interface WithLeaseOptions {
+  /** Default `deny`; an unknown one means `deny` as well. */
+  strategy?: WithLeaseStrategy | null;
+  /** @deprecated use `strategy: 'wait'` */
+  wait?: boolean | null;
+  /** Most time to wait in ms. Default 10000. */
+  maxWaitMs?: number | null;
+  /** For `wait-then-deny`: most attempts, the first acquire counted. Default 3. Range: an integer from 1. */
+  maxAttempts?: number | null;
+  /** First pause between attempts in ms, doubling to at most 5000. Default 250. Range: above 0. */
+  initialBackoffMs?: number | null;
+  /** Cancels the wait; the promise rejects with `signal.reason`. The function itself is not interrupted. */
+  signal?: SignalLike | null;
+}
+
+/** What `withLease` resolves to. */
+export type WithLeaseResult<T> = { granted: true; result: T } | { granted: false; decision: AcquireDenied };
+
+/** Options of `retryAcquire`. */
+export interface RetryOptions {
+  /** Most attempts, the first acquire counted. Default 3. Range: an integer from 1. */
+  maxAttempts?: number | null;
+  /** Ends the pauses; the promise rejects with `signal.reason`. */
+  signal?: SignalLike | null;
+}
+
+/** What a stats collector has counted. */
+export interface StatsSnapshot {
+  grants: number;
+  denials: number;
+  /** The same as `denials`. */
+  denies: number;
+  denialsByReason: Record<DenyReason, number>;
+  releases: number;
+  expires: number;
+  /** Denials over grants and denials; 0 while there are none of either. */
+  denyRate: number;
+  /** NaN without a sample. */
+  avgLatencyMs: number;
+  /** Infinity without a sample. */
+  minLatencyMs: number;
+  /** -Infinity without a sample. */
+  maxLatencyMs: number;
+  /** How many latencies were recorded. */
+  latencySamples: number;
+  outcomes: Record<LeaseOutcome, number>;
+  totalEvents: number;
+}
+
+/** Counts events; made by `createStatsCollector`. All functions work unbound. */
+export interface StatsCollector {
+  /** Pass it as `onEvent`. */
+  readonly handler: (event: GovernorEvent) => void;
+  /** Adds a latency in ms. Anything but a finite number from 0 is ignored. */
+  readonly recordLatency: (ms: number) => void;
+  /** A copy of the counts. */
+  readonly snapshot: () => StatsSnapshot;
+  /** Starts again at zero. */
+  readonly reset: () => void;
+}

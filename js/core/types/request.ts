@@ -1,0 +1,47 @@
+/** `interactive`: somebody is watching. `background`: leaves the interactive reserve free. */
+export type Priority = 'interactive' | 'background';
+
+/** How a call ended. */
+export type LeaseOutcome = 'success' | 'error' | 'timeout' | 'cancelled';
+
+/** What a call is expected to need. Missing parts count as nothing, a missing weight as 1. */
+export interface TokenEstimate {
+  /** Expected prompt tokens; fractions are rounded up. Default 0. Range: 0 to 2^53 - 1. */
+  promptTokens?: number | null;
+  /** Most output tokens; fractions are rounded up. Default 0. Range: 0 to 2^53 - 1. */
+  maxOutputTokens?: number | null;
+  /** Concurrency weight, counted in millionths. Default 1. Range: 0 to 1e9. */
+  weight?: number | null;
+}
+
+/** Who asks for what. */
+export interface AcquireRequest {
+  /** Who asks; the unit of fairness. 1 to `caps.idBytes` (512) UTF-8 bytes. */
+  actorId: string;
+  /** What it asks for, e.g. `chat`. Up to `caps.idBytes` (512) UTF-8 bytes. */
+  action: string;
+  /** Default `interactive`. */
+  priority?: Priority | null;
+  /** Default: weight 1, no tokens. */
+  estimate?: TokenEstimate | null;
+  /** While a lease of this actor under this key is live, it is returned again instead of a second one. */
+  idempotencyKey?: string | null;
+}
+
+/** Tokens that a call really used. */
+export interface TokenUsage {
+  /** Prompt tokens. Left out: the estimate stands. Range: 0 to 2^53 - 1. */
+  promptTokens?: number | null;
+  /** Output tokens. Left out: the estimate stands. Range: 0 to 2^53 - 1. */
+  outputTokens?: number | null;
+}
+
+/** What is known when a lease ends. A bad part is dropped with a `warn` event; the lease ends all the same. */
+export interface ReleaseReport {
+  /** Default `success`. */
+  outcome?: LeaseOutcome | null;
+  /** Duration of the call in ms. Default: the time the lease was held. Range: 0 to 2^53 - 1. */
+  latencyMs?: number | null;
+  /** Replaces the estimate, up or down, at the instant of the admission. Default: the estimate stands. */
+  usage?: TokenUsage | null;
+}
