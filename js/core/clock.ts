@@ -1,0 +1,45 @@
+/**
+ * The one place that reads the clock. A clock is a value of the configuration; the core only ever sees readings.
+ */
+import { ConfigError, InputError } from './errors.ts';
+import { platformTimers } from './timers.ts';
+import type { Clock, ClockWithTimers } from './types.ts';
+
+const ALLOWED = 'a function that returns milliseconds, or an object with now, setTimeout and clearTimeout';
+
+/** `Date.now`, looked up at each call, with the platform's timers. */
+export const systemClock: ClockWithTimers = { now: () => Date.now(), ...platformTimers };
+
+/**
+ * The clock of a configuration.
+ *
+ * @throws ConfigError if it is none
+ */
+export function clockFrom(value: Clock | ClockWithTimers | null | undefined): ClockWithTimers {
+  if (value === undefined || value === null) return systemClock;
+  if (typeof value === 'function') return { now: value, ...platformTimers };
+  if (typeof value === 'object' && typeof value.now === 'function' && typeof value.setTimeout === 'function'
+    && typeof value.clearTimeout === 'function') return value;
+  throw new ConfigError({ field: 'clock', value, allowed: ALLOWED });
+}
+
+/**
+ * One reading in ms.
+ *
+ * @throws InputError if the clock gives anything but a finite number
+ */
+export function readClock(clock: ClockWithTimers): number {
+  const now = clock.now();
+  if (!Number.isFinite(now)) throw new InputError({ field: 'clock', value: now, allowed: 'a clock that returns a finite number' });
+  return now;
+}
+
+/** One reading in ms, or `fallback` if the clock fails: for what must not fail, such as a release. */
+export function readClockOr(clock: ClockWithTimers, fallback: number): number {
+  try {
+    const now = clock.now();
+    return Number.isFinite(now) ? now : fallback;
+  } catch {
+    return fallback;
+  }
+}

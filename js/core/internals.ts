@@ -1,0 +1,38 @@
+/**
+ * What helpers and adapters see of a governor beyond its public methods. It hangs on the governor under a symbol that
+ * all copies of the package share, so an adapter needs neither the core nor the same copy of it.
+ */
+import { systemClock } from './clock.ts';
+import type { AcquireDecision, AcquireRequest, ClockWithTimers, GovernorLike, Wait } from './types.ts';
+
+/** Key of `Internals` on every governor of this package. */
+export const INTERNALS: unique symbol = Symbol.for('throttleai.governor') as never;
+
+export interface Internals {
+  /** The class's own `acquire`: differs from `governor.acquire` once somebody replaced it. */
+  readonly acquire: unknown;
+  /** Time and timers of the governor. */
+  readonly clock: ClockWithTimers;
+  /** Holders of leases that several calls share under one idempotency key, by lease id; see `holders.ts`. */
+  readonly holders: Map<string, number>;
+}
+
+/** A governor with a queue. */
+export interface QueueingGovernor extends GovernorLike {
+  acquireAsync(request: AcquireRequest, wait?: Wait | null): Promise<AcquireDecision>;
+}
+
+/** The internals of a governor of this package; undefined for an object of the user's. */
+export function internalsOf(governor: object): Internals | undefined {
+  return (governor as { [INTERNALS]?: Internals })[INTERNALS];
+}
+
+/** The governor if calls may wait in its queue: it is ours, and nobody replaced its `acquire`. */
+export function queueOf(governor: Pick<GovernorLike, 'acquire'>): QueueingGovernor | undefined {
+  return internalsOf(governor)?.acquire === governor.acquire ? governor as QueueingGovernor : undefined;
+}
+
+/** Time and timers to use around calls of this governor. */
+export function clockOf(governor: object): ClockWithTimers {
+  return internalsOf(governor)?.clock ?? systemClock;
+}

@@ -1,0 +1,73 @@
+/**
+ * The one place that arms timers, on whatever clock a governor has. Nothing here runs at import.
+ */
+import { GovernorError } from './errors.ts';
+import type { ClockWithTimers, SignalLike } from './types.ts';
+
+/** The longest delay that platforms keep, in ms; a longer one would fire at once. */
+const DELAY_MAX_MS = 2 ** 31 - 1;
+
+interface PlatformTimers {
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+}
+const platform = globalThis as unknown as PlatformTimers;
+
+/** The platform's timers, looked up at each call so that fake timers installed later are used. */
+export const platformTimers: PlatformTimers = {
+  setTimeout: (callback, ms) => platform.setTimeout(callback, ms),
+  clearTimeout: (timer) => platform.clearTimeout(timer),
+};
+
+/** Arms a timer. A delay beyond what platforms keep is cut: the callback must look at the clock again. */
+export function armTimer(clock: ClockWithTimers, callback: () => void, ms: number): unknown {
+  // At least 1 ms: platforms may fire a little early, and a delay of 0 would then spin.
+  return clock.setTimeout(callback, Math.min(Math.max(Math.ceil(ms), 1), DELAY_MAX_MS));
+}
+
+/** Takes a timer back. */
+export function clearTimer(clock: ClockWithTimers, timer: unknown): void {
+  clock.clearTimeout(timer);
+}
+
+interface Refable {
+  ref?: () => void;
+  unref?: () => void;
+}
+
+/** Says whether a timer keeps the process alive. Does nothing where timers know no such thing. */
+export function keepProcessAlive(timer: unknown, keep: boolean): void {
+  if (typeof timer !== 'object' || timer === null) return;
+  const refable: Refable = timer;
+  if (keep) refable.ref?.();
+  else refable.unref?.();
+}
+
+/** What a promise rejects with when `signal` is aborted: its reason, untouched. */
+export function abortReason(signal: SignalLike): unknown {
+  return signal.reason ?? new GovernorError('aborted', 'The wait was aborted.');
+}
+
+/**
+ * Resolves `ms` milliseconds later, in the time of `clock`; keeps the process alive meanwhile.
+ *
+ * @throws the signal's reason when it is aborted before
+ */
+export function sleep(clock: ClockWithTimers, ms: number, signal?: SignalLike | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(abortReason(signal));
+      return;
+    }
+    const onAbort = (): void => {
+      clearTimer(clock, timer);
+      signal?.removeEventListener('abort', onAbort);
+      reject(signal ? abortReason(signal) : undefined);
+    };
+    const timer = armTimer(clock, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort);
+  });
+}
