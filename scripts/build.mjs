@@ -1,0 +1,133 @@
+/**
+ * Builds what is published, into dist/. `npm run build` runs all steps; `node scripts/build.mjs STEP...` runs those
+ * named, with the steps they need before them. A step whose inputs did not change is skipped.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { mirror } from './build/dist.mjs';
+import { entries, esmOnly } from './build/entries.mjs';
+import { bindgen, writeFactory } from './build/glue.mjs';
+import { bundle } from './build/js.mjs';
+import { writeNotices } from './build/notices.mjs';
+import { optimise } from './build/opt.mjs';
+import { emitTypes } from './build/types.mjs';
+import { buildWasm, forced } from './build/wasm.mjs';
+import { withLock } from './lib/lock.mjs';
+import { at, paths } from './lib/paths.mjs';
+import { StepError, tryRun } from './lib/run.mjs';
+import { whenChanged } from './lib/stamp.mjs';
+
+const crate = ['Cargo.toml', 'Cargo.lock', 'build.rs', '.cargo', 'src'].map((name) => at(name));
+const lock = at('package-lock.json');
+const rustc = () => tryRun('rustc', ['-vV'], { quiet: true }).output;
+const glueFile = join(paths.generated, 'glue.js');
+const base64File = join(paths.generated, 'wasm-base64.js');
+const sources = ['js/core', 'js/adapters', 'js/testing', 'js/entrypoints', 'js/index.ts'].map((name) => at(name));
+
+/** Each: what it needs done before, what it reads, what it writes, how. `lab` is for tests and never published. */
+const steps = {
+  wasm: {
+    about: 'Rust to wasm',
+    inputs: crate,
+    outputs: [paths.wasm],
+    extra: [String(forced)],
+    make: () => buildWasm('wasm', paths.wasm),
+  },
+  glue: {
+    about: 'wasm-bindgen, and its output as a factory',
+    needs: ['wasm'],
+    inputs: [paths.wasm, at('scripts/glue')],
+    outputs: [paths.bindgen, glueFile, glueFile.replace('.js', '.d.ts')],
+    make() {
+      bindgen(paths.wasm, paths.bindgen);
+      writeFactory(paths.bindgen, glueFile);
+    },
+  },
+  opt: {
+    about: 'wasm-opt, and the wasm as base64',
+    needs: ['glue'],
+    inputs: [paths.bindgen, lock],
+    outputs: [paths.optimised, base64File, base64File.replace('.js', '.d.ts')],
+    make() {
+      optimise(join(paths.bindgen, 'throttleai_bg.wasm'), paths.optimised);
+      mkdirSync(dirname(base64File), { recursive: true });
+      const text = readFileSync(paths.optimised).toString('base64');
+      writeFileSync(base64File, `export const wasmBase64 = '${text}';\n`);
+      writeFileSync(base64File.replace('.js', '.d.ts'), 'export declare const wasmBase64: string;\n');
+    },
+  },
+  js: {
+    about: 'TypeScript to ESM and CommonJS',
+    needs: ['opt'],
+    inputs: [paths.generated, ...sources, lock],
+    outputs: [paths.js],
+    async make() {
+      await bundle(entries, { folder: paths.js, format: 'esm', extension: 'js' });
+      const both = Object.entries(entries).filter(([name]) => !esmOnly.includes(name));
+      await bundle(Object.fromEntries(both), { folder: paths.js, format: 'cjs', extension: 'cjs' });
+    },
+  },
+  types: {
+    about: 'declarations for both',
+    needs: ['opt'],
+    inputs: [...sources, at('tsconfig.json'), at('tsconfig.build.json'), lock],
+    outputs: [paths.types],
+    make: () => emitTypes(entries, paths.types),
+  },
+  notices: {
+    about: 'licences of what the wasm contains',
+    inputs: [at('Cargo.toml'), at('Cargo.lock')],
+    outputs: [paths.notices],
+    make: () => writeNotices(join(paths.notices, 'THIRD-PARTY-LICENSES.txt')),
+  },
+  dist: {
+    about: 'dist/ from all of these',
+    needs: ['js', 'types', 'notices'],
+    inputs: [paths.js, paths.types, paths.notices, paths.optimised],
+    outputs: [paths.dist],
+    keep: true,
+    make: () =>
+      mirror([[paths.js, ''], [paths.types, 'types'], [paths.notices, ''], [paths.optimised, 'throttleai.wasm']], paths.dist),
+  },
+  lab: {
+    about: 'a second wasm with replay and simulation, for tests',
+    inputs: [...crate, at('scripts/glue'), lock],
+    outputs: [paths.lab],
+    extra: [String(forced)],
+    make() {
+      const raw = join(paths.lab, 'raw.wasm');
+      const folder = join(paths.lab, 'bindgen');
+      buildWasm('lab', raw);
+      bindgen(raw, folder);
+      writeFactory(folder, join(paths.lab, 'glue.js'));
+      optimise(join(folder, 'throttleai_bg.wasm'), join(paths.lab, 'throttleai.wasm'));
+    },
+  },
+};
+
+const defaults = Object.keys(steps).filter((name) => name !== 'lab');
+
+async function build(names) {
+  const done = new Set();
+  for (const name of names) await buildStep(name, done);
+}
+
+async function buildStep(name, done) {
+  if (done.has(name)) return;
+  done.add(name);
+  const step = steps[name];
+  if (step === undefined) throw new StepError(`No step "${name}". There are: ${Object.keys(steps).join(', ')}`);
+  for (const needed of step.needs ?? []) await buildStep(needed, done);
+  const start = performance.now();
+  const made = await whenChanged(name, { ...step, extra: [...(step.extra ?? []), rustc()] }, step.make);
+  const took = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`build ${name.padEnd(8)}${made ? `${took} s` : 'unchanged'}  ${step.about}`);
+}
+
+const wanted = process.argv.slice(2);
+try {
+  await withLock(() => build(wanted.length > 0 ? wanted : defaults));
+} catch (error) {
+  console.error(error instanceof StepError ? `\nbuild failed: ${error.message}` : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,14 @@
+/** The published entry points: name in dist/ -> source. The single list; `exports` of package.json is checked against it. */
+export const entries = {
+  index: 'js/entrypoints/inline.ts',
+  'index.edge': 'js/entrypoints/edge.ts',
+  'adapters/fetch': 'js/adapters/fetch.ts',
+  'adapters/openai': 'js/adapters/openai.ts',
+  'adapters/tools': 'js/adapters/tools.ts',
+  'adapters/express': 'js/adapters/express.ts',
+  'adapters/hono': 'js/adapters/hono.ts',
+  'testing/index': 'js/testing/index.ts',
+};
+
+/** Entries without a CommonJS twin: those runtimes know no `require`. */
+export const esmOnly = ['index.edge'];

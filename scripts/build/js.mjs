@@ -1,0 +1,37 @@
+/** TypeScript to JavaScript, ESM and CommonJS, with rolldown. */
+import { rolldown } from 'rolldown';
+import { at } from '../lib/paths.mjs';
+
+/** What the supported runtimes all know: Node 18 is the oldest. */
+const TARGET = 'es2022';
+
+/**
+ * @param {Record<string, string>} entries output name -> source file
+ * @param {{ folder: string, format: 'esm' | 'cjs', extension: string }} about
+ */
+export async function bundle(entries, { folder, format, extension }) {
+  const build = await rolldown({
+    cwd: at('.'),
+    input: entries,
+    external: [/^node:/, /\.wasm\?module$/],
+    platform: 'neutral',
+    transform: { target: TARGET },
+    treeshake: { moduleSideEffects: false },
+    logLevel: 'warn',
+    onLog(level, log, handle) {
+      // A warning here is a broken package later: an unresolved import would be left for the user to find.
+      if (level === 'warn') throw new Error(log.message);
+      handle(level, log);
+    },
+  });
+  await build.write({
+    dir: folder,
+    format,
+    exports: 'named',
+    entryFileNames: `[name].${extension}`,
+    chunkFileNames: `chunks/[name].${extension}`,
+    hashCharacters: 'hex',
+    comments: { jsdoc: false, legal: true, annotation: true },
+  });
+  await build.close();
+}

@@ -1,0 +1,26 @@
+/** wasm-opt from npm, then a look at what came out: a module that the loader cannot use must not leave the build. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { at } from '../lib/paths.mjs';
+import { StepError, run } from '../lib/run.mjs';
+
+const FLAGS = ['-O3', '--strip-debug', '--strip-producers', '--strip-target-features'];
+const EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
+
+export function optimise(input, output) {
+  mkdirSync(dirname(output), { recursive: true });
+  run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), input, ...FLAGS, '-o', output]);
+  check(output);
+}
+
+function check(file) {
+  const module = new WebAssembly.Module(readFileSync(file));
+  const exported = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
+  for (const name of EXPORTS) {
+    if (!exported.has(name)) {
+      throw new StepError(`opt: the wasm exports no "${name}"; are the link arguments of .cargo/config.toml in force?`);
+    }
+  }
+  const foreign = WebAssembly.Module.imports(module).filter((entry) => entry.module !== './throttleai_bg.js');
+  if (foreign.length > 0) throw new StepError(`opt: unexpected imports ${JSON.stringify(foreign)}`);
+}

@@ -1,0 +1,79 @@
+/**
+ * Rust to wasm. Three ways, tried in this order: the target that rustup has installed; the target that rustup can
+ * install; Debian's compiler with its library sources, which builds the standard library itself.
+ */
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { at } from '../lib/paths.mjs';
+import { StepError, run, tryRun } from '../lib/run.mjs';
+
+const TARGET = 'wasm32-unknown-unknown';
+const RUSTUP_MS_MAX = 120_000;
+const DEBIAN = { rustc: '/usr/bin/rustc', packages: ['rustc-web', 'rust-web-src'] };
+
+/** `THROTTLEAI_WASM_BUILD=fallback` goes straight to Debian's compiler, so that the fallback can be tested anywhere. */
+export const forced = process.env.THROTTLEAI_WASM_BUILD === 'fallback';
+
+/**
+ * @param {string} feature which feature set of the crate: `wasm` (published) or `lab` (tests)
+ * @param {string} output where the file goes
+ */
+export function buildWasm(feature, output) {
+  const build = chooseToolchain();
+  const made = build(['build', '--release', '--locked', '--lib', '--features', feature, '--target', TARGET]);
+  mkdirSync(dirname(output), { recursive: true });
+  copyFileSync(made, output);
+}
+
+function chooseToolchain() {
+  if (!forced) {
+    if (targetInstalled()) return withRustup;
+    console.log(`wasm: ${TARGET} is not installed, asking rustup for it`);
+    if (tryRun('rustup', ['target', 'add', TARGET], { timeoutMs: RUSTUP_MS_MAX }).status === 0) return withRustup;
+  }
+  if (debianReady() || installDebian()) return withDebian;
+  throw new StepError(
+    `No compiler for ${TARGET}. Run one of these, then build again:\n` +
+      `  rustup target add ${TARGET}\n` +
+      `  sudo apt-get install ${DEBIAN.packages.join(' ')}   (Debian)`,
+  );
+}
+
+function targetInstalled() {
+  const found = tryRun('rustc', ['--print', 'target-libdir', '--target', TARGET], { quiet: true });
+  return found.status === 0 && existsSync(found.stdout.trim());
+}
+
+function withRustup(args) {
+  run('cargo', args);
+  return at('target', TARGET, 'release/throttleai.wasm');
+}
+
+function debianReady() {
+  const found = tryRun(DEBIAN.rustc, ['--print', 'sysroot'], { quiet: true });
+  return found.status === 0 && existsSync(join(found.stdout.trim(), 'lib/rustlib/src/rust/library/Cargo.lock'));
+}
+
+function installDebian() {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
+  console.log(`wasm: installing ${DEBIAN.packages.join(' and ')}`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  tryRun('apt-get', ['update', '-qq'], { env });
+  tryRun('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...DEBIAN.packages], { env });
+  return debianReady();
+}
+
+/** A stable compiler without the target builds the standard library from its sources; only bootstrap mode allows it. */
+function withDebian(args) {
+  const sysroot = run(DEBIAN.rustc, ['--print', 'sysroot'], { quiet: true }).trim();
+  const host = run(DEBIAN.rustc, ['-vV'], { quiet: true }).match(/^host: (.*)$/m)?.[1] ?? '';
+  const targetDir = at('target/build-std');
+  run('cargo', [...args, '-Z', 'build-std=std,panic_abort', '--target-dir', targetDir], {
+    env: {
+      RUSTC: DEBIAN.rustc,
+      RUSTC_BOOTSTRAP: '1',
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: join(sysroot, 'lib/rustlib', host, 'bin/rust-lld'),
+    },
+  });
+  return join(targetDir, TARGET, 'release/throttleai.wasm');
+}
