@@ -1,0 +1,91 @@
+/**
+ * `fetch` under a governor: every call takes a lease and keeps it until the provider's bytes have arrived.
+ *
+ * @module throttleai/adapters/fetch
+ * @example
+ * import { createGovernor, presets } from 'throttleai';
+ * import { wrapFetch } from 'throttleai/adapters/fetch';
+ *
+ * const throttledFetch = wrapFetch(fetch, { governor: createGovernor(presets.balanced()) });
+ * const r = await throttledFetch('https://api.example.com/v1/chat');
+ * if (r.ok) console.log(r.response.status);
+ * else console.log(r.decision.recommendation);
+ */
+import type { SignalLike, TokenEstimate } from '../core/types.ts';
+import { governed, requestOf } from './internal/call.ts';
+import { holdResponse } from './internal/response.ts';
+import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ProviderUsage } from './internal/types.ts';
+import { IDLE_MS } from './internal/unread.ts';
+import { web, type FetchInit, type FetchInput, type RequestLike, type ResponseLike, type WebResponse } from './internal/web.ts';
+
+export type { AdapterDenied, AdapterGovernor, AdapterGranted, AdapterOptions, AdapterResult, ProviderUsage } from './internal/types.ts';
+export { classifyOutcome } from './internal/outcome.ts';
+
+/** A function like the platform's `fetch`. */
+export type FetchFn = (input: FetchInput, init?: FetchInit) => Promise<WebResponse>;
+
+/** Options of `wrapFetch`. */
+export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
+  /** Names what a call asks for. Default: the pathname of its URL, or `"fetch"` if that is no absolute URL. */
+  classifyAction?: (url: string, init?: FetchInit) => string;
+  /** What a call is expected to need: one estimate for all calls, or a function of the call. Default: none. */
+  estimate?: TokenEstimate | ((input: FetchInput, init?: FetchInit) => TokenEstimate | null | undefined);
+  /**
+   * Reads the real usage from an answer whose bytes have all arrived; the response it gets is a copy with (at most the
+   * last 1 MiB of) the body. Without it, or if it throws, the estimate stays charged.
+   */
+  extractUsage?: (response: WebResponse) => ProviderUsage | null | undefined | void | Promise<ProviderUsage | null | undefined | void>;
+  /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */
+  idempotencyKey?: (input: FetchInput, init?: FetchInit) => string | null | undefined;
+  /** An event stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. */
+  idleMs?: number;
+}
+
+/** What a throttled `fetch` resolves to. */
+export type ThrottledFetchResult = (AdapterGranted<WebResponse> & {
+  /** The same as `result`. */
+  response: WebResponse;
+}) | AdapterDenied;
+
+function pathnameOf(url: string): string {
+  try {
+    return new web.URL(url).pathname;
+  } catch {
+    return 'fetch';
+  }
+}
+
+/**
+ * Puts a `fetch` function under a governor. A denied call is not made and resolves to `{ ok: false, decision }`. The
+ * lease lasts until the body has arrived, failed or been cancelled; a response without a body ends it at once.
+ *
+ * @throws what `fetchFn` throws (as a rejection), after the lease has ended; InputError for ids the governor refuses
+ * @example
+ * const throttledFetch = wrapFetch(fetch, {
+ *   governor,
+ *   wait: { timeoutMs: 10_000 },
+ *   extractUsage: async (response) => {
+ *     const { usage } = await response.json();
+ *     return { promptTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens };
+ *   },
+ * });
+ */
+export function wrapFetch(fetchFn: FetchFn, options: WrapFetchOptions): (input: FetchInput, init?: FetchInit) => Promise<ThrottledFetchResult> {
+  const { actorId = 'default', priority = 'interactive', classifyAction, estimate, idempotencyKey, extractUsage, idleMs = IDLE_MS } = options;
+  return async (input, init) => {
+    const asked = input as RequestLike;
+    const url = String(asked.url ?? input);
+    const signal = ((init as RequestLike | undefined)?.signal ?? asked.signal) as SignalLike | null | undefined;
+    const request = requestOf(
+      { actorId, priority, action: classifyAction ? classifyAction(url, init) : pathnameOf(url) },
+      typeof estimate === 'function' ? estimate(input, init) : estimate,
+      idempotencyKey?.(input, init),
+    );
+    const answer = await governed(options, request, signal, async (call) => {
+      const response = await fetchFn(input, init);
+      const hold = { call, idleMs, extractUsage: extractUsage as ((response: ResponseLike) => ProviderUsage | null) | undefined };
+      return (await holdResponse(response as ResponseLike, hold)) as WebResponse;
+    });
+    return answer.ok ? { ...answer, response: answer.result } : answer;
+  };
+}

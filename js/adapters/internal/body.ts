@@ -1,0 +1,57 @@
+/**
+ * Keeps a lease until the bytes of a body have arrived, failed or been cancelled. A body that is no event stream is read
+ * ahead, so that one nobody reads comes to its end as well; beyond that the reader's pace is kept.
+ */
+import type { LeaseOutcome } from '../../core/types.ts';
+import type { Call } from './call.ts';
+import { watchUnread } from './unread.ts';
+import { web, type BodyLike, type ResponseLike } from './web.ts';
+
+/** Bytes that are taken from the provider before anybody reads them. */
+const READ_AHEAD = 1024 * 1024;
+
+export interface HoldBody {
+  call: Call;
+  idleMs: number;
+  /** How the call ends when all bytes have arrived. */
+  outcome: LeaseOutcome;
+  /** Sees each chunk. */
+  onChunk?: ((chunk: Uint8Array) => void) | undefined;
+  /** Runs when all bytes have arrived, before the reader hears of it; must end the call. Default: ends it with `outcome`. */
+  onDone?: (() => Promise<void> | void) | undefined;
+}
+
+/** A body with the same bytes, whose end ends the call. */
+export function holdBody(response: ResponseLike, body: BodyLike, { call, idleMs, outcome, onChunk, onDone }: HoldBody): BodyLike {
+  const reader = body.getReader();
+  const unread = watchUnread(call, idleMs);
+  const isEventStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+  // Nothing the registry holds may lead to `stream`, or it would never be collected: closures below must not use it.
+  const stream = new web.ReadableStream({
+    async pull(controller) {
+      unread.reading();
+      try {
+        const { done, value } = await reader.read();
+        if (!done) {
+          call.flow();
+          onChunk?.(value!);
+          controller.enqueue(value!);
+          unread.resting();
+          return;
+        }
+        await onDone?.();
+        call.end(outcome);
+        controller.close();
+      } catch (error) {
+        call.fail(error);
+        controller.error(error);
+      }
+    },
+    cancel(reason) {
+      call.end('cancelled');
+      return reader.cancel(reason);
+    },
+  }, { highWaterMark: isEventStream ? 0 : READ_AHEAD, size: (chunk) => chunk.byteLength });
+  unread.follow(stream, () => void reader.cancel().catch(() => {}));
+  return stream;
+}

@@ -1,0 +1,82 @@
+/**
+ * One governed call: from its grant to the end of its lease. Ends once, whoever is first: the end of the answer, an
+ * error, a cancellation, an unread stream.
+ */
+import { holdLease } from '../../core/holders.ts';
+import { clockOf } from '../../core/internals.ts';
+import { abortReason } from '../../core/timers.ts';
+import type { AcquireGranted, AcquireRequest, ClockWithTimers, LeaseOutcome, SignalLike, TokenEstimate, TokenUsage } from '../../core/types.ts';
+import { acquireWith } from '../../core/waiting.ts';
+import { outcomeOfCall } from './outcome.ts';
+import type { AdapterGovernor, AdapterOptions, AdapterResult } from './types.ts';
+
+export interface Call {
+  readonly clock: ClockWithTimers;
+  /** Time since the grant in ms. */
+  elapsed(): number;
+  /** Bytes have arrived: prolongs the lease when half of its time is over. */
+  flow(): void;
+  /** Ends the lease with a report. Idempotent, never throws. */
+  end(outcome: LeaseOutcome, usage?: TokenUsage | null): void;
+  /** Ends the lease with the outcome that `error` stands for. */
+  fail(error: unknown): void;
+  /** Called at the end, once. */
+  onEnd?: () => void;
+}
+
+/** Takes charge of a granted lease. */
+export function openCall(governor: AdapterGovernor, request: AcquireRequest, grant: AcquireGranted, signal?: SignalLike | null): Call {
+  const clock = clockOf(governor);
+  const start = clock.now();
+  const ttl = grant.expiresAt - start;
+  const release = holdLease(governor, request, grant.leaseId);
+  let renewAt = start + ttl / 2;
+  let ended = false;
+  const call: Call = {
+    clock,
+    elapsed: () => clock.now() - start,
+    flow() {
+      const now = clock.now();
+      if (ended || !(now >= renewAt)) return;
+      renewAt = now + ttl / 2;
+      try {
+        governor.renew?.(grant.leaseId);
+      } catch {
+        // A closed governor: the answer goes on, only its lease is gone.
+      }
+    },
+    end(outcome, usage) {
+      if (ended) return;
+      ended = true;
+      call.onEnd?.();
+      release({ outcome, latencyMs: call.elapsed(), ...(usage && { usage }) });
+    },
+    fail: (error) => call.end(outcomeOfCall(error, signal)),
+  };
+  return call;
+}
+
+/** A request without the parts that are absent: objects of the user's need not know `null` or `undefined` there. */
+export function requestOf(head: AcquireRequest, estimate?: TokenEstimate | null, idempotencyKey?: string | null): AcquireRequest {
+  return { ...head, ...(estimate && { estimate }), ...(idempotencyKey != null && { idempotencyKey }) };
+}
+
+/**
+ * Asks, and on a grant runs `run`, which must end the call, or have it ended later; what it throws ends it too.
+ *
+ * @throws what `run` throws; the reason of `signal` when it is aborted before the grant (then nothing is consumed)
+ */
+export async function governed<T>({ governor, wait }: AdapterOptions, request: AcquireRequest, signal: SignalLike | null | undefined,
+  run: (call: Call) => PromiseLike<T> | T): Promise<AdapterResult<T>> {
+  if (signal?.aborted) throw abortReason(signal);
+  const decision = await acquireWith(governor, request, wait && (signal ? { ...wait, signal } : wait));
+  if (!decision.granted) return { ok: false, decision };
+  const call = openCall(governor, request, decision, signal);
+  try {
+    const result = await run(call);
+    return { ok: true, result, latencyMs: call.elapsed() };
+  } catch (error) {
+    call.fail(error);
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+/** Keeps a lease until a stream of chunks has ended, failed or been left. The stream stays the SDK's own object. */
+import type { SignalLike, TokenUsage } from '../../core/types.ts';
+import type { Call } from './call.ts';
+import { watchUnread } from './unread.ts';
+
+type Iterate = () => AsyncIterator<unknown>;
+
+/** The `Stream` of the `openai` SDK as far as it is used: `tee()` and iteration both go through `iterator`. */
+interface StreamLike extends AsyncIterable<unknown> {
+  iterator?: unknown;
+  next?: unknown;
+  controller?: { signal?: SignalLike };
+}
+
+/** Whether `value` can be read with `for await`. */
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof (value as StreamLike | null | undefined)?.[Symbol.asyncIterator] === 'function';
+}
+
+/** The same stream, whose end ends the call with the last usage that a chunk reported. */
+export function holdIterable(stream: StreamLike, call: Call, idleMs: number, usageOf: (chunk: unknown) => TokenUsage | undefined): unknown {
+  const unread = watchUnread(call, idleMs);
+  const signal = stream.controller?.signal;
+  let usage: TokenUsage | undefined;
+  const cancelled = (): void => call.end('cancelled', usage);
+  // An abort reaches the reader as a silent end, and without a reader not at all.
+  signal?.addEventListener('abort', cancelled);
+
+  const track = (inner: AsyncIterator<unknown>): AsyncIterableIterator<unknown> => {
+    const step = async (advance: () => Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
+      unread.reading();
+      try {
+        const result = await advance();
+        if (result.done) {
+          call.end('success', usage);
+        } else {
+          call.flow();
+          usage = usageOf(result.value) ?? usage;
+          unread.resting();
+        }
+        return result;
+      } catch (error) {
+        call.fail(error);
+        throw error;
+      }
+    };
+    const leave = (value?: unknown): Promise<IteratorResult<unknown>> => {
+      cancelled();
+      return inner.return?.(value) ?? Promise.resolve({ done: true, value });
+    };
+    const tracked: AsyncIterableIterator<unknown> = {
+      next: () => step(() => inner.next()),
+      return: leave,
+      throw: (error) => (inner.throw ? step(() => inner.throw!(error)) : leave().then(() => Promise.reject(error))),
+      [Symbol.asyncIterator]: () => tracked,
+    };
+    return tracked;
+  };
+
+  // A generator is its own iterator; of other streams each iteration is one, and may outlive the stream object.
+  if (typeof stream.next === 'function') {
+    const self = stream as unknown as AsyncGenerator<unknown>;
+    const { next, return: leave, throw: fail } = self;
+    const own = track({ next: () => next.call(self), return: (value) => leave.call(self, value), throw: (error) => fail.call(self, error) });
+    Object.assign(stream, { next: own.next, return: own.return, throw: own.throw });
+    unread.follow(stream);
+    return stream;
+  }
+  const name = typeof stream.iterator === 'function' ? 'iterator' : Symbol.asyncIterator;
+  const iterate = (stream as unknown as Record<PropertyKey, Iterate>)[name]!;
+  const tracking = function (this: StreamLike): AsyncIterator<unknown> {
+    const tracked = track(iterate.call(this));
+    unread.follow(tracked);
+    return tracked;
+  };
+  Object.defineProperty(stream, name, { value: tracking });
+  unread.follow(stream);
+  return stream;
+}

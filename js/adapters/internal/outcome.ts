@@ -1,0 +1,25 @@
+/** How a call ended, in one of the four documented words. */
+import { outcomeOfError } from '../../core/outcome.ts';
+import type { LeaseOutcome, SignalLike } from '../../core/types.ts';
+
+/**
+ * The outcome that an error or a status stands for: an abort is `cancelled`, a time-out `timeout`, any other error and
+ * any status from 400 on `error`, the rest `success`.
+ *
+ * @param error what was thrown; `undefined` or `null` if nothing was
+ * @param status the HTTP status, if there is one
+ * @example
+ * classifyOutcome(undefined, 200); // "success"
+ * classifyOutcome(undefined, 429); // "error"
+ * classifyOutcome(new DOMException('aborted', 'AbortError')); // "cancelled"
+ */
+export function classifyOutcome(error?: unknown, status?: number): LeaseOutcome {
+  if (error !== undefined && error !== null) return outcomeOfError(error);
+  return status !== undefined && status >= 400 ? 'error' : 'success';
+}
+
+/** As `classifyOutcome`, for a call that had a signal: its reason may be any value, so the error alone does not tell. */
+export function outcomeOfCall(error: unknown, signal?: SignalLike | null): LeaseOutcome {
+  if (signal?.aborted !== true) return outcomeOfError(error);
+  return outcomeOfError(signal.reason) === 'timeout' ? 'timeout' : 'cancelled';
+}

@@ -1,0 +1,66 @@
+/** A `Response` that keeps the lease to the end of its body, and is otherwise the one `fetch` gave. */
+import { holdBody } from './body.ts';
+import type { Call } from './call.ts';
+import { classifyOutcome } from './outcome.ts';
+import type { ProviderUsage } from './types.ts';
+import { web, type ResponseLike } from './web.ts';
+
+/** Bytes of a body that are kept for `extractUsage`: the last ones, where streams report their usage. */
+const KEPT_BYTES = 1024 * 1024;
+
+export interface HoldResponse {
+  call: Call;
+  idleMs: number;
+  extractUsage?: ((response: ResponseLike) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
+}
+export type ExtractedUsage = ProviderUsage | null | undefined | void;
+
+/** What `new Response` does not copy. */
+const COPIED = ['url', 'redirected', 'type'] as const;
+
+function resemble(copy: ResponseLike, original: ResponseLike): ResponseLike {
+  const cloneOfCopy = copy.clone;
+  for (const name of COPIED) Object.defineProperty(copy, name, { value: original[name] });
+  Object.defineProperty(copy, 'clone', { value: () => resemble(cloneOfCopy.call(copy), original) });
+  return copy;
+}
+
+/** Collects the last chunks of a body. */
+function keepLast(): { add(chunk: Uint8Array): void; chunks: Uint8Array[] } {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const add = (chunk: Uint8Array): void => {
+    chunks.push(chunk.slice());
+    bytes += chunk.byteLength;
+    while (bytes - chunks[0]!.byteLength >= KEPT_BYTES) bytes -= chunks.shift()!.byteLength;
+  };
+  return { add, chunks };
+}
+
+/** The response to hand on, and a promise that the call of a response without a body has ended. */
+export async function holdResponse(response: ResponseLike, { call, idleMs, extractUsage }: HoldResponse): Promise<ResponseLike> {
+  const outcome = classifyOutcome(undefined, response.status);
+  const { body } = response;
+  const settle = async (answer: () => ResponseLike): Promise<void> => {
+    let usage: ExtractedUsage;
+    try {
+      usage = await extractUsage!(answer());
+    } catch {
+      // Without a report the reservation stays charged; the answer itself is good.
+    }
+    call.end(outcome, usage ?? null);
+  };
+  // Objects that only resemble a response, or whose body was taken already, have no bytes that could be followed.
+  if (typeof body?.getReader !== 'function' || body.locked) {
+    if (extractUsage) await settle(() => response);
+    call.end(outcome);
+    return response;
+  }
+  const kept = extractUsage && keepLast();
+  const held = holdBody(response, body, {
+    call, idleMs, outcome,
+    onChunk: kept?.add,
+    onDone: kept && (() => settle(() => new web.Response(new web.Blob(kept.chunks), response))),
+  });
+  return resemble(new web.Response(held, response), response);
+}

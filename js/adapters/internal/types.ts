@@ -1,0 +1,49 @@
+/** What the adapters share in their options and results. */
+import type { AcquireDenied, GovernorLike, Priority, TokenUsage, Wait } from '../../core/types.ts';
+
+/** What an adapter needs of a governor: a `Governor`, or any object with `acquire` and `release`. */
+export interface AdapterGovernor extends GovernorLike {
+  /** Prolongs a lease; used, where it exists, while the bytes of a long answer flow. */
+  renew?(leaseId: string, ttlMs?: number): boolean;
+}
+
+/** Options of every adapter. */
+export interface AdapterOptions {
+  /** Grants and takes back the leases. */
+  governor: AdapterGovernor;
+  /**
+   * Wait for a lease instead of being denied at once. Default: no waiting. On a governor of this package a call waits in
+   * its queue, on any other object it polls. The signal of the call, where it has one, takes the place of `wait.signal`.
+   */
+  wait?: Wait | null;
+}
+
+/** Who asks, and how urgently: options of the adapters that wrap a function. */
+export interface CallerOptions {
+  /** Who asks. Default `"default"`. */
+  actorId?: string;
+  /** Default `"interactive"`; `wrapTool`: `"background"`. */
+  priority?: Priority;
+}
+
+/** The call was made: its result. */
+export interface AdapterGranted<T> {
+  ok: true;
+  /** What the wrapped function returned. */
+  result: T;
+  /** Time in ms from the grant to the result. A streamed answer is not over then; its lease lasts to its end. */
+  latencyMs: number;
+}
+
+/** The call was not made. */
+export interface AdapterDenied {
+  ok: false;
+  /** Why, and when to try again. */
+  decision: AcquireDenied;
+}
+
+/** What a wrapped call resolves to. What the call itself throws is thrown on, after the lease has ended. */
+export type AdapterResult<T> = AdapterGranted<T> | AdapterDenied;
+
+/** Tokens as the provider reported them. A missing half keeps its estimate. */
+export type ProviderUsage = TokenUsage;

@@ -1,0 +1,83 @@
+/**
+ * The web's own types where the consumer's compiler knows them, else the parts that the adapters use: their
+ * declarations then need neither `lib: ["dom"]` nor Node's types.
+ */
+import type { SignalLike } from '../../core/types.ts';
+
+/** A chunk source as `Response.body` is one. */
+export interface BodyLike {
+  readonly locked: boolean;
+  getReader(): {
+    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+    cancel(reason?: unknown): Promise<void>;
+  };
+}
+
+/** What the adapters need of a `Response`. */
+export interface ResponseLike {
+  readonly status: number;
+  readonly statusText: string;
+  readonly ok: boolean;
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly type: string;
+  readonly headers: { get(name: string): string | null };
+  readonly body: BodyLike | null;
+  readonly bodyUsed: boolean;
+  clone(): ResponseLike;
+  json(): Promise<unknown>;
+  text(): Promise<string>;
+}
+
+/** What the adapters need of a `Request`. */
+export interface RequestLike {
+  readonly url: string;
+  readonly signal?: SignalLike | null;
+}
+
+/** What the adapters need of the second argument of `fetch`. */
+export interface FetchInitLike {
+  method?: string;
+  headers?: object;
+  body?: unknown;
+  signal?: SignalLike | null;
+}
+
+interface FetchTypes<I, N, R> {
+  input: I;
+  init: N;
+  response: R;
+}
+type Known = typeof globalThis extends { fetch: (input: infer I, init?: infer N) => Promise<infer R> }
+  ? FetchTypes<I, NonNullable<N>, R>
+  : FetchTypes<string | { readonly href: string } | RequestLike, FetchInitLike, ResponseLike>;
+
+/** First argument of `fetch`. */
+export type FetchInput = Known['input'];
+/** Second argument of `fetch`. */
+export type FetchInit = Known['init'];
+/** What `fetch` resolves to. */
+export type WebResponse = Known['response'];
+
+interface SourceController {
+  enqueue(chunk: Uint8Array): void;
+  close(): void;
+  error(error: unknown): void;
+}
+interface Source {
+  pull(controller: SourceController): Promise<void>;
+  cancel(reason: unknown): Promise<void>;
+}
+interface Strategy {
+  highWaterMark: number;
+  size(chunk: Uint8Array): number;
+}
+
+/** The constructors that the adapters use, looked up when they are needed. */
+export const web = globalThis as unknown as {
+  AbortController: new () => { readonly signal: SignalLike; abort(): void };
+  ReadableStream: new (source: Source, strategy: Strategy) => BodyLike;
+  Blob: new (parts: Uint8Array[]) => object;
+  URL: new (url: string) => { readonly pathname: string };
+  Response: new (body: object, init: ResponseLike) => ResponseLike;
+};

@@ -1,0 +1,123 @@
+/**
+ * Chat completions of the `openai` SDK, or of anything with the same shape, under a governor.
+ *
+ * @module throttleai/adapters/openai
+ * @example
+ * import OpenAI from 'openai';
+ * import { createGovernor, presets } from 'throttleai';
+ * import { wrapChatCompletions } from 'throttleai/adapters/openai';
+ *
+ * const openai = new OpenAI();
+ * const chat = wrapChatCompletions(openai.chat.completions, { governor: createGovernor(presets.balanced()) });
+ * const r = await chat({ model: 'gpt-4', messages: [{ role: 'user', content: 'Hello' }] });
+ * if (r.ok) console.log(r.result.choices[0]?.message.content);
+ * else console.log(r.decision.recommendation);
+ */
+import { InputError } from '../core/errors.ts';
+import type { SignalLike, TokenEstimate } from '../core/types.ts';
+import { governed, requestOf } from './internal/call.ts';
+import { holdIterable, isAsyncIterable } from './internal/iterable.ts';
+import type { AdapterOptions, AdapterResult, CallerOptions, ProviderUsage } from './internal/types.ts';
+import { IDLE_MS } from './internal/unread.ts';
+
+export type { AdapterDenied, AdapterGovernor, AdapterGranted, AdapterOptions, AdapterResult, ProviderUsage } from './internal/types.ts';
+export { classifyOutcome } from './internal/outcome.ts';
+export { estimateTokensFromChars, estimateTokensFromMessages } from './internal/estimate.ts';
+
+/** Token counts as OpenAI reports them. */
+export interface OpenAIUsage {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+  total_tokens?: number;
+}
+
+/** What is read of an answer, or of a chunk of one. */
+export interface OpenAILikeResponse {
+  usage?: OpenAIUsage | null;
+}
+
+/** What a wrapped call resolves to. */
+export type ThrottledOpenAIResult<T = OpenAILikeResponse> = AdapterResult<T>;
+
+/** Options of `wrapChatCompletions`. */
+export interface OpenAIAdapterOptions extends AdapterOptions, CallerOptions {
+  /** What the calls ask for. Default `"chat.completions"`. */
+  action?: string;
+  /** A stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. */
+  idleMs?: number;
+}
+
+/** A `create` method: bound, or an arrow. */
+export type ChatCreate = (params: never, requestOptions?: never) => unknown;
+
+type Params<C extends ChatCreate> = Parameters<C>[0];
+type RequestOptions<C extends ChatCreate> = NonNullable<Parameters<C>[1]>;
+type Answer<C extends ChatCreate> = Awaited<ReturnType<C>>;
+type Streamed<A> = Extract<A, AsyncIterable<unknown>>;
+type Whole<A> = [Exclude<A, AsyncIterable<unknown>>] extends [never] ? A : Exclude<A, AsyncIterable<unknown>>;
+
+/** A throttled `create`. With `stream: true` the result is the stream, and the lease lasts to its end. */
+export interface ThrottledChat<C extends ChatCreate> {
+  /**
+   * @param estimate what the call is expected to need; default: weight 1, no tokens
+   * @param requestOptions handed to the SDK. An `idempotencyKey` there also names the lease: concurrent calls of one actor
+   *   under one key share it
+   */
+  (params: Params<C> & { stream?: false | null }, estimate?: TokenEstimate | null, requestOptions?: RequestOptions<C>):
+    Promise<ThrottledOpenAIResult<Whole<Answer<C>>>>;
+  (params: Params<C> & { stream: true }, estimate?: TokenEstimate | null, requestOptions?: RequestOptions<C>):
+    Promise<ThrottledOpenAIResult<Streamed<Answer<C>>>>;
+  (params: Params<C>, estimate?: TokenEstimate | null, requestOptions?: RequestOptions<C>):
+    Promise<ThrottledOpenAIResult<Answer<C>>>;
+}
+
+/** What the adapter reads of the SDK's request options. */
+interface OptionsRead {
+  signal?: SignalLike | null;
+  idempotencyKey?: string | null;
+}
+
+function usageOf(answer: unknown): ProviderUsage | undefined {
+  const usage = (answer as OpenAILikeResponse | null | undefined)?.usage;
+  if (typeof usage?.prompt_tokens !== 'number') return undefined;
+  return { promptTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens ?? null };
+}
+
+/** `this` of a method that was taken off its object: what an SDK method reads first of it tells. */
+function unbound(create: unknown): object {
+  const allowed = 'bound to its client: pass the object, `wrapChatCompletions(openai.chat.completions, options)`';
+  return new Proxy({}, {
+    get() {
+      throw new InputError({ field: 'create', value: create, allowed });
+    },
+  });
+}
+
+/**
+ * Puts chat completions under a governor. A denied call is not made and resolves to `{ ok: false, decision }`. Usage is
+ * read from the answer, of a stream from its last chunk (ask for it with `stream_options: { include_usage: true }`).
+ *
+ * @param create the object that has `create` (`openai.chat.completions`), a bound function, or an arrow
+ * @throws what `create` throws (as a rejection), after the lease has ended; InputError if `create` is an unbound method
+ * @example
+ * const chat = wrapChatCompletions(openai.chat.completions, { governor, actorId: 'user-1', wait: { timeoutMs: 10_000 } });
+ * const messages = [{ role: 'user' as const, content: 'Hello' }];
+ * const estimate = { promptTokens: estimateTokensFromMessages(messages), maxOutputTokens: 500 };
+ * const r = await chat({ model: 'gpt-4', messages, max_tokens: 500, stream: true }, estimate);
+ * if (r.ok) for await (const chunk of r.result) process.stdout.write(chunk.choices[0]?.delta.content ?? '');
+ */
+export function wrapChatCompletions<C extends ChatCreate>(create: C | { create: C }, options: OpenAIAdapterOptions): ThrottledChat<C> {
+  const { actorId = 'default', priority = 'interactive', action = 'chat.completions', idleMs = IDLE_MS } = options;
+  const method = (typeof create === 'function' ? create : create.create) as unknown as (...args: unknown[]) => unknown;
+  const self = typeof create === 'function' ? unbound(create) : create;
+  const chat = (params: unknown, estimate?: TokenEstimate | null, requestOptions?: OptionsRead): Promise<AdapterResult<unknown>> => {
+    const request = requestOf({ actorId, priority, action }, estimate, requestOptions?.idempotencyKey);
+    return governed(options, request, requestOptions?.signal, async (call) => {
+      const answer = await method.call(self, params, requestOptions);
+      if (isAsyncIterable(answer)) return holdIterable(answer, call, idleMs, usageOf);
+      call.end('success', usageOf(answer));
+      return answer;
+    });
+  };
+  return chat as ThrottledChat<C>;
+}

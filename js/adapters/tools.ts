@@ -1,0 +1,50 @@
+/**
+ * Any function under a governor: tools of an agent, embeddings, whatever costs capacity.
+ *
+ * @module throttleai/adapters/tools
+ * @example
+ * import { createGovernor, presets } from 'throttleai';
+ * import { wrapTool } from 'throttleai/adapters/tools';
+ *
+ * const search = async (query: string): Promise<string[]> => [query];
+ * const throttled = wrapTool(search, { governor: createGovernor(presets.balanced()), toolId: 'search', costWeight: 2 });
+ * const r = await throttled('leases');
+ * if (r.ok) console.log(r.result);
+ * else console.log(r.decision.recommendation);
+ */
+import { governed, requestOf } from './internal/call.ts';
+import type { AdapterOptions, AdapterResult, CallerOptions } from './internal/types.ts';
+
+export type { AdapterDenied, AdapterGovernor, AdapterGranted, AdapterOptions, AdapterResult } from './internal/types.ts';
+export { classifyOutcome } from './internal/outcome.ts';
+
+/** Options of `wrapTool`. */
+export interface WrapToolOptions<A extends readonly unknown[] = readonly unknown[]> extends AdapterOptions, CallerOptions {
+  /** Names the tool: the action is `tool.ID`. */
+  toolId: string;
+  /** Concurrency weight of a call. Default 1. Range: 0 to 1e9. */
+  costWeight?: number;
+  /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */
+  idempotencyKey?: (...args: A) => string | null | undefined;
+}
+
+/**
+ * Puts a function under a governor. A denied call is not made and resolves to `{ ok: false, decision }`.
+ *
+ * @throws what `fn` throws (as a rejection), after the lease has ended; InputError for ids the governor refuses
+ * @example
+ * const embed = wrapTool(myEmbedFn, { governor, toolId: 'embed', costWeight: 2 });
+ * const r = await embed('hello');
+ */
+export function wrapTool<A extends readonly unknown[], R>(fn: (...args: A) => R, options: WrapToolOptions<A>):
+  (...args: A) => Promise<AdapterResult<Awaited<R>>> {
+  const { toolId, actorId = 'default', priority = 'background', costWeight = 1, idempotencyKey } = options;
+  return (...args) => {
+    const request = requestOf({ actorId, priority, action: `tool.${toolId}` }, { weight: costWeight }, idempotencyKey?.(...args));
+    return governed<Awaited<R>>(options, request, undefined, async (call) => {
+      const result: Awaited<R> = await fn(...args);
+      call.end('success');
+      return result;
+    });
+  };
+}
