@@ -23,6 +23,7 @@ export interface GovernorApi {
   readonly createGovernor: (config?: GovernorConfig | null, options?: GovernorOptions | null) => CoreGovernor;
 }
 
+/** @internal */
 export function bindGovernor(loader: Loader): GovernorApi {
   class Governor extends CoreGovernor {
     constructor(config?: GovernorConfig | null, options?: GovernorOptions | null) {

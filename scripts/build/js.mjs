@@ -14,6 +14,7 @@ export async function bundle(entries, { folder, format, extension }) {
     cwd: at('.'),
     input: entries,
     external: [/^node:/, /\.wasm\?module$/],
+    makeAbsoluteExternalsRelative: false,
     platform: 'neutral',
     transform: { target: TARGET },
     treeshake: { moduleSideEffects: false },
