@@ -87,7 +87,15 @@ const steps = {
     outputs: [paths.dist],
     keep: true,
     make: () =>
-      mirror([[paths.js, ''], [paths.types, 'types'], [paths.notices, ''], [paths.optimised, 'throttleai.wasm']], paths.dist),
+      mirror(
+        [
+          [paths.js, ''],
+          [paths.types, 'types'],
+          [paths.notices, ''],
+          [paths.optimised, 'throttleai.wasm'],
+        ],
+        paths.dist,
+      ),
   },
   lab: {
     about: 'a second wasm with replay and simulation, for tests',

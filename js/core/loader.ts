@@ -40,7 +40,9 @@ interface Exports {
 
 /** What is used of the platform's `WebAssembly`, declared here because the shell has no DOM types. */
 interface Platform {
-  readonly WebAssembly: { readonly Instance: new (module: WasmModule, imports: object) => { readonly exports: unknown } };
+  readonly WebAssembly: {
+    readonly Instance: new (module: WasmModule, imports: object) => { readonly exports: unknown };
+  };
   readonly FinalizationRegistry?: RegistryConstructor;
 }
 type RegistryConstructor = new (cleanup: (held: number) => void) => object;

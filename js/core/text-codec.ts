@@ -26,7 +26,10 @@ class PlainDecoder implements Decoder {
 class PlainEncoder implements Encoder {
   encode(text = ''): Uint8Array {
     // A lone surrogate becomes U+FFFD, as the platform's encoder has it; encodeURIComponent would throw.
-    const wellFormed = text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD');
+    const wellFormed = text.replace(
+      /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g,
+      '\uFFFD',
+    );
     const bytes: number[] = [];
     for (const part of encodeURIComponent(wellFormed).match(/%..|./g) ?? []) {
       bytes.push(part.length === 3 ? Number.parseInt(part.slice(1), 16) : part.charCodeAt(0));

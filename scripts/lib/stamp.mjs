@@ -22,7 +22,10 @@ export function filesUnder(...entries) {
 export function hashOf(files, ...extra) {
   const hash = createHash('sha256');
   for (const file of files) {
-    hash.update(`${relative(root, file)}\0`).update(readFileSync(file)).update('\0');
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
   }
   for (const text of extra) hash.update(`${text}\0`);
   return hash.digest('hex');

@@ -1,0 +1,86 @@
+/**
+ * The test steps, fastest first. To add one, add a line: a name, what it is about, and its parts. `parts` is a function
+ * because a part may look at what an earlier step has built.
+ */
+import { cargoTest, command, counted, nodeTests } from './parts.mjs';
+
+const node = process.execPath;
+const build = command('build', node, 'scripts/build.mjs');
+const tool = (name, path, ...args) => command(name, node, `node_modules/${path}`, ...args);
+const clippy = (about, ...args) => command(about, 'cargo', 'clippy', '--quiet', ...args, '--', '-D', 'warnings');
+/** Optimised, but without the link-time optimisation that only what is published needs: links in a third of the time. */
+const optimised = (about, ...args) => ({
+  ...cargoTest(about, '--release', ...args),
+  env: { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16' },
+});
+
+export const steps = [
+  {
+    name: 'tidy',
+    about: 'arrows between modules, file sizes, banned words',
+    parts: () => [counted('tidy', node, 'scripts/tidy.mjs')],
+  },
+  {
+    name: 'format',
+    about: 'rustfmt, prettier (mend with npm run format)',
+    parts: () => [
+      command('rustfmt', 'cargo', 'fmt', '--check'),
+      command('rustfmt of the glue tool', 'cargo', 'fmt', '--check', '--manifest-path', 'scripts/glue/Cargo.toml'),
+      tool('prettier', 'prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+    ],
+  },
+  {
+    name: 'lint',
+    about: 'clippy for host, no_std and wasm; oxlint; tsc',
+    parts: () => [
+      tool('oxlint', 'oxlint/bin/oxlint', '--deny-warnings'),
+      clippy('clippy, host', '--all-targets'),
+      command('no_std', 'cargo', 'rustc', '--quiet', '--lib', '--crate-type', 'rlib', '--no-default-features'),
+      // The bindings also compile for the host, so that linting them needs no wasm target.
+      clippy('clippy, bindings', '--lib', '--features', 'lab'),
+      build,
+      tool('tsc', 'typescript/bin/tsc', '-p', 'tsconfig.json'),
+      tool('tsc, shell without Node or DOM types', 'typescript/bin/tsc', '-p', 'tsconfig.core.json'),
+    ],
+  },
+  {
+    name: 'unit',
+    about: 'the core: unit tests and doctests',
+    parts: () => [cargoTest('unit', '--lib'), cargoTest('doctests', '--doc')],
+  },
+  {
+    name: 'js',
+    about: 'shell, adapters and mock provider, with injected clocks',
+    parts: () => [build, nodeTests('js', 'js', 'demo')],
+  },
+  {
+    name: 'package',
+    about: 'what is in the tarball, publint, attw, size and start-up budgets',
+    parts: () => [counted('package', node, 'pkg-tests/run.mjs', 'package')],
+  },
+  {
+    name: 'types',
+    about: 'type consumers of the tarball',
+    parts: () => [counted('types', node, 'pkg-tests/run.mjs', 'types')],
+  },
+  {
+    name: 'vectors',
+    about: 'recorded decisions, natively',
+    parts: () => [optimised('vectors', '--test', 'vectors')],
+  },
+  {
+    name: 'properties',
+    about: 'the core against a naive model',
+    parts: () => [optimised('properties', '--test', 'properties')],
+  },
+  {
+    name: 'runtimes',
+    about: 'the tarball in Node 18 to 26, Bun, Deno, workerd, Chromium',
+    parts: () => [counted('runtimes', node, 'pkg-tests/run.mjs', 'runtimes')],
+  },
+  {
+    name: 'simulation',
+    about: 'seeded random runs with faults',
+    parts: () => [optimised('simulation', '--test', 'simulation', '--', '--nocapture')],
+  },
+];
