@@ -16,7 +16,7 @@ export interface CoreHandle {
    * `DENIED` (the `View.DENY_*` fields are filled).
    *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
-   * @param flags bit 0: background; bit 1: may barge past waiters; bit 2: ids matter (an actor handle is wanted)
+   * @param flags bit 0: background; bit 1: may barge past waiters
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
    *   If it is still live the same slot is returned and `View.REUSED` is 1.
    */
@@ -178,6 +178,10 @@ export const Gauge = {
   TokenRateLimit: 7,
   Waiting: 8,
   Actors: 9,
+  /** `caps.idBytes`: the longest id in UTF-8 bytes. */
+  IdBytes: 10,
+  /** 1 if a rule reads actors: then ids are interned. */
+  ReadsActors: 11,
 } as const;
 
 /** Documented reasons, by `View.DENY_REASON`. */

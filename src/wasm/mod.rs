@@ -1,28 +1,262 @@
-//! Skeleton of the bindings: enough to walk Rust -> wasm -> tarball -> runtime.
+//! Decides nothing: carries numbers between JavaScript and the governor. One call crosses per operation, with numbers only;
+//! what does not fit into the returned `i32` is read from the governor's view, a fixed piece of linear memory (`view`).
+//! Configuration, snapshots and images cross as objects, when a governor is made, looked at or saved (`config`).
+//!
+//! The shell checks types and ranges before it calls; here only what could break the arithmetic is bounded. JavaScript is
+//! never called back from here: a governor that is in use must not be entered again.
+#![allow(unsafe_code, reason = "wasm-bindgen's macros expand to it; there is none of our own")]
+
+mod config;
+#[cfg(feature = "lab")]
+mod lab;
+mod panic;
+mod view;
+
+use alloc::vec::Vec;
+
 use wasm_bindgen::prelude::*;
 
+use crate::config::Config;
+use crate::decision::{
+    ActorHandle, Decision, Enqueued, Grant, LeaseId, Outcome, Priority, Released, Report, Request, WaiterId,
+};
+use crate::governor::Governor;
+use crate::limit::Tokens;
+use crate::time::Instant;
+use view::{View, write_denial, write_grant, write_output};
+
+/// Returned in place of a slot.
+const DENIED: i32 = -1;
+const QUEUED: i32 = -2;
+/// In place of a handle.
+const NO_HANDLE: u32 = u32::MAX;
+/// Bits of `flags`.
+const BACKGROUND: u32 = 1;
+const BARGE: u32 = 2;
+
+/// One governor. The shell describes this class in `js/core/binding.ts`.
 #[wasm_bindgen]
-pub struct Core { active: u32, max: u32, view: Box<[f64; 40]> }
+#[derive(Debug)]
+pub struct Core {
+    governor: Governor,
+    view: View,
+}
 
 #[wasm_bindgen]
 impl Core {
+    /// A governor from what a user wrote; throws plain data that names the field.
     #[wasm_bindgen(constructor)]
-    pub fn new(_config: JsValue) -> Result<Core, JsValue> {
-        Ok(Core { active: 0, max: 2, view: Box::new([0.0; 40]) })
+    pub fn new(written: JsValue) -> Result<Core, JsValue> {
+        let governor = Governor::new(parse(written)?).map_err(|error| config::describe(&error))?;
+        Ok(Self::of(governor))
     }
-    pub fn view_ptr(&self) -> u32 { self.view.as_ptr() as u32 }
-    #[allow(clippy::too_many_arguments)]
-    pub fn acquire(&mut self, now: f64, _actor: u32, _flags: u32, _weight: f64, _p: f64, _o: f64, _cs: i32, _cg: u32) -> i32 {
-        if self.active >= self.max { return -1; }
-        self.active += 1;
-        self.view[4] = now + 60000.0;
-        self.active as i32 - 1
+
+    /// A governor that goes on where the saved one was.
+    pub fn restore(written: JsValue, image: &[u8]) -> Result<Core, JsValue> {
+        let governor = Governor::restore(parse(written)?, image).map_err(|error| config::describe_restore(&error))?;
+        Ok(Self::of(governor))
     }
-    pub fn snapshot(&self, _now: f64) -> JsValue { serde_wasm_bindgen::to_value(&self.active).unwrap_or(JsValue::NULL) }
+
+    fn of(governor: Governor) -> Self {
+        let mut core = Self { governor, view: View::default() };
+        core.publish();
+        core
+    }
+
+    /// Where the view lies in linear memory.
+    pub fn view_ptr(&self) -> u32 {
+        self.view.address()
+    }
+
+    /// A slot, or `DENIED`.
+    #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
+    pub fn acquire(
+        &mut self,
+        now: f64,
+        actor: u32,
+        flags: u32,
+        weight: f64,
+        prompt: f64,
+        output: f64,
+        claim_slot: i32,
+        claim_generation: u32,
+    ) -> i32 {
+        let request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
+        let decision = self.governor.acquire(Instant::from_millis(now), &request);
+        let code = match decision {
+            Decision::Granted(grant) => self.granted(&grant),
+            Decision::Denied(denial) => {
+                write_denial(&mut self.view, &denial);
+                DENIED
+            }
+        };
+        self.publish();
+        code
+    }
+
+    /// A slot, `DENIED` or `QUEUED`. A `deadline` that is not finite is none.
+    #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
+    pub fn enqueue(
+        &mut self,
+        now: f64,
+        actor: u32,
+        flags: u32,
+        weight: f64,
+        prompt: f64,
+        output: f64,
+        claim_slot: i32,
+        claim_generation: u32,
+        deadline: f64,
+    ) -> i32 {
+        let request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
+        let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
+        let code = match self.governor.enqueue(Instant::from_millis(now), &request, deadline) {
+            Enqueued::Granted(grant) => self.granted(&grant),
+            Enqueued::Waiting(waiter, actor) => {
+                self.view.set(view::WAITER, f64::from(waiter.slot));
+                self.view.set(view::WAITER_GENERATION, f64::from(waiter.generation));
+                self.view.set(view::ACTOR, f64::from(actor.map_or(NO_HANDLE, |actor| actor.0)));
+                QUEUED
+            }
+            Enqueued::Denied(denial) => {
+                write_denial(&mut self.view, &denial);
+                DENIED
+            }
+        };
+        self.publish();
+        code
+    }
+
+    /// 1 if it was waiting.
+    pub fn cancel(&mut self, now: f64, waiter: u32, generation: u32) -> u32 {
+        let waited = self.governor.cancel(Instant::from_millis(now), WaiterId { slot: waiter, generation });
+        self.publish();
+        u32::from(waited)
+    }
+
+    /// A `ReleaseCode`.
+    #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
+    pub fn release(
+        &mut self,
+        now: f64,
+        slot: u32,
+        generation: u32,
+        outcome: u32,
+        latency: f64,
+        prompt: f64,
+        output: f64,
+    ) -> u32 {
+        let outcome = match outcome {
+            1 => Outcome::Error,
+            2 => Outcome::Timeout,
+            3 => Outcome::Cancelled,
+            _ => Outcome::Success,
+        };
+        let report = Report::of(outcome, latency, prompt, output);
+        let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);
+        let code = match released {
+            Released::Live { held_us, ttl_us, late, weight } => {
+                self.view.set(view::HELD_MS, (held_us / 1000) as f64);
+                self.view.set(view::TTL_MS, ttl_us as f64 / 1000.0);
+                self.view.set(view::WEIGHT, weight as f64 / 1_000_000.0);
+                u32::from(late)
+            }
+            Released::Unknown => 2,
+            Released::Double => 3,
+            Released::AfterExpiry => 4,
+        };
+        self.publish();
+        code
+    }
+
+    /// 1 if the lease is live and was renewed; `View.EXPIRES_AT` has its new end. A `ttl` of NaN is the configured one.
+    pub fn renew(&mut self, now: f64, slot: u32, generation: u32, ttl: f64) -> u32 {
+        let ttl_us = Some(ttl).filter(|ttl| !ttl.is_nan()).map(|ttl| (ttl * 1000.0) as u64);
+        let renewed = self.governor.renew(Instant::from_millis(now), LeaseId { slot, generation }, ttl_us);
+        if let Some(expires_at) = renewed {
+            self.view.set(view::EXPIRES_AT, expires_at.as_millis_ceil() as f64);
+        }
+        self.publish();
+        u32::from(renewed.is_some())
+    }
+
+    /// 1 while the lease is held.
+    pub fn is_live(&self, slot: u32, generation: u32) -> u32 {
+        u32::from(self.governor.is_live(LeaseId { slot, generation }))
+    }
+
+    /// Lets due things happen.
+    pub fn handle_timeout(&mut self, now: f64) {
+        self.governor.handle_timeout(Instant::from_millis(now));
+        self.publish();
+    }
+
+    /// Writes the next output into the view; its kind, 0 for none.
+    pub fn poll_output(&mut self) -> u32 {
+        let kind = self.governor.poll_output().map_or(0, |output| write_output(&mut self.view, &output));
+        self.publish();
+        kind
+    }
+
+    /// One number of the state.
+    pub fn gauge(&self, now: f64, which: u32) -> f64 {
+        view::gauge(&self.governor, Instant::from_millis(now), which)
+    }
+
+    /// The view that users read.
+    pub fn snapshot(&self, now: f64) -> Result<JsValue, JsValue> {
+        view::snapshot(&self.governor, Instant::from_millis(now))
+    }
+
+    /// The state as an image.
+    pub fn save(&self) -> Vec<u8> {
+        self.governor.save()
+    }
+
+    fn granted(&mut self, grant: &Grant) -> i32 {
+        write_grant(&mut self.view, grant);
+        grant.lease.slot as i32
+    }
+
+    /// Writes what the shell reads after every command.
+    #[inline]
+    fn publish(&mut self) {
+        let timeout = self.governor.poll_timeout().map_or(f64::INFINITY, |(at, _)| at.as_millis_ceil() as f64);
+        self.view.set(view::PENDING, self.governor.pending_outputs() as f64);
+        self.view.set(view::TIMEOUT, timeout);
+        self.view.set(view::WAITING, f64::from(self.governor.waiting()));
+    }
 }
+
+/// 53 random bits from the platform; throws where there is no source.
 #[wasm_bindgen]
 pub fn random_seed() -> Result<f64, JsValue> {
-    let mut b = [0u8; 8];
-    getrandom::fill(&mut b).map_err(|_| js_sys::Error::new("no randomness here"))?;
-    Ok((u64::from_le_bytes(b) >> 11) as f64)
+    let mut bytes = [0u8; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| js_sys::Error::new(&alloc::format!("no source of randomness: {error}")))?;
+    Ok((u64::from_le_bytes(bytes) >> 11) as f64)
+}
+
+fn parse(written: JsValue) -> Result<Config, JsValue> {
+    Config::parse(&config::value(written)?).map_err(|error| config::describe(&error))
+}
+
+#[inline]
+fn request(
+    actor: u32,
+    flags: u32,
+    weight: f64,
+    prompt: f64,
+    output: f64,
+    claim_slot: i32,
+    claim_generation: u32,
+) -> Request {
+    Request {
+        actor: Some(ActorHandle(actor)).filter(|_| actor != NO_HANDLE),
+        priority: if flags & BACKGROUND == 0 { Priority::Interactive } else { Priority::Background },
+        weight: Request::weight_of(weight),
+        tokens: Tokens::rounded_up(prompt, output),
+        barge: flags & BARGE != 0,
+        claim: u32::try_from(claim_slot).ok().map(|slot| LeaseId { slot, generation: claim_generation }),
+    }
 }

@@ -1,0 +1,260 @@
+//! Decides what a configuration means: checked once, typed afterwards. Every default and every range of the numeric
+//! configuration is in this module and nowhere else, in any language.
+//!
+//! Rust users fill a [`Config`]; what JavaScript users write arrives as a [`Value`] and goes through [`Config::parse`].
+//! Both end in [`Config::check`]. Units: weights in millionths, times in microseconds, everything else whole.
+
+mod parse;
+mod value;
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+pub use value::Value;
+
+use crate::error::ConfigError;
+
+/// One unit of concurrency.
+pub(crate) const WEIGHT_UNIT: u64 = 1_000_000;
+/// The largest weight and the largest maximum: 10^9 slots.
+pub(crate) const WEIGHT_MAX: u64 = 1_000_000_000 * WEIGHT_UNIT;
+/// Longest window and longest lease: 366 days.
+pub(crate) const SPAN_MAX_US: u64 = 366 * 86_400 * 1_000_000;
+/// Largest amount of a limit: what JavaScript counts exactly.
+pub(crate) const LIMIT_MAX: u64 = (1 << 53) - 1;
+
+/// What a governor enforces. The default enforces nothing: it hands out leases, and they expire.
+///
+/// ```
+/// use throttleai::{Concurrency, Config, Rate};
+/// let config = Config {
+///     concurrency: Some(Concurrency { max_in_flight: 5_000_000, interactive_reserve: 2_000_000 }),
+///     rate: Some(Rate { requests: Some(60), tokens: Some(100_000), ..Rate::default() }),
+///     ..Config::default()
+/// };
+/// config.check()?;
+/// # Ok::<(), throttleai::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Weight in flight. Off by default.
+    pub concurrency: Option<Concurrency>,
+    /// Requests and tokens in a rolling window. Off by default.
+    pub rate: Option<Rate>,
+    /// Shares of the concurrency between actors. Off by default; needs `concurrency`.
+    pub fairness: Option<Fairness>,
+    /// Concurrency that follows latency. Off by default; needs `concurrency`.
+    pub adaptive: Option<Adaptive>,
+    /// Lifetime of a lease, 1 ms to 366 days; 60 s by default.
+    pub lease_ttl_us: u64,
+    /// Pause between two sweeps while leases are held, 1 ms to 24 days; 5 s by default.
+    pub reaper_interval_us: u64,
+    /// Waiters, at most; 0 to 1,000,000, by default 10,000.
+    pub queue_max: u32,
+    /// How much the governor remembers.
+    pub caps: Caps,
+}
+
+/// How much may be in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Total weight, in millionths: 1 to 10^15.
+    pub max_in_flight: u64,
+    /// Weight that background work leaves free, in millionths; 0 by default, less than `max_in_flight`.
+    pub interactive_reserve: u64,
+}
+
+/// Limits of a rolling window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Calls in a window, 1 to 2^53 - 1. Off by default.
+    pub requests: Option<u64>,
+    /// Tokens in a window, 1 to 2^53 - 1. Off by default.
+    pub tokens: Option<u64>,
+    /// Length of the window, 1 ms to 366 days; 60 s by default.
+    pub window_us: u64,
+}
+
+/// How concurrency is shared between actors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fairness {
+    /// Part of the effective maximum that one actor may hold once half of it is in use, above 0 and at most 1; 0.6 by
+    /// default.
+    pub soft_cap_ratio: f64,
+    /// For how long an actor that was refused for concurrency counts as starved, up to 366 days; 5 s by default.
+    pub starvation_window_us: u64,
+}
+
+/// How the effective maximum follows what is observed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adaptive {
+    /// Smoothing of what is observed, above 0 and at most 1; 0.2 by default. Larger follows faster.
+    pub alpha: f64,
+    /// Part of the calls that may be refused in an interval in which nothing ended, 0 to 1; 0.05 by default.
+    pub target_deny_rate: f64,
+    /// Latency over its baseline above which the maximum is lowered, 1 to 1000; 1.5 by default.
+    pub latency_threshold: f64,
+    /// Between two adjustments, 1 ms to 366 days; 5 s by default.
+    pub adjust_interval_us: u64,
+    /// The effective maximum never goes below, in millionths; 1,000,000 by default, at most `max_in_flight`.
+    pub min_concurrency: u64,
+}
+
+/// Bounds of what a governor remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Actors, 1 to 4,000,000; 100,000 by default.
+    pub actors: u32,
+    /// Leases in flight, 1 to 4,000,000; 1,000,000 by default.
+    pub leases: u32,
+    /// Bytes of an id in UTF-8, 1 to 65,536; 512 by default. Checked by whoever holds the strings.
+    pub id_bytes: u32,
+    /// What happens to an unknown actor when all places are taken by actors that are still needed.
+    pub overflow: Overflow,
+}
+
+/// What happens to unknown actors at the cap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// They count as one actor together: stricter, but nobody is locked out. The default.
+    #[default]
+    Share,
+    /// They are refused.
+    Deny,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            concurrency: None,
+            rate: None,
+            fairness: None,
+            adaptive: None,
+            lease_ttl_us: 60_000_000,
+            reaper_interval_us: 5_000_000,
+            queue_max: 10_000,
+            caps: Caps::default(),
+        }
+    }
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { requests: None, tokens: None, window_us: 60_000_000 }
+    }
+}
+
+impl Default for Fairness {
+    fn default() -> Self {
+        Self { soft_cap_ratio: 0.6, starvation_window_us: 5_000_000 }
+    }
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self {
+            alpha: 0.2,
+            target_deny_rate: 0.05,
+            latency_threshold: 1.5,
+            adjust_interval_us: 5_000_000,
+            min_concurrency: WEIGHT_UNIT,
+        }
+    }
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { actors: 100_000, leases: 1_000_000, id_bytes: 512, overflow: Overflow::Share }
+    }
+}
+
+impl Config {
+    /// Checks every number against its range, and the numbers that concern each other.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the first field that is wrong, by the name that JavaScript users know it by.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if let Some(concurrency) = &self.concurrency {
+            self.check_concurrency(concurrency)?;
+        }
+        if let Some(rate) = &self.rate {
+            count("rate.requestsPerMinute", rate.requests.unwrap_or(1), 1, LIMIT_MAX)?;
+            count("rate.tokensPerMinute", rate.tokens.unwrap_or(1), 1, LIMIT_MAX)?;
+            span("rate.windowMs", rate.window_us, 1_000, SPAN_MAX_US)?;
+        }
+        if let Some(fairness) = &self.fairness {
+            let ratio = fairness.soft_cap_ratio;
+            real("fairness.softCapRatio", ratio, ratio > 0.0 && ratio <= 1.0, "a number above 0, at most 1")?;
+            span("fairness.starvationWindowMs", fairness.starvation_window_us, 0, SPAN_MAX_US)?;
+        }
+        if let Some(adaptive) = &self.adaptive {
+            check_adaptive(adaptive)?;
+        }
+        span("leaseTtlMs", self.lease_ttl_us, 1_000, SPAN_MAX_US)?;
+        span("reaperIntervalMs", self.reaper_interval_us, 1_000, i32::MAX as u64 * 1_000)?;
+        count("queue.max", u64::from(self.queue_max), 0, 1_000_000)?;
+        count("caps.actors", u64::from(self.caps.actors), 1, 4_000_000)?;
+        count("caps.leases", u64::from(self.caps.leases), 1, 4_000_000)?;
+        count("caps.idBytes", u64::from(self.caps.id_bytes), 1, 65_536)
+    }
+
+    fn check_concurrency(&self, concurrency: &Concurrency) -> Result<(), ConfigError> {
+        let (max, reserve) = (concurrency.max_in_flight, concurrency.interactive_reserve);
+        weight("concurrency.maxInFlight", max, max >= 1 && max <= WEIGHT_MAX, "a number above 0, at most 1000000000")?;
+        if reserve >= max {
+            let mut error =
+                weight_error("concurrency.interactiveReserve", reserve, "0 or more and less than maxInFlight");
+            let (reserve, max) = (weight_text(reserve), weight_text(max));
+            error.message = Some(format!("interactiveReserve ({reserve}) must be less than maxInFlight ({max})"));
+            return Err(error);
+        }
+        let Some(adaptive) = &self.adaptive else { return Ok(()) };
+        let min = adaptive.min_concurrency;
+        weight("adaptive.minConcurrency", min, min >= 1 && min <= max, "a number above 0, at most maxInFlight")
+    }
+}
+
+fn check_adaptive(adaptive: &Adaptive) -> Result<(), ConfigError> {
+    let Adaptive { alpha, target_deny_rate, latency_threshold, adjust_interval_us, .. } = *adaptive;
+    real("adaptive.alpha", alpha, alpha > 0.0 && alpha <= 1.0, "a number above 0, at most 1")?;
+    let rate = (0.0..=1.0).contains(&target_deny_rate);
+    real("adaptive.targetDenyRate", target_deny_rate, rate, "a number from 0 to 1")?;
+    let threshold = (1.0..=1000.0).contains(&latency_threshold);
+    real("adaptive.latencyThreshold", latency_threshold, threshold, "a number from 1 to 1000")?;
+    span("adaptive.adjustIntervalMs", adjust_interval_us, 1_000, SPAN_MAX_US)
+}
+
+fn refuse(field: &'static str, value: String, allowed: String) -> ConfigError {
+    ConfigError { field, value, allowed, message: None }
+}
+
+fn count(field: &'static str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(refuse(field, value.to_string(), format!("a number from {min} to {max}")))
+}
+
+fn span(field: &'static str, us: u64, min_us: u64, max_us: u64) -> Result<(), ConfigError> {
+    if (min_us..=max_us).contains(&us) {
+        return Ok(());
+    }
+    let allowed = format!("a number of milliseconds from {} to {}", min_us / 1_000, max_us / 1_000);
+    Err(refuse(field, (us as f64 / 1_000.0).to_string(), allowed))
+}
+
+fn real(field: &'static str, value: f64, fits: bool, allowed: &str) -> Result<(), ConfigError> {
+    if fits { Ok(()) } else { Err(refuse(field, value.to_string(), allowed.to_string())) }
+}
+
+fn weight(field: &'static str, value: u64, fits: bool, allowed: &str) -> Result<(), ConfigError> {
+    if fits { Ok(()) } else { Err(weight_error(field, value, allowed)) }
+}
+
+fn weight_error(field: &'static str, value: u64, allowed: &str) -> ConfigError {
+    refuse(field, weight_text(value), allowed.to_string())
+}
+
+fn weight_text(weight: u64) -> String {
+    (weight as f64 / WEIGHT_UNIT as f64).to_string()
+}

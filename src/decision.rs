@@ -1,0 +1,306 @@
+//! Decides nothing: the words in which the governor is asked and answers. Plain data, no text; users' languages make those.
+//!
+//! Units: weights in millionths (1.0 is 1,000,000), tokens whole, times in the caller's microseconds.
+
+use crate::limit::{Tokens, round_up};
+use crate::time::Instant;
+
+/// Who is served first, and whether the interactive reserve is open to the call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Somebody waits for the answer. Served first; may use every slot.
+    #[default]
+    Interactive,
+    /// Nobody waits. Leaves the interactive reserve free.
+    Background,
+}
+
+/// Names an actor for as long as the governor remembers it. Handed out by grants, see [`Grant::actor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ActorHandle(pub u32);
+
+/// Names a lease: a slot, and how often the slot had been used before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeaseId {
+    /// Place in the governor's table; small numbers that are used again.
+    pub slot: u32,
+    /// Tells the users of one slot apart; never used twice.
+    pub generation: u32,
+}
+
+/// Names a waiter in the queue, as [`LeaseId`] names a lease.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WaiterId {
+    /// Place in the queue's table.
+    pub slot: u32,
+    /// Tells the users of one place apart.
+    pub generation: u32,
+}
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Request {
+    /// Who asks, if the governor knows it already. `None`: an unknown actor, which gets a handle when it is granted a lease
+    /// and a rule reads actors.
+    pub actor: Option<ActorHandle>,
+    /// Interactive by default.
+    pub priority: Priority,
+    /// Concurrency held while the lease lasts, in millionths; 1,000,000 by default, at most 10^15.
+    pub weight: u64,
+    /// Estimated tokens, charged at once and corrected at release.
+    pub tokens: Tokens,
+    /// May be granted although others wait for the same. `false` by default.
+    pub barge: bool,
+    /// The lease that the caller's table says holds the same idempotency key. If it is live it is returned again.
+    pub claim: Option<LeaseId>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            actor: None,
+            priority: Priority::Interactive,
+            weight: 1_000_000,
+            tokens: Tokens::default(),
+            barge: false,
+            claim: None,
+        }
+    }
+}
+
+impl Request {
+    /// A weight in slots as the millionths of [`Request::weight`], rounded to the nearest; NaN and negative weights are 0.
+    ///
+    /// ```
+    /// # use throttleai::Request;
+    /// assert_eq!(Request::weight_of(0.1 + 0.2), 300_000);
+    /// ```
+    #[must_use]
+    pub fn weight_of(slots: f64) -> u64 {
+        (slots * 1_000_000.0 + 0.5) as u64
+    }
+}
+
+impl Report {
+    /// A report from numbers with fractions, NaN for what is not known: milliseconds, and tokens that are rounded up.
+    #[must_use]
+    pub fn of(outcome: Outcome, latency_ms: f64, prompt_tokens: f64, output_tokens: f64) -> Self {
+        let known = |number: f64| Some(number).filter(|number| !number.is_nan());
+        Self {
+            outcome,
+            latency_us: known(latency_ms).map(|ms| (ms * 1000.0) as u64),
+            prompt_tokens: known(prompt_tokens).map(round_up),
+            output_tokens: known(output_tokens).map(round_up),
+        }
+    }
+}
+
+/// A lease was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Its name, for `release` and `renew`.
+    pub lease: LeaseId,
+    /// When it ends unless renewed or released.
+    pub expires_at: Instant,
+    /// The actor's handle for later requests; `None` where no rule reads actors, or where the governor is full and counts
+    /// this actor together with others.
+    pub actor: Option<ActorHandle>,
+    /// The lease existed before: the request's claim.
+    pub reused: bool,
+}
+
+/// The four documented reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Not enough concurrency.
+    Concurrency,
+    /// A request or token limit.
+    Rate,
+    /// A cost or calendar limit.
+    Budget,
+    /// Fairness, or a cap of the governor itself.
+    Policy,
+}
+
+/// The finer why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// All slots are in use.
+    Slots,
+    /// What is free is reserved for interactive calls.
+    Reserve,
+    /// The actor holds its fair share.
+    Share,
+    /// A limit has no room.
+    Limit,
+    /// A budget is spent.
+    Budget,
+    /// The provider asked for a pause.
+    Cooldown,
+    /// The queue is full.
+    QueueFull,
+    /// Others wait for the same.
+    QueuedAhead,
+    /// It would come too late.
+    Deadline,
+    /// It can never fit.
+    TooLarge,
+    /// The governor holds as much as it may.
+    Cap,
+    /// The store failed.
+    Store,
+    /// The provider is down.
+    Circuit,
+}
+
+/// What the numbers of a denial count, which also chooses its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// Weight in flight against the effective maximum.
+    Slots,
+    /// The same, refused for the actor's share of it.
+    Share,
+    /// Requests in the window.
+    Requests,
+    /// Tokens in the window.
+    Tokens,
+    /// Waiters ahead.
+    Waiters,
+    /// Leases against the governor's cap.
+    Leases,
+    /// Actors against the governor's cap.
+    Actors,
+}
+
+/// Why a call may not be made now. A refused call has consumed nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Denial {
+    /// The documented reason: the first check that refused.
+    pub reason: Reason,
+    /// The finer why.
+    pub cause: Cause,
+    /// What `used`, `limit` and `asked` count.
+    pub subject: Subject,
+    /// What is counted now. Weights in millionths.
+    pub used: u64,
+    /// The limit.
+    pub limit: u64,
+    /// What the call asked for.
+    pub asked: u64,
+    /// A polite delay before asking again, 25 to 5000 ms.
+    pub retry_after_ms: u32,
+    /// The instant at which the call would fit; `None` if it never can. Exact for limits; for concurrency the instant by
+    /// which enough leases will have expired, a release comes sooner; behind waiters a lower bound.
+    pub retry_at: Option<Instant>,
+    /// The largest amount that could ever be granted, in the unit of `asked`; only with [`Cause::TooLarge`].
+    pub max_allowed: Option<u64>,
+    /// The limit that frees last, as an index into the configured limits.
+    pub binding: Option<u32>,
+}
+
+impl Denial {
+    /// An amount of this denial in the unit people use: weights as numbers of slots, everything else as it is.
+    #[must_use]
+    pub fn in_units(&self, amount: u64) -> f64 {
+        match self.subject {
+            Subject::Slots | Subject::Share => amount as f64 / 1_000_000.0,
+            _ => amount as f64,
+        }
+    }
+}
+
+/// The answer to `acquire`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Decision {
+    /// Go.
+    Granted(Grant),
+    /// Not now, or never.
+    Denied(Denial),
+}
+
+/// The answer to `enqueue`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Enqueued {
+    /// There was room at once.
+    Granted(Grant),
+    /// It waits; an [`Output::Granted`] or [`Output::Refused`] follows. With the actor's handle, as in a grant.
+    Waiting(WaiterId, Option<ActorHandle>),
+    /// It was refused: never grantable, too late, or the queue is full.
+    Denied(Denial),
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// With an answer.
+    #[default]
+    Success,
+    /// With an error of the provider or an exception.
+    Error,
+    /// Without an answer in time.
+    Timeout,
+    /// By its caller.
+    Cancelled,
+}
+
+/// What is known of a call at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long the call took, in microseconds; `None`: as long as the lease was held.
+    pub latency_us: Option<u64>,
+    /// Prompt tokens really used; `None` keeps the estimate.
+    pub prompt_tokens: Option<u64>,
+    /// Output tokens really used; `None` keeps the estimate.
+    pub output_tokens: Option<u64>,
+}
+
+/// The answer to `release`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// The lease has ended now.
+    Live {
+        /// How long it was held, in microseconds.
+        held_us: u64,
+        /// Its lifetime without renewal, in microseconds.
+        ttl_us: u64,
+        /// It was held for more than 80 % of that.
+        late: bool,
+        /// The weight it held, in millionths.
+        weight: u64,
+    },
+    /// It had expired; its charge has been corrected.
+    AfterExpiry,
+    /// It was released before.
+    Double,
+    /// It expired and is forgotten, or was never issued.
+    Unknown,
+}
+
+/// What happened besides the answer of a command; see [`Governor::poll_output`](crate::Governor::poll_output).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Output {
+    /// A lease was not released in time. Its slots are free, its charge stays.
+    Expired {
+        /// Its name.
+        lease: LeaseId,
+        /// The weight it held, in millionths.
+        weight: u64,
+    },
+    /// A waiter's turn has come.
+    Granted(WaiterId, Grant),
+    /// A waiter is out of the queue without a lease.
+    Refused(WaiterId, Denial),
+    /// An actor is forgotten: drop the string. The handle is not given to anybody else before this is polled.
+    ActorFreed(ActorHandle),
+}
+
+/// Why the governor wants to be called at the instant of `poll_timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WakeReason {
+    /// To free leases that have expired.
+    Reaper,
+    /// Because a waiter's turn or deadline may have come.
+    Waiter,
+}

@@ -1,0 +1,283 @@
+//! Decides which actors are remembered, and under which handle.
+//!
+//! A slab of actors with two lists: the idle ones, oldest first, and the starved ones, oldest refusal first. At the cap the
+//! actor that has been idle longest makes place; if none is idle, all actors without a handle share the overflow actor.
+//! A handle that was taken away is not used again before `reclaim`, that is, before the caller was told.
+
+use alloc::vec::Vec;
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::list::List;
+use crate::time::CoreTime;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Actor {
+    /// Weight of its leases, in millionths.
+    held: u64,
+    /// Leases and waiters that name it.
+    refs: u32,
+    /// When it was last refused for concurrency; counts while it is in the list of the starved.
+    refused: CoreTime,
+    alive: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Actors {
+    slots: Vec<Actor>,
+    free: Vec<u32>,
+    max: u32,
+    alive: u32,
+    active: u32,
+    idle: List,
+    starved: List,
+    overflow: Option<u32>,
+}
+
+impl Actors {
+    pub(crate) fn new(max: u32) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            max,
+            alive: 0,
+            active: 0,
+            idle: List::default(),
+            starved: List::default(),
+            overflow: None,
+        }
+    }
+
+    pub(crate) const fn alive(&self) -> u32 {
+        self.alive
+    }
+
+    /// Actors that hold something or are starved.
+    pub(crate) const fn active(&self) -> u32 {
+        self.active
+    }
+
+    pub(crate) const fn starved(&self) -> u32 {
+        self.starved.len()
+    }
+
+    #[inline]
+    pub(crate) fn knows(&self, handle: u32) -> bool {
+        self.slots.get(handle as usize).is_some_and(|actor| actor.alive)
+    }
+
+    #[inline]
+    pub(crate) fn held(&self, handle: u32) -> u64 {
+        self.slots.get(handle as usize).map_or(0, |actor| actor.held)
+    }
+
+    pub(crate) fn is_active(&self, handle: u32) -> bool {
+        self.held(handle) > 0 || self.starved.contains(handle)
+    }
+
+    /// Whether a new actor can get a handle of its own.
+    pub(crate) fn has_place(&self) -> bool {
+        self.alive < self.max || self.idle.len() > 0
+    }
+
+    /// The actor that stands for all without a handle; made when first needed, on top of the cap.
+    pub(crate) fn overflow(&mut self) -> u32 {
+        match self.overflow {
+            Some(handle) => handle,
+            None => {
+                let handle = self.place();
+                self.overflow = Some(handle);
+                handle
+            }
+        }
+    }
+
+    pub(crate) fn is_overflow(&self, handle: u32) -> bool {
+        self.overflow == Some(handle)
+    }
+
+    /// A new actor, and the handle of the idle one that made place for it. Without a place: the overflow actor.
+    pub(crate) fn create(&mut self) -> (u32, Option<u32>) {
+        if self.alive < self.max {
+            self.alive = self.alive.saturating_add(1);
+            return (self.place(), None);
+        }
+        let Some(evicted) = self.idle.front() else { return (self.overflow(), None) };
+        self.idle.remove(evicted);
+        if let Some(actor) = self.slots.get_mut(evicted as usize) {
+            actor.alive = false;
+        }
+        (self.place(), Some(evicted))
+    }
+
+    /// Makes a handle that was taken away usable again.
+    pub(crate) fn reclaim(&mut self, handle: u32) {
+        self.free.push(handle);
+    }
+
+    fn place(&mut self) -> u32 {
+        let actor = Actor { alive: true, ..Actor::default() };
+        if let Some(handle) = self.free.pop() {
+            if let Some(slot) = self.slots.get_mut(handle as usize) {
+                *slot = actor;
+            }
+            return handle;
+        }
+        self.slots.push(actor);
+        (self.slots.len() as u32).saturating_sub(1)
+    }
+
+    /// The actor has a lease of `weight` more. Whoever gets something is not starved.
+    #[inline]
+    pub(crate) fn hold(&mut self, handle: u32, weight: u64) {
+        let was_active = self.is_active(handle);
+        self.starved.remove(handle);
+        self.attach(handle);
+        if let Some(actor) = self.slots.get_mut(handle as usize) {
+            actor.held = actor.held.saturating_add(weight);
+        }
+        self.recount(handle, was_active);
+    }
+
+    /// A lease of `weight` has ended.
+    #[inline]
+    pub(crate) fn let_go(&mut self, handle: u32, weight: u64) {
+        let was_active = self.is_active(handle);
+        if let Some(actor) = self.slots.get_mut(handle as usize) {
+            actor.held = actor.held.saturating_sub(weight);
+        }
+        self.detach(handle);
+        self.recount(handle, was_active);
+    }
+
+    /// Something names the actor: it is not idle.
+    pub(crate) fn attach(&mut self, handle: u32) {
+        if let Some(actor) = self.slots.get_mut(handle as usize) {
+            actor.refs = actor.refs.saturating_add(1);
+        }
+        self.idle.remove(handle);
+    }
+
+    /// Something names it no more.
+    pub(crate) fn detach(&mut self, handle: u32) {
+        if let Some(actor) = self.slots.get_mut(handle as usize) {
+            actor.refs = actor.refs.saturating_sub(1);
+        }
+        self.rest(handle);
+    }
+
+    /// Puts the actor among the idle if nothing needs it.
+    fn rest(&mut self, handle: u32) {
+        let unused = self.slots.get(handle as usize).is_some_and(|actor| actor.refs == 0);
+        if unused && !self.starved.contains(handle) && !self.is_overflow(handle) {
+            self.idle.push_back(handle);
+        }
+    }
+
+    pub(crate) fn starve(&mut self, handle: u32, now: CoreTime) {
+        let was_active = self.is_active(handle);
+        if let Some(actor) = self.slots.get_mut(handle as usize) {
+            actor.refused = now;
+        }
+        self.idle.remove(handle);
+        self.starved.push_back(handle);
+        self.recount(handle, was_active);
+    }
+
+    /// Takes those off the list of the starved whose refusal is `window_us` ago.
+    #[inline]
+    pub(crate) fn forgive(&mut self, now: CoreTime, window_us: u64) {
+        while let Some(handle) = self.starved.front() {
+            let refused = self.slots.get(handle as usize).map_or(now, |actor| actor.refused);
+            if now.since(refused) < window_us {
+                return;
+            }
+            self.starved.remove(handle);
+            self.recount(handle, true);
+            self.rest(handle);
+        }
+    }
+
+    pub(crate) fn oldest_refusal(&self) -> Option<CoreTime> {
+        let handle = self.starved.front()?;
+        self.slots.get(handle as usize).map(|actor| actor.refused)
+    }
+
+    #[inline]
+    fn recount(&mut self, handle: u32, was_active: bool) {
+        match (was_active, self.is_active(handle)) {
+            (false, true) => self.active = self.active.saturating_add(1),
+            (true, false) => self.active = self.active.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    /// What all actors hold together: for checks of invariants.
+    pub(crate) fn held_total(&self) -> u64 {
+        self.slots.iter().fold(0, |sum, actor| sum.saturating_add(actor.held))
+    }
+
+    /// What can be made again from the leases (`held`, `refs`) is left out.
+    /// `pending` are the handles that were taken away and not reclaimed yet.
+    pub(crate) fn write(&self, w: &mut Writer, pending: &[u32]) {
+        w.len(self.slots.len());
+        for actor in &self.slots {
+            w.bool(actor.alive);
+            w.u64(actor.refused.as_micros());
+        }
+        w.option(self.overflow.map(u64::from));
+        for list in [&self.idle, &self.starved] {
+            w.u32(list.len());
+            list.iter().for_each(|handle| w.u32(handle));
+        }
+        w.len(self.free.len().saturating_add(pending.len()));
+        self.free.iter().chain(pending).for_each(|&handle| w.u32(handle));
+    }
+
+    /// Reads what `write` wrote, before the leases are held again.
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
+        for _ in 0..r.len()? {
+            let alive = r.bool()?;
+            self.slots.push(Actor { alive, refused: CoreTime::from_micros(r.u64()?), ..Actor::default() });
+        }
+        self.overflow = r.option()?.map(|handle| u32::try_from(handle).map_err(|_| Malformed)).transpose()?;
+        let all = self.slots.iter().filter(|actor| actor.alive).count();
+        self.alive = (all as u32).saturating_sub(u32::from(self.overflow.is_some()));
+        for list in 0..2 {
+            for _ in 0..r.len()? {
+                let handle = r.u32()?;
+                if !self.knows(handle) || self.idle.contains(handle) || self.starved.contains(handle) {
+                    return Err(Malformed);
+                }
+                if list == 0 { self.idle.push_back(handle) } else { self.starved.push_back(handle) }
+            }
+        }
+        self.active = self.starved.len();
+        let mut seen = alloc::vec![false; self.slots.len()];
+        for _ in 0..r.len()? {
+            let handle = r.u32()?;
+            let taken = seen.get_mut(handle as usize).is_none_or(|seen| core::mem::replace(seen, true));
+            if taken || self.knows(handle) {
+                return Err(Malformed);
+            }
+            self.free.push(handle);
+        }
+        // More actors than a cap that was lowered since are kept until they are idle.
+        let overflow_known = self.overflow.is_none_or(|handle| self.knows(handle) && !self.idle.contains(handle));
+        let all_placed = self.slots.iter().zip(&seen).all(|(actor, free)| actor.alive != *free);
+        if !overflow_known || !all_placed { Err(Malformed) } else { Ok(()) }
+    }
+
+    /// A restored lease of `weight` names the actor.
+    pub(crate) fn hold_again(&mut self, handle: u32, weight: u64) -> Result<(), Malformed> {
+        if !self.knows(handle) || self.idle.contains(handle) {
+            return Err(Malformed);
+        }
+        let was_active = self.is_active(handle);
+        if let Some(actor) = self.slots.get_mut(handle as usize) {
+            actor.held = actor.held.saturating_add(weight);
+            actor.refs = actor.refs.saturating_add(1);
+        }
+        self.recount(handle, was_active);
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! Decides whether an actor may take more of the concurrency while others want some.
+//!
+//! The soft cap: once half of the effective maximum `m` is in use, an actor that already holds something may not go above
+//! `m * soft_cap_ratio`. While somebody is starved (was refused for concurrency within the starvation window while it held
+//! less than `m / active actors`), actors at or above that share get nothing more. An actor that holds nothing is never
+//! refused here, and its own refusal buys it no pass.
+//!
+//! Actors are counted as active while they hold something or are starved. Unknown actors that are refused leave no handle;
+//! that one of them was is remembered as a single instant, cleared when an unknown actor gets in.
+//!
+//! Invariants: `held` sums to the weight in flight; an actor is idle exactly if it has no lease, no waiter and is not
+//! starved; only idle actors are forgotten. Weights in millionths. Called by `governor`. Leaves to others: slots, limits.
+
+mod actors;
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::config::{self, Caps, Overflow};
+use crate::time::CoreTime;
+pub(crate) use actors::Actors;
+
+/// The soft cap and who is behind it.
+#[derive(Debug)]
+pub(crate) struct Fairness {
+    config: config::Fairness,
+    overflow: Overflow,
+    pub(crate) actors: Actors,
+    /// When an actor without a handle was last refused for concurrency.
+    stranger_refused: Option<CoreTime>,
+}
+
+/// Whom a request counts for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Who {
+    /// An actor with a handle.
+    Known(u32),
+    /// One that gets a handle when it is let in.
+    New,
+    /// One for which there is no place.
+    Refused,
+}
+
+impl Fairness {
+    pub(crate) fn new(config: config::Fairness, caps: Caps) -> Self {
+        Self { config, overflow: caps.overflow, actors: Actors::new(caps.actors), stranger_refused: None }
+    }
+
+    /// Lets starvation run out.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: CoreTime) {
+        let window_us = self.config.starvation_window_us;
+        self.actors.forgive(now, window_us);
+        if self.stranger_refused.is_some_and(|then| now.since(then) >= window_us) {
+            self.stranger_refused = None;
+        }
+    }
+
+    /// Whom a request counts for: its handle, a new actor, or all for whom there is no place together.
+    #[inline]
+    pub(crate) fn who(&mut self, handle: Option<u32>) -> Who {
+        match handle {
+            Some(handle) if self.actors.knows(handle) => Who::Known(handle),
+            _ if self.actors.has_place() => Who::New,
+            _ if self.overflow == Overflow::Deny => Who::Refused,
+            _ => Who::Known(self.actors.overflow()),
+        }
+    }
+
+    /// Whether `who` may take `weight` more, of an effective maximum of which `in_flight` is taken.
+    #[inline]
+    pub(crate) fn allows(&self, who: Who, weight: u64, in_flight: u64, effective_max: u64) -> bool {
+        let Who::Known(handle) = who else { return true };
+        let held = self.actors.held(handle);
+        if held == 0 || in_flight.saturating_add(weight).saturating_mul(2) < effective_max {
+            return true;
+        }
+        if held.saturating_add(weight) > self.soft_cap(effective_max) {
+            return false;
+        }
+        let at_share = u128::from(held) * u128::from(self.active()) >= u128::from(effective_max);
+        !(at_share && self.somebody_starves())
+    }
+
+    /// The most that one actor may hold under load.
+    fn soft_cap(&self, effective_max: u64) -> u64 {
+        (effective_max as f64 * self.config.soft_cap_ratio) as u64
+    }
+
+    fn active(&self) -> u64 {
+        u64::from(self.actors.active()).saturating_add(u64::from(self.stranger_refused.is_some()))
+    }
+
+    fn somebody_starves(&self) -> bool {
+        self.actors.starved() > 0 || self.stranger_refused.is_some()
+    }
+
+    /// Remembers that `who` was refused for concurrency, if it holds less than its share.
+    pub(crate) fn refused(&mut self, who: Who, now: CoreTime, effective_max: u64) {
+        if self.config.starvation_window_us == 0 {
+            return;
+        }
+        match who {
+            Who::Known(handle) => {
+                let others = self.active().saturating_add(u64::from(!self.actors.is_active(handle)));
+                let share = u128::from(self.actors.held(handle)) * u128::from(others);
+                if share < u128::from(effective_max) {
+                    self.actors.starve(handle, now);
+                }
+            }
+            Who::New | Who::Refused => self.stranger_refused = Some(now),
+        }
+    }
+
+    /// Lets `who` in: its handle, if it has one of its own, made if it is new; and the actor that lost its place for it.
+    pub(crate) fn admit(&mut self, who: Who) -> (u32, Option<u32>) {
+        match who {
+            Who::Known(handle) => (handle, None),
+            Who::New | Who::Refused => {
+                self.stranger_refused = None;
+                self.actors.create()
+            }
+        }
+    }
+
+    /// When the oldest refusal will no longer count.
+    pub(crate) fn forgives_at(&self) -> Option<CoreTime> {
+        let oldest = [self.actors.oldest_refusal(), self.stranger_refused].into_iter().flatten().min();
+        oldest.map(|then| then.plus(self.config.starvation_window_us))
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer, pending: &[u32]) {
+        w.option(self.stranger_refused.map(CoreTime::as_micros));
+        self.actors.write(w, pending);
+    }
+
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
+        self.stranger_refused = r.option()?.map(CoreTime::from_micros);
+        self.actors.restore(r)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const M: u64 = 5;
+
+    fn fairness() -> Fairness {
+        Fairness::new(config::Fairness::default(), Caps { actors: 4, ..Caps::default() })
+    }
+
+    fn at(us: u64) -> CoreTime {
+        CoreTime::from_micros(us)
+    }
+
+    /// Lets `n` actors in, holding one each.
+    fn with_actors(n: usize) -> (Fairness, Vec<u32>) {
+        let mut fairness = fairness();
+        let handles = (0..n)
+            .map(|_| {
+                let who = fairness.who(None);
+                let (handle, _) = fairness.admit(who);
+                fairness.actors.hold(handle, 1);
+                handle
+            })
+            .collect();
+        (fairness, handles)
+    }
+    use alloc::vec::Vec;
+
+    #[test]
+    fn the_soft_cap_needs_load_and_something_held() {
+        let (mut fairness, handles) = with_actors(1);
+        let who = Who::Known(handles[0]);
+        assert!(fairness.allows(who, 1, 1, M), "2 of 5 is below half");
+        fairness.actors.hold(handles[0], 2);
+        assert!(!fairness.allows(who, 1, 3, M), "4 of 5 is above 0.6, also for an actor that is alone");
+        assert!(fairness.allows(Who::New, 1, 4, M), "an actor that holds nothing is never refused");
+    }
+
+    #[test]
+    fn starved_actors_hold_back_those_at_their_share_and_nobody_else() {
+        let (mut fairness, handles) = with_actors(2);
+        fairness.actors.hold(handles[0], 2);
+        let (hog, light) = (Who::Known(handles[0]), Who::Known(handles[1]));
+        fairness.refused(Who::New, at(0), M);
+        assert!(!fairness.allows(Who::Known(handles[0]), 0, 4, M), "3 x 3 active >= 5");
+        assert!(fairness.allows(light, 1, 4, M), "1 x 3 active < 5");
+        fairness.advance(at(4_999_999));
+        assert!(!fairness.allows(hog, 0, 4, M));
+        fairness.advance(at(5_000_000));
+        assert!(fairness.allows(hog, 0, 4, M), "the window is over");
+        fairness.refused(hog, at(5_000_000), M);
+        assert!(fairness.allows(hog, 0, 4, M), "one at its share is not starved by its own refusal");
+    }
+
+    #[test]
+    fn at_the_cap_idle_actors_go_first_then_all_share_one_place() {
+        let (mut fairness, handles) = with_actors(4);
+        fairness.actors.let_go(handles[2], 1);
+        let who = fairness.who(None);
+        assert_eq!(who, Who::New);
+        let (fifth, evicted) = fairness.admit(who);
+        assert_eq!(evicted, Some(handles[2]));
+        assert_ne!(fifth, handles[2], "not given away before it was told");
+        fairness.actors.hold(fifth, 1);
+        let shared = fairness.who(None);
+        assert_eq!(shared, fairness.who(None), "a thousand ids more are one actor");
+        assert!(matches!(shared, Who::Known(_)));
+        fairness.overflow = Overflow::Deny;
+        assert_eq!(fairness.who(None), Who::Refused);
+    }
+}

@@ -1,0 +1,94 @@
+//! The end of leases: by release, which settles what was really used, or by expiry, which keeps the charge.
+
+use super::Governor;
+use crate::config::SPAN_MAX_US;
+use crate::decision::{LeaseId, Output, Released, Report};
+use crate::fairness::Fairness;
+use crate::lease::{Known, Lease, NO_ACTOR};
+use crate::limit::{Pool, Tokens};
+use crate::time::{CoreTime, Instant};
+
+impl Governor {
+    /// Ends a lease and settles its tokens.
+    ///
+    /// Reported tokens replace the estimate, up or down, at the instant of admission; a half that is not reported keeps its
+    /// estimate. A lease that has expired frees nothing, but its charge is still corrected while the window lasts. Unknown
+    /// and repeated names change nothing.
+    pub fn release(&mut self, now: Instant, lease: LeaseId, report: &Report) -> Released {
+        let t = self.clock.observe(now);
+        match self.leases.find(lease) {
+            Known::Live(held) => {
+                self.leases.release(lease);
+                self.settle(t, &held, report);
+                free(&mut self.pool, &mut self.fairness, &held);
+                let answer = self.describe_end(t, &held);
+                let Released::Live { held_us, .. } = answer else { return answer };
+                if let Some(adaptive) = &mut self.adaptive {
+                    adaptive.ended(report.outcome, report.latency_us.unwrap_or(held_us));
+                }
+                self.serve_due(now);
+                answer
+            }
+            Known::Expired(held) => {
+                self.leases.release_tombstone(lease);
+                self.settle(t, &held, report);
+                self.serve_due(now);
+                Released::AfterExpiry
+            }
+            Known::Released => Released::Double,
+            Known::Unknown => Released::Unknown,
+        }
+    }
+
+    fn describe_end(&self, t: CoreTime, held: &Lease) -> Released {
+        let (held_us, ttl_us) = (t.since(held.admitted), self.config.lease_ttl_us);
+        let late = held_us.saturating_mul(5) > ttl_us.saturating_mul(4);
+        Released::Live { held_us, ttl_us, late, weight: held.weight }
+    }
+
+    fn settle(&mut self, t: CoreTime, held: &Lease, report: &Report) {
+        let used = Tokens {
+            prompt: report.prompt_tokens.unwrap_or(held.tokens.prompt),
+            output: report.output_tokens.unwrap_or(held.tokens.output),
+        };
+        self.limits.settle(t, held.admitted, held.tokens, used.capped());
+    }
+
+    /// Moves the end of a live lease to `now` plus `ttl_us` (the configured lifetime without it, at most 366 days). The new
+    /// end, or `None` if the lease is not live.
+    pub fn renew(&mut self, now: Instant, lease: LeaseId, ttl_us: Option<u64>) -> Option<Instant> {
+        let t = self.clock.observe(now);
+        let Known::Live(_) = self.leases.find(lease) else { return None };
+        let expires_at = t.plus(ttl_us.unwrap_or(self.config.lease_ttl_us).min(SPAN_MAX_US));
+        self.leases.renew(lease, expires_at);
+        Some(self.clock.to_caller(expires_at))
+    }
+
+    /// Frees the leases that have expired.
+    #[inline]
+    pub(super) fn expire(&mut self, t: CoreTime) {
+        let limits = &self.limits;
+        while let Some((lease, held)) = self.leases.expire_next(t, |held| limits.settles_until(held.admitted)) {
+            self.outputs.push_back(Output::Expired { lease, weight: held.weight });
+            free(&mut self.pool, &mut self.fairness, &held);
+        }
+    }
+
+    /// Serves the queue after something has come free, if anybody waits.
+    fn serve_due(&mut self, now: Instant) {
+        if !self.queue.is_empty() {
+            let t = self.advance(now);
+            self.serve(t);
+        }
+    }
+}
+
+/// Gives back what a lease held.
+fn free(pool: &mut Option<Pool>, fairness: &mut Option<Fairness>, held: &Lease) {
+    if let Some(pool) = pool {
+        pool.give_back(held.weight);
+    }
+    if let Some(fairness) = fairness.as_mut().filter(|_| held.actor != NO_ACTOR) {
+        fairness.actors.let_go(held.actor, held.weight);
+    }
+}

@@ -1,0 +1,134 @@
+//! What users read. Nothing here changes anything, and windows are read as they will be at `now`.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::Governor;
+use crate::decision::LeaseId;
+use crate::lease::Known;
+use crate::limit::Metric;
+use crate::time::Instant;
+
+/// The state at an instant. Weights in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Leases held.
+    pub active_leases: u32,
+    /// Weight in flight, if configured.
+    pub concurrency: Option<ConcurrencyView>,
+    /// Requests in the window, if configured.
+    pub requests: Option<RateView>,
+    /// Tokens in the window, if configured.
+    pub tokens: Option<RateView>,
+    /// Whether shares are enforced.
+    pub fairness: bool,
+    /// Whether the maximum adapts.
+    pub adaptive: bool,
+    /// Requests in the queue.
+    pub waiting: u32,
+    /// Actors remembered.
+    pub actors: u32,
+    /// Steps back of the clock that were clamped.
+    pub clock_steps_clamped: u64,
+    /// Larger steps, which the core bridged with a time line of its own.
+    pub clock_changes: u64,
+}
+
+/// Concurrency at an instant. Weights in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConcurrencyView {
+    /// Weight in flight.
+    pub active: u64,
+    /// The configured maximum.
+    pub max: u64,
+    /// The maximum in force.
+    pub effective_max: u64,
+    /// What is free of it.
+    pub available: u64,
+}
+
+/// A limit at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateView {
+    /// What the window holds.
+    pub current: u64,
+    /// What it may hold.
+    pub limit: u64,
+}
+
+impl Governor {
+    /// The state at `now`. Leases past their end count until they are swept.
+    #[must_use]
+    pub fn view(&self, now: Instant) -> View {
+        let t = self.clock.peek(now);
+        let rate = |metric| self.limits.usage(t, metric).map(|(current, limit)| RateView { current, limit });
+        let effective_max = self.effective_max();
+        let (clock_steps_clamped, clock_changes) = self.clock.faults();
+        View {
+            active_leases: self.leases.live(),
+            concurrency: self.pool.as_ref().map(|pool| ConcurrencyView {
+                active: pool.active(),
+                max: pool.max(),
+                effective_max,
+                available: effective_max.saturating_sub(pool.active()),
+            }),
+            requests: rate(Metric::Requests),
+            tokens: rate(Metric::Tokens),
+            fairness: self.fairness.is_some(),
+            adaptive: self.adaptive.is_some(),
+            waiting: self.queue.len(),
+            actors: self.fairness.as_ref().map_or(0, |fairness| fairness.actors.alive()),
+            clock_steps_clamped,
+            clock_changes,
+        }
+    }
+
+    /// Requests in the queue.
+    #[must_use]
+    pub const fn waiting(&self) -> u32 {
+        self.queue.len()
+    }
+
+    /// Whether a lease is held: granted, not released, and not swept after its end.
+    #[must_use]
+    pub fn is_live(&self, lease: LeaseId) -> bool {
+        matches!(self.leases.find(lease), Known::Live(_))
+    }
+
+    /// The names of all leases held, by slot.
+    pub fn leases(&self) -> impl Iterator<Item = LeaseId> + '_ {
+        self.leases.iter().map(|(id, _)| id)
+    }
+
+    /// Checks what must hold between any two commands, for tests.
+    ///
+    /// # Errors
+    /// What does not hold.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) -> Result<(), String> {
+        let weight = self.leases.iter().fold(0u64, |sum, (_, lease)| sum.saturating_add(lease.weight));
+        let active = self.pool.as_ref().map_or(weight, |pool| pool.active());
+        let held = self.fairness.as_ref().map_or(weight, |fairness| fairness.actors.held_total());
+        if (active, held) != (weight, weight) {
+            return Err(format!("leases weigh {weight}, the pool says {active}, the actors {held}"));
+        }
+        if self.leases.live() > 0 && self.reaper_at.is_none() {
+            return Err("leases are held and no timeout is pending".into());
+        }
+        if !self.queue.is_empty() && self.queue.next_instant().is_none() {
+            return Err("somebody waits and no timeout is pending".into());
+        }
+        let actors = self.fairness.as_ref().map_or(0, |fairness| fairness.actors.alive());
+        if actors > self.config.caps.actors
+            || self.leases.live() > self.config.caps.leases
+            || self.queue.len() > self.config.queue_max
+        {
+            return Err(format!(
+                "a cap is exceeded: {actors} actors, {} leases, {} waiters",
+                self.leases.live(),
+                self.queue.len()
+            ));
+        }
+        Ok(())
+    }
+}

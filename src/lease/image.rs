@@ -1,0 +1,126 @@
+//! Decides how leases stand in an image: slots in order, then the order of free slots and tombstones, which decide the names
+//! of later leases. The heap and the counts are made again from the slots.
+
+use alloc::collections::VecDeque;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Lease, Leases, Slot, State, TOMBSTONES_MAX};
+use crate::codec::{Malformed, Reader, Writer};
+use crate::decision::{LeaseId, Priority};
+use crate::limit::{TOKENS_MAX, Tokens};
+use crate::time::CoreTime;
+
+impl Leases {
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.len(self.slots.len());
+        for slot in &self.slots {
+            w.u32(slot.generation);
+            w.u32(slot.released);
+            w.u8(slot.state as u8);
+            if slot.state != State::Free {
+                write_lease(&slot.lease, w);
+            }
+        }
+        w.len(self.free.len());
+        self.free.iter().for_each(|&slot| w.u32(slot));
+        w.len(self.tombstones.len());
+        for &(id, until) in &self.tombstones {
+            w.u32(id.slot);
+            w.u32(id.generation);
+            w.u64(until.as_micros());
+        }
+        w.u64(self.latest.as_micros());
+    }
+
+    /// Fails on anything that `write` cannot have written, such as two places for one slot.
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut leases = Self::default();
+        for slot in 0..r.len()? {
+            let entry = read_slot(r)?;
+            if entry.state == State::Live {
+                leases.live = leases.live.saturating_add(1);
+                leases.expiry.push(slot as u32, entry.lease.expires_at.as_micros());
+            }
+            leases.slots.push(entry);
+        }
+        leases.read_orders(r)?;
+        leases.latest = CoreTime::from_micros(r.u64()?);
+        if leases.iter().any(|(_, lease)| lease.expires_at > leases.latest) {
+            return Err(Malformed);
+        }
+        Ok(leases)
+    }
+
+    fn read_orders(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
+        let mut seen = vec![false; self.slots.len()];
+        let mut visit = |slot: u32, state: State, slots: &[Slot]| {
+            let known = slots.get(slot as usize).is_some_and(|entry| entry.state == state);
+            let first = seen.get_mut(slot as usize).is_some_and(|seen| !core::mem::replace(seen, true));
+            if known && first { Ok(()) } else { Err(Malformed) }
+        };
+        for _ in 0..r.len()? {
+            let slot = r.u32()?;
+            visit(slot, State::Free, &self.slots)?;
+            self.free.push(slot);
+        }
+        let mut tombstones = VecDeque::new();
+        for _ in 0..r.len()? {
+            let id = LeaseId { slot: r.u32()?, generation: r.u32()? };
+            let until = CoreTime::from_micros(r.u64()?);
+            // A tombstone that was settled leaves its name behind until its turn comes; it stands for nothing.
+            if self
+                .slots
+                .get(id.slot as usize)
+                .is_some_and(|slot| slot.generation == id.generation && slot.state == State::Tombstone)
+            {
+                visit(id.slot, State::Tombstone, &self.slots)?;
+            }
+            tombstones.push_back((id, until));
+        }
+        self.tombstones = tombstones;
+        let retired = |slot: &Slot| slot.state == State::Free && slot.generation == u32::MAX;
+        let placed = |(slot, seen): (&Slot, &bool)| *seen || slot.state == State::Live || retired(slot);
+        let all: Vec<bool> = seen;
+        if self.slots.iter().zip(&all).all(placed) && self.tombstones.len() <= TOMBSTONES_MAX {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+}
+
+fn read_slot(r: &mut Reader<'_>) -> Result<Slot, Malformed> {
+    let (generation, released) = (r.u32()?, r.u32()?);
+    let state = match r.u8()? {
+        0 => State::Free,
+        1 => State::Live,
+        2 => State::Tombstone,
+        _ => return Err(Malformed),
+    };
+    let lease = if state == State::Free { Lease::default() } else { read_lease(r)? };
+    Ok(Slot { lease, generation, state, released })
+}
+
+fn write_lease(lease: &Lease, w: &mut Writer) {
+    w.u64(lease.admitted.as_micros());
+    w.u64(lease.expires_at.as_micros());
+    w.u64(lease.weight);
+    w.u64(lease.tokens.prompt);
+    w.u64(lease.tokens.output);
+    w.u32(lease.actor);
+    w.bool(lease.priority == Priority::Background);
+}
+
+fn read_lease(r: &mut Reader<'_>) -> Result<Lease, Malformed> {
+    let lease = Lease {
+        admitted: CoreTime::from_micros(r.u64()?),
+        expires_at: CoreTime::from_micros(r.u64()?),
+        weight: r.u64()?,
+        tokens: Tokens { prompt: r.u64()?, output: r.u64()? },
+        actor: r.u32()?,
+        priority: if r.bool()? { Priority::Background } else { Priority::Interactive },
+    };
+    let sane = lease.weight <= crate::config::WEIGHT_MAX && lease.tokens.prompt.max(lease.tokens.output) <= TOKENS_MAX;
+    if sane { Ok(lease) } else { Err(Malformed) }
+}

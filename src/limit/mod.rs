@@ -1,0 +1,194 @@
+//! Decides whether a limit has room, and takes account of what is admitted and settled.
+//!
+//! A limit is a metric, an amount and an algorithm; its state lives with its algorithm, one file each, which also knows
+//! how to settle. This module only knows what a metric counts in a call and which limits there are. The governor asks all
+//! of them before it takes from any, so a refused call consumes nothing.
+//!
+//! Invariants: an admission never takes a window above its limit; overuse reported later may, and then nothing is admitted
+//! until it has drained. Units: requests, tokens. Leaves to others: time, leases, the order of checks.
+
+mod pool;
+mod window;
+
+use alloc::vec::Vec;
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::time::CoreTime;
+pub(crate) use pool::{Full, Pool};
+use window::SlidingWindow;
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Calls admitted.
+    Requests,
+    /// Model tokens of prompt and output together, estimated when admitted and corrected when reported.
+    Tokens,
+}
+
+/// The tokens of a call: estimated before it, used after it. Whole tokens, each at most [`TOKENS_MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Tokens of the prompt.
+    pub prompt: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+}
+
+/// The largest number of tokens that one half of an estimate or report may name: 10^12. With at most 4,000,000 leases in
+/// flight, no window can be taken beyond 2^63 by any sequence of reports.
+pub const TOKENS_MAX: u64 = 1_000_000_000_000;
+
+impl Tokens {
+    /// Tokens of an estimate or report with fractions (`text.length / 4` is how people estimate): each half is rounded up;
+    /// what is not a positive number is 0.
+    ///
+    /// ```
+    /// # use throttleai::Tokens;
+    /// assert_eq!(Tokens::rounded_up(12.25, f64::NAN), Tokens { prompt: 13, output: 0 });
+    /// ```
+    #[must_use]
+    pub fn rounded_up(prompt: f64, output: f64) -> Self {
+        Self { prompt: round_up(prompt), output: round_up(output) }
+    }
+
+    /// Prompt and output together.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.prompt.saturating_add(self.output)
+    }
+
+    pub(crate) fn capped(self) -> Self {
+        Self { prompt: self.prompt.min(TOKENS_MAX), output: self.output.min(TOKENS_MAX) }
+    }
+}
+
+pub(crate) fn round_up(amount: f64) -> u64 {
+    let whole = amount as u64;
+    whole.saturating_add(u64::from((whole as f64) < amount))
+}
+
+impl Metric {
+    /// What a call counts.
+    #[inline]
+    pub(crate) const fn amount(self, tokens: Tokens) -> u64 {
+        match self {
+            Self::Requests => 1,
+            Self::Tokens => tokens.total(),
+        }
+    }
+}
+
+/// One limit with its state.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Limit {
+    pub(crate) metric: Metric,
+    pub(crate) max: u64,
+    window: SlidingWindow,
+}
+
+/// Why a limit has no room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shortage {
+    /// Index of the limit.
+    pub(crate) limit: usize,
+    pub(crate) metric: Metric,
+    pub(crate) used: u64,
+    pub(crate) max: u64,
+    pub(crate) asked: u64,
+    /// When there will be room, if nothing else is admitted; `None` if the call asks for more than the limit.
+    pub(crate) free_at: Option<CoreTime>,
+}
+
+/// All limits of a governor, in the order in which they are checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Limits {
+    list: Vec<Limit>,
+}
+
+impl Limits {
+    pub(crate) fn add(&mut self, metric: Metric, max: u64, window_us: u64) {
+        self.list.push(Limit { metric, max, window: SlidingWindow::new(window_us) });
+    }
+
+    /// Moves every limit to `now` and says whether all have room for a call.
+    #[inline]
+    pub(crate) fn have_room(&mut self, now: CoreTime, tokens: Tokens) -> bool {
+        let mut room = true;
+        for limit in &mut self.list {
+            limit.window.advance(now);
+            room &= limit.window.sum().saturating_add(limit.metric.amount(tokens)) <= limit.max;
+        }
+        room
+    }
+
+    /// The limits without room, in the order of checks. Call `have_room` first.
+    pub(crate) fn shortages(&self, now: CoreTime, tokens: Tokens) -> impl Iterator<Item = Shortage> + '_ {
+        self.list.iter().enumerate().filter_map(move |(index, limit)| {
+            let (used, asked) = (limit.window.sum(), limit.metric.amount(tokens));
+            if used.saturating_add(asked) <= limit.max {
+                return None;
+            }
+            let free_at = limit.max.checked_sub(asked).map(|most| limit.window.free_at(now, most));
+            Some(Shortage { limit: index, metric: limit.metric, used, max: limit.max, asked, free_at })
+        })
+    }
+
+    /// Takes what an admitted call counts.
+    #[inline]
+    pub(crate) fn take(&mut self, now: CoreTime, tokens: Tokens) {
+        for limit in &mut self.list {
+            limit.window.add(now, limit.metric.amount(tokens));
+        }
+    }
+
+    /// Corrects what was taken at `admitted` for `from` to what was really used.
+    pub(crate) fn settle(&mut self, now: CoreTime, admitted: CoreTime, from: Tokens, to: Tokens) {
+        for limit in &mut self.list {
+            let (from, to) = (limit.metric.amount(from), limit.metric.amount(to));
+            if from != to {
+                limit.window.advance(now);
+                limit.window.settle(admitted, from, to);
+            }
+        }
+    }
+
+    /// Until when a charge made at `admitted` can still be corrected, if any limit counts tokens.
+    pub(crate) fn settles_until(&self, admitted: CoreTime) -> Option<CoreTime> {
+        let tokens = self.list.iter().filter(|limit| limit.metric == Metric::Tokens);
+        tokens.map(|limit| admitted.plus(limit.window.window_us())).max()
+    }
+
+    /// What the first limit of a metric has counted by `now`, and its maximum.
+    pub(crate) fn usage(&self, now: CoreTime, metric: Metric) -> Option<(u64, u64)> {
+        let limit = self.list.iter().find(|limit| limit.metric == metric)?;
+        Some((limit.window.sum_at(now), limit.max))
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.len(self.list.len());
+        for limit in &self.list {
+            w.u8(limit.metric as u8);
+            w.u64(limit.window.window_us());
+            limit.window.write(w);
+        }
+    }
+
+    /// Takes over the saved state of the limits that still exist: a limit is its metric and its window.
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
+        for _ in 0..r.len()? {
+            let metric = match r.u8()? {
+                0 => Metric::Requests,
+                1 => Metric::Tokens,
+                _ => return Err(Malformed),
+            };
+            let window_us = r.u64()?;
+            let window = SlidingWindow::read(r, window_us)?;
+            let same = |limit: &&mut Limit| limit.metric == metric && limit.window.window_us() == window_us;
+            if let Some(limit) = self.list.iter_mut().find(same) {
+                limit.window = window;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! Decides what time it is. Instants of the caller go in, core time comes out.
+//!
+//! The core has no clock: `now` is an argument of every command. Callers' clocks are set by hand, stepped by NTP and read
+//! as 0 before the first request of some edge runtimes, so the core keeps a time line of its own that never goes back:
+//!
+//! - a step back of at most one second is clamped: time stands still until the caller's clock has caught up;
+//! - a larger one is a clock change: an offset is added to every later `now`, and taken off every instant handed out;
+//! - a reading of 0 followed by a date is a clock that had not started, which is a clock change as well.
+//!
+//! Invariants: core time never decreases; every guarantee of this crate is in core time. Unit: integer microseconds,
+//! which leaves 292,000 years in 63 bits and stays exact in the `f64` milliseconds of JavaScript.
+//!
+//! Called by the `governor` only; all other modules see core time and nothing else.
+
+use crate::codec::{Malformed, Reader, Writer};
+
+/// A reading of the caller's clock, in microseconds since an epoch of the caller's choice.
+///
+/// ```
+/// use throttleai::Instant;
+/// let now = Instant::from_millis(1_500.25);
+/// assert_eq!(now.as_micros(), 1_500_250);
+/// assert_eq!(now.as_millis_ceil(), 1_501);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// An instant from whole microseconds.
+    #[must_use]
+    pub const fn from_micros(us: u64) -> Self {
+        Self(us)
+    }
+
+    /// An instant from milliseconds, rounded down to the microsecond. NaN and negative numbers give 0, what lies beyond
+    /// the range its end.
+    #[must_use]
+    pub fn from_millis(ms: f64) -> Self {
+        Self((ms * 1000.0) as u64)
+    }
+
+    /// Whole microseconds.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Milliseconds, rounded up: waiting until then is never too short.
+    #[must_use]
+    pub const fn as_millis_ceil(self) -> u64 {
+        self.0.div_ceil(1000)
+    }
+}
+
+/// An instant on the core's own time line, in microseconds. Never decreases from one command to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CoreTime(u64);
+
+impl CoreTime {
+    pub(crate) const fn from_micros(us: u64) -> Self {
+        Self(us)
+    }
+
+    pub(crate) const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) const fn plus(self, us: u64) -> Self {
+        Self(self.0.saturating_add(us))
+    }
+
+    /// Microseconds from `earlier` to `self`; 0 if it is not earlier.
+    pub(crate) const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Longest step back that is clamped, in microseconds. Longer ones would freeze every window for as long.
+const CLAMP_US: u64 = 1_000_000;
+
+/// A first reading after 0 that is at least this (March 1973, in Unix microseconds) means that 0 was "no clock yet".
+const EPOCH_US: i64 = 100_000_000_000_000;
+
+/// The end of time, in microseconds: room for offsets and windows on both sides.
+const MAX_US: u64 = 1 << 61;
+
+/// The core's time line: maps the caller's instants to core time and back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct TimeLine {
+    last: CoreTime,
+    /// Core time minus the caller's time, in microseconds.
+    offset: i64,
+    /// A reading has been taken.
+    read: bool,
+    clamped: u64,
+    changes: u64,
+}
+
+impl TimeLine {
+    /// Takes a reading and returns the core time of this command.
+    #[inline]
+    pub(crate) fn observe(&mut self, now: Instant) -> CoreTime {
+        let ahead = self.ahead(now);
+        if (0..EPOCH_US).contains(&ahead) {
+            self.last = self.last.plus(ahead.unsigned_abs());
+            self.read = true;
+        } else {
+            self.observe_jump(now, ahead);
+        }
+        self.last
+    }
+
+    #[cold]
+    fn observe_jump(&mut self, now: Instant, ahead: i64) {
+        let from_nothing = self.read && self.last.0 == 0;
+        self.read = true;
+        if ahead < 0 && ahead.unsigned_abs() <= CLAMP_US {
+            self.clamped = self.clamped.saturating_add(1);
+        } else if ahead < 0 || from_nothing {
+            self.offset = to_signed(self.last.0).saturating_sub(to_signed(now.0));
+            self.changes = self.changes.saturating_add(1);
+        } else {
+            self.last = self.last.plus(ahead.unsigned_abs());
+        }
+    }
+
+    /// The core time of a reading, without taking it: for getters. Never before the last command.
+    pub(crate) fn peek(&self, now: Instant) -> CoreTime {
+        self.last.plus(u64::try_from(self.ahead(now)).unwrap_or(0))
+    }
+
+    /// How far a reading lies ahead of the last core time; negative if behind.
+    const fn ahead(&self, now: Instant) -> i64 {
+        to_signed(now.0).saturating_add(self.offset).saturating_sub(to_signed(self.last.0))
+    }
+
+    /// A core instant in the caller's time.
+    pub(crate) fn to_caller(&self, at: CoreTime) -> Instant {
+        Instant(u64::try_from(to_signed(at.0).saturating_sub(self.offset)).unwrap_or(0))
+    }
+
+    /// An instant of the caller in core time, for deadlines. It is converted once, when it comes in: a later clock change
+    /// does not move it.
+    pub(crate) fn to_core(&self, at: Instant) -> CoreTime {
+        CoreTime(u64::try_from(to_signed(at.0).saturating_add(self.offset)).unwrap_or(0))
+    }
+
+    /// Steps back that were clamped, and clock changes, so far.
+    pub(crate) const fn faults(&self) -> (u64, u64) {
+        (self.clamped, self.changes)
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.u64(self.last.0);
+        w.i64(self.offset);
+        w.bool(self.read);
+        w.u64(self.clamped);
+        w.u64(self.changes);
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { last: CoreTime(r.u64()?), offset: r.i64()?, read: r.bool()?, clamped: r.u64()?, changes: r.u64()? })
+    }
+}
+
+const fn to_signed(us: u64) -> i64 {
+    if us > MAX_US { MAX_US as i64 } else { us as i64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: f64 = 86_400_000.0;
+    const NOW_MS: f64 = 1_790_000_000_000.0;
+
+    fn at(line: &mut TimeLine, ms: f64) -> u64 {
+        line.observe(Instant::from_millis(ms)).as_micros()
+    }
+
+    #[test]
+    fn goes_on_with_the_clock() {
+        let mut line = TimeLine::default();
+        assert_eq!(at(&mut line, NOW_MS), 1_790_000_000_000_000);
+        assert_eq!(at(&mut line, NOW_MS + 0.5), 1_790_000_000_000_500);
+        assert_eq!(at(&mut line, NOW_MS + 20_000.0 * DAY_MS), 3_518_000_000_000_000, "a long sleep is real time");
+        assert_eq!(line.faults(), (0, 0));
+    }
+
+    #[test]
+    fn clamps_a_small_step_back() {
+        let mut line = TimeLine::default();
+        let start = at(&mut line, NOW_MS);
+        assert_eq!(at(&mut line, NOW_MS - 1000.0), start);
+        assert_eq!(at(&mut line, NOW_MS - 1.0), start);
+        assert_eq!(at(&mut line, NOW_MS + 1.0), start + 1000);
+        assert_eq!(line.faults(), (2, 0));
+    }
+
+    #[test]
+    fn follows_a_large_step_back_with_an_offset() {
+        let mut line = TimeLine::default();
+        let start = at(&mut line, NOW_MS);
+        assert_eq!(at(&mut line, NOW_MS - DAY_MS), start);
+        assert_eq!(at(&mut line, NOW_MS - DAY_MS + 1.0), start + 1000);
+        assert_eq!(line.faults(), (0, 1));
+        let instant = line.to_caller(CoreTime(start + 5_000));
+        assert_eq!(instant, Instant::from_millis(NOW_MS - DAY_MS + 5.0), "instants go out in the caller's time");
+    }
+
+    #[test]
+    fn many_small_steps_back_are_not_clamped_for_ever() {
+        let mut line = TimeLine::default();
+        let start = at(&mut line, NOW_MS);
+        for step in 1..=10 {
+            at(&mut line, NOW_MS - 900.0 * f64::from(step));
+        }
+        assert_eq!(at(&mut line, NOW_MS - 9000.0 + 1.0), start + 1000);
+    }
+
+    #[test]
+    fn zero_is_a_clock_that_has_not_started() {
+        let mut line = TimeLine::default();
+        assert_eq!(at(&mut line, 0.0), 0);
+        assert_eq!(at(&mut line, NOW_MS), 0, "module scope of a Worker, then the first request");
+        assert_eq!(at(&mut line, NOW_MS + 1.0), 1000);
+        assert_eq!(line.to_caller(CoreTime(1000)), Instant::from_millis(NOW_MS + 1.0));
+        assert_eq!(at(&mut line, NOW_MS - 200.0), 1000, "and a step back before its start is clamped");
+    }
+
+    #[test]
+    fn a_test_clock_may_start_at_zero() {
+        let mut line = TimeLine::default();
+        assert_eq!(at(&mut line, 0.0), 0);
+        assert_eq!(at(&mut line, 60_000.0), 60_000_000);
+    }
+
+    #[test]
+    fn absurd_readings_do_no_harm() {
+        let mut line = TimeLine::default();
+        at(&mut line, NOW_MS);
+        for ms in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e300, NOW_MS] {
+            let before = line.last;
+            assert!(line.observe(Instant::from_millis(ms)) >= before);
+        }
+    }
+}

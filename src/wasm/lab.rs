@@ -1,0 +1,25 @@
+//! What only tests need, in a build of its own that is never published: faults on demand.
+
+use wasm_bindgen::prelude::*;
+
+use super::Core;
+
+#[wasm_bindgen]
+impl Core {
+    /// Panics while the governor is borrowed, as a bug would.
+    #[expect(clippy::panic, reason = "this is the panic that tests ask for")]
+    pub fn provoke_panic(&mut self) {
+        panic!("provoked")
+    }
+
+    /// Overflows the stack: a trap that is not a panic.
+    pub fn provoke_overflow(&mut self, depth: u32) -> u32 {
+        let mut frame = [depth; 64];
+        if depth > 0 {
+            frame.reverse();
+            let below = self.provoke_overflow(depth.saturating_sub(1));
+            return frame.iter().fold(below, |sum, n| sum.wrapping_add(*n));
+        }
+        0
+    }
+}

@@ -1,0 +1,239 @@
+//! Where each number stands in the view, as `js/core/binding.ts` reads it, and how answers are written there.
+
+use alloc::boxed::Box;
+
+use serde::Serialize;
+use wasm_bindgen::JsValue;
+
+use super::NO_HANDLE;
+use crate::decision::{Cause, Denial, Grant, Output, Reason, Subject};
+use crate::governor::Governor;
+use crate::time::Instant;
+
+pub(super) const PENDING: usize = 0;
+pub(super) const TIMEOUT: usize = 1;
+pub(super) const WAITING: usize = 2;
+const GENERATION: usize = 3;
+pub(super) const EXPIRES_AT: usize = 4;
+pub(super) const ACTOR: usize = 5;
+const REUSED: usize = 6;
+pub(super) const WAITER: usize = 7;
+pub(super) const WAITER_GENERATION: usize = 8;
+pub(super) const HELD_MS: usize = 9;
+pub(super) const TTL_MS: usize = 10;
+pub(super) const WEIGHT: usize = 11;
+const DENY: usize = 12;
+const OUT: usize = 24;
+const LENGTH: usize = 40;
+
+/// The governor's piece of linear memory. It does not move while the governor lives.
+#[derive(Debug)]
+pub(super) struct View(Box<[f64; LENGTH]>);
+
+impl Default for View {
+    fn default() -> Self {
+        Self(Box::new([0.0; LENGTH]))
+    }
+}
+
+impl View {
+    pub(super) fn address(&self) -> u32 {
+        self.0.as_ptr() as u32
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, at: usize, value: f64) {
+        if let Some(place) = self.0.get_mut(at) {
+            *place = value;
+        }
+    }
+
+    fn set_all(&mut self, from: usize, values: &[f64]) {
+        for (offset, value) in values.iter().enumerate() {
+            self.set(from.saturating_add(offset), *value);
+        }
+    }
+}
+
+#[inline]
+pub(super) fn write_grant(view: &mut View, grant: &Grant) {
+    view.set(GENERATION, f64::from(grant.lease.generation));
+    view.set(EXPIRES_AT, grant.expires_at.as_millis_ceil() as f64);
+    view.set(ACTOR, f64::from(grant.actor.map_or(NO_HANDLE, |actor| actor.0)));
+    view.set(REUSED, f64::from(u8::from(grant.reused)));
+}
+
+pub(super) fn write_denial(view: &mut View, denial: &Denial) {
+    view.set_all(
+        DENY,
+        &[
+            f64::from(reason(denial.reason)),
+            f64::from(cause(denial.cause)),
+            f64::from(denial.retry_after_ms),
+            denial.retry_at.map_or(f64::NAN, |at| at.as_millis_ceil() as f64),
+            f64::from(text(denial)),
+            denial.in_units(denial.used),
+            denial.in_units(denial.limit),
+            denial.in_units(denial.asked),
+            denial.binding.map_or(-1.0, f64::from),
+            denial.max_allowed.map_or(f64::NAN, |max| denial.in_units(max)),
+        ],
+    );
+}
+
+const fn reason(reason: Reason) -> u8 {
+    match reason {
+        Reason::Concurrency => 0,
+        Reason::Rate => 1,
+        Reason::Budget => 2,
+        Reason::Policy => 3,
+    }
+}
+
+const fn cause(cause: Cause) -> u8 {
+    match cause {
+        Cause::Slots => 0,
+        Cause::Reserve => 1,
+        Cause::Share => 2,
+        Cause::Limit => 3,
+        Cause::Budget => 4,
+        Cause::Cooldown => 5,
+        Cause::QueueFull => 6,
+        Cause::QueuedAhead => 7,
+        Cause::Deadline => 8,
+        Cause::TooLarge => 9,
+        Cause::Cap => 10,
+        Cause::Store => 11,
+        Cause::Circuit => 12,
+    }
+}
+
+/// Which text the shell makes of it.
+const fn text(denial: &Denial) -> u8 {
+    match (denial.cause, denial.subject) {
+        (Cause::TooLarge, Subject::Tokens) => 6,
+        (Cause::TooLarge, _) => 5,
+        (Cause::QueueFull, _) => 7,
+        (_, Subject::Slots) => 0,
+        (_, Subject::Share) => 1,
+        (_, Subject::Requests) => 2,
+        (_, Subject::Tokens) => 3,
+        (_, Subject::Waiters) => 4,
+        (_, Subject::Leases) => 9,
+        (_, Subject::Actors) => 10,
+    }
+}
+
+/// Writes an output record; its kind.
+pub(super) fn write_output(view: &mut View, output: &Output) -> u32 {
+    match output {
+        Output::Expired { lease, weight } => {
+            let weight = *weight as f64 / 1_000_000.0;
+            view.set_all(OUT, &[f64::from(lease.slot), f64::from(lease.generation), weight]);
+            1
+        }
+        Output::Granted(waiter, grant) => {
+            let actor = f64::from(grant.actor.map_or(NO_HANDLE, |actor| actor.0));
+            let [slot, generation] = [grant.lease.slot, grant.lease.generation].map(f64::from);
+            let expires_at = grant.expires_at.as_millis_ceil() as f64;
+            view.set_all(
+                OUT,
+                &[f64::from(waiter.slot), f64::from(waiter.generation), slot, generation, expires_at, actor],
+            );
+            2
+        }
+        Output::Refused(waiter, denial) => {
+            view.set_all(OUT, &[f64::from(waiter.slot), f64::from(waiter.generation)]);
+            write_denial(view, denial);
+            3
+        }
+        Output::ActorFreed(actor) => {
+            view.set(OUT, f64::from(actor.0));
+            4
+        }
+    }
+}
+
+/// One number of the state, by the indices of `Gauge` in the shell.
+pub(super) fn gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
+    let view = governor.view(now);
+    let slots = |weight: u64| weight as f64 / 1_000_000.0;
+    let pool = view.concurrency;
+    match which {
+        0 => f64::from(view.active_leases),
+        1 => pool.map_or(0.0, |pool| slots(pool.active)),
+        2 => pool.map_or(f64::INFINITY, |pool| slots(pool.available)),
+        3 => pool.map_or(f64::INFINITY, |pool| slots(pool.effective_max)),
+        4 => view.requests.map_or(0.0, |rate| rate.current as f64),
+        5 => view.requests.map_or(f64::INFINITY, |rate| rate.limit as f64),
+        6 => view.tokens.map_or(0.0, |rate| rate.current as f64),
+        7 => view.tokens.map_or(f64::INFINITY, |rate| rate.limit as f64),
+        8 => f64::from(view.waiting),
+        9 => f64::from(view.actors),
+        10 => f64::from(governor.config().caps.id_bytes),
+        11 => f64::from(governor.config().fairness.is_some() && pool.is_some()),
+        _ => f64::NAN,
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Snapshot {
+    active_leases: u32,
+    concurrency: Option<Concurrency>,
+    request_rate: Option<Rate>,
+    token_rate: Option<Rate>,
+    fairness: bool,
+    adaptive: bool,
+    waiting: u32,
+    actors: u32,
+    clock: Clock,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Concurrency {
+    in_flight_weight: f64,
+    in_flight_count: u32,
+    max: f64,
+    effective_max: f64,
+    available: f64,
+}
+
+#[derive(Serialize)]
+struct Rate {
+    current: f64,
+    limit: f64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Clock {
+    steps_clamped: f64,
+    changes: f64,
+}
+
+pub(super) fn snapshot(governor: &Governor, now: Instant) -> Result<JsValue, JsValue> {
+    let view = governor.view(now);
+    let slots = |weight: u64| weight as f64 / 1_000_000.0;
+    let rate = |rate: crate::governor::RateView| Rate { current: rate.current as f64, limit: rate.limit as f64 };
+    let snapshot = Snapshot {
+        active_leases: view.active_leases,
+        concurrency: view.concurrency.map(|pool| Concurrency {
+            in_flight_weight: slots(pool.active),
+            in_flight_count: view.active_leases,
+            max: slots(pool.max),
+            effective_max: slots(pool.effective_max),
+            available: slots(pool.available),
+        }),
+        request_rate: view.requests.map(rate),
+        token_rate: view.tokens.map(rate),
+        fairness: view.fairness,
+        adaptive: view.adaptive,
+        waiting: view.waiting,
+        actors: view.actors,
+        clock: Clock { steps_clamped: view.clock_steps_clamped as f64, changes: view.clock_changes as f64 },
+    };
+    let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
+    snapshot.serialize(&serializer).map_err(JsValue::from)
+}
