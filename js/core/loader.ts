@@ -70,27 +70,27 @@ export function createLoader(getModule: () => WasmModule): Loader {
 
 function instantiate(module: WasmModule): Instance {
   // The glue needs the registry before the instance exists; finalizers run later, never during this function.
-  let instance: Instance | undefined;
-  const FinalizationRegistry = guardedRegistry(() => instance);
+  const owner: { instance?: Instance } = {};
+  const FinalizationRegistry = guardedRegistry(owner);
   const glue = createGlue({ TextDecoder, TextEncoder, FinalizationRegistry });
   const exports = new platform.WebAssembly.Instance(module, { './throttleai_bg.js': glue }).exports as Exports;
   glue.__wbg_set_wasm(exports);
   exports.__wbindgen_start();
-  instance = { glue, memory: exports.memory, stackPointer: exports.__stack_pointer, alive: true };
-  return instance;
+  owner.instance = { glue, memory: exports.memory, stackPointer: exports.__stack_pointer, alive: true };
+  return owner.instance;
 }
 
 /**
  * A `FinalizationRegistry` whose callbacks never enter a discarded instance and never throw: a trap in a finalizer has
  * no caller, so it would end the process and leave the stack pointer where it was.
  */
-function guardedRegistry(owner: () => Instance | undefined): RegistryConstructor | undefined {
+function guardedRegistry(owner: { readonly instance?: Instance }): RegistryConstructor | undefined {
   const Registry = platform.FinalizationRegistry;
   if (Registry === undefined) return undefined;
   return class extends Registry {
     constructor(cleanup: (held: number) => void) {
       super((held) => {
-        const instance = owner();
+        const { instance } = owner;
         if (instance?.alive !== true) return;
         const top = instance.stackPointer.value;
         try {
