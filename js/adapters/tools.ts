@@ -41,8 +41,8 @@ export function wrapTool<A extends readonly unknown[], R>(fn: (...args: A) => R,
   const { toolId, actorId = 'default', priority = 'background', costWeight = 1, idempotencyKey } = options;
   return (...args) => {
     const request = requestOf({ actorId, priority, action: `tool.${toolId}` }, { weight: costWeight }, idempotencyKey?.(...args));
-    return governed<Awaited<R>>(options, request, undefined, async (call) => {
-      const result: Awaited<R> = await fn(...args);
+    return governed(options, request, undefined, async (call): Promise<Awaited<R>> => {
+      const result = await fn(...args);
       call.end('success');
       return result;
     });
