@@ -31,11 +31,16 @@ const retryingFetch: typeof fetch = async (input, init) => {
     const response = await notedFetch(input, init);
     if (response.status !== 429 || left === 0) return response;
     await response.body?.cancel();
-    await sleep(Number(response.headers.get('retry-after-ms') ?? 1000), undefined, init?.signal ? { signal: init.signal } : {});
+    await sleep(
+      Number(response.headers.get('retry-after-ms') ?? 1000),
+      undefined,
+      init?.signal ? { signal: init.signal } : {},
+    );
   }
 };
 
-const sdk = (baseURL: string): OpenAI => new OpenAI({ apiKey: 'mock', baseURL, fetch: notedFetch, maxRetries: RETRIES });
+const sdk = (baseURL: string): OpenAI =>
+  new OpenAI({ apiKey: 'mock', baseURL, fetch: notedFetch, maxRetries: RETRIES });
 
 async function readStream(stream: AsyncIterable<unknown>): Promise<void> {
   for await (const _chunk of stream);
@@ -54,16 +59,22 @@ const post = (task: Task, signal: AbortSignal): RequestInit => ({
 });
 
 /** What a call is expected to need. */
-const estimateOf = (task: Task): { promptTokens: number; maxOutputTokens: number } =>
-  ({ promptTokens: estimateTokensFromMessages(task.messages), maxOutputTokens: task.max_tokens });
+const estimateOf = (task: Task): { promptTokens: number; maxOutputTokens: number } => ({
+  promptTokens: estimateTokensFromMessages(task.messages),
+  maxOutputTokens: task.max_tokens,
+});
 
 /** The program of a user without a governor. */
 export function plainClient(user: User, baseURL: string): Ask {
   const { completions } = sdk(baseURL).chat;
   switch (user.style) {
-    case 'sdk': return async (task, signal) => void (await completions.create(task, { signal }));
-    case 'sdk stream': return async (task, signal) => readStream(await completions.create({ ...task, stream: true }, { signal }));
-    case 'fetch': return async (task, signal) => readResponse(await retryingFetch(`${baseURL}/chat/completions`, post(task, signal)));
+    case 'sdk':
+      return async (task, signal) => void (await completions.create(task, { signal }));
+    case 'sdk stream':
+      return async (task, signal) => readStream(await completions.create({ ...task, stream: true }, { signal }));
+    case 'fetch':
+      return async (task, signal) =>
+        readResponse(await retryingFetch(`${baseURL}/chat/completions`, post(task, signal)));
   }
 }
 

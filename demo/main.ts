@@ -30,8 +30,13 @@ async function warmUp(): Promise<void> {
   const provider = await createMockProvider();
   const governor = createGovernor();
   const { signal } = new AbortController();
-  await Promise.all(USERS.flatMap((user) => [plainClient(user, provider.baseURL), governedClient(user, provider.baseURL, governor)]
-    .map((ask) => ask(taskOf(prompts, user, 0), signal))));
+  await Promise.all(
+    USERS.flatMap((user) =>
+      [plainClient(user, provider.baseURL), governedClient(user, provider.baseURL, governor)].map((ask) =>
+        ask(taskOf(prompts, user, 0), signal),
+      ),
+    ),
+  );
   governor.close();
   await provider.close();
 }

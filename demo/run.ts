@@ -22,7 +22,12 @@ export interface Progress {
 /** How often progress is shown, in ms. */
 const TICK_MS = 200;
 
-export async function play(provider: MockProvider, prompts: readonly string[], clientOf: (user: User) => Ask, progress: Progress): Promise<Outcome> {
+export async function play(
+  provider: MockProvider,
+  prompts: readonly string[],
+  clientOf: (user: User) => Ask,
+  progress: Progress,
+): Promise<Outcome> {
   const over = new AbortController();
   const outcome: Outcome = { done: 0, givenUp: 0, waits: [], doneBy: new Map(), provider: provider.stats() };
   const start = performance.now();
@@ -48,7 +53,10 @@ export async function play(provider: MockProvider, prompts: readonly string[], c
     let calls = 0;
     return Array.from({ length: user.workers }, () => work(user, ask, () => calls++));
   });
-  const ticker = setInterval(() => progress(performance.now() - start, outcome.done, provider.stats().refused), TICK_MS);
+  const ticker = setInterval(
+    () => progress(performance.now() - start, outcome.done, provider.stats().refused),
+    TICK_MS,
+  );
   await new Promise((resolve) => setTimeout(resolve, RUN_MS));
   outcome.provider = provider.stats();
   over.abort();

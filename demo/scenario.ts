@@ -71,7 +71,9 @@ const ANSWER_TOKENS = [60, 120, 200, 280];
 /** The prompts of `prompts/*.txt`, in the order of their names. */
 export function loadPrompts(): string[] {
   const folder = new URL('./prompts/', import.meta.url);
-  const names = readdirSync(folder).filter((name) => name.endsWith('.txt')).sort();
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith('.txt'))
+    .sort();
   return names.map((name) => readFileSync(new URL(name, folder), 'utf8').trim());
 }
 

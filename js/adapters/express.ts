@@ -39,8 +39,10 @@ export interface ExpressLikeResponse {
 }
 
 /** Options of `throttleMiddleware`. */
-export interface ThrottleMiddlewareOptions<Req extends ExpressLikeRequest = ExpressLikeRequest, Res extends ExpressLikeResponse = ExpressLikeResponse>
-  extends AdapterOptions {
+export interface ThrottleMiddlewareOptions<
+  Req extends ExpressLikeRequest = ExpressLikeRequest,
+  Res extends ExpressLikeResponse = ExpressLikeResponse,
+> extends AdapterOptions {
   /**
    * Who asks. Default: the header `x-actor-id`, else `req.ip`, else `"anonymous"`. Clients can write any header: behind a
    * login, return the id of the authenticated user.
@@ -74,15 +76,16 @@ function actorOf({ headers, ip }: ExpressLikeRequest): string {
  *   wait: { timeoutMs: 5_000 },
  * }));
  */
-export function throttleMiddleware<Req extends ExpressLikeRequest = ExpressLikeRequest, Res extends ExpressLikeResponse = ExpressLikeResponse>(
-  options: ThrottleMiddlewareOptions<Req, Res>,
-): (req: Req, res: Res, next: Next) => void {
+export function throttleMiddleware<
+  Req extends ExpressLikeRequest = ExpressLikeRequest,
+  Res extends ExpressLikeResponse = ExpressLikeResponse,
+>(options: ThrottleMiddlewareOptions<Req, Res>): (req: Req, res: Res, next: Next) => void {
   const { governor, wait, getActorId, getAction, getPriority, getEstimate, onDeny } = options;
 
   const requestFor = (req: Req): AcquireRequest => {
     const priority = getPriority?.(req);
     const actorId = getActorId ? getActorId(req) : actorOf(req);
-    const action = getAction ? getAction(req) : req.path ?? '';
+    const action = getAction ? getAction(req) : (req.path ?? '');
     return requestOf({ actorId, action, ...(priority && { priority }) }, getEstimate?.(req));
   };
 
@@ -126,7 +129,10 @@ export function throttleMiddleware<Req extends ExpressLikeRequest = ExpressLikeR
       const request = requestFor(req);
       const answer = acquireWith(governor, request, left ? { ...wait, signal: left.signal } : null);
       // Apart from the errors above: what `next` throws is the framework's.
-      go = 'then' in answer ? () => void answer.then((decision) => settle(request, decision), fail) : () => settle(request, answer);
+      go =
+        'then' in answer
+          ? () => void answer.then((decision) => settle(request, decision), fail)
+          : () => settle(request, answer);
     } catch (error) {
       return fail(error);
     }

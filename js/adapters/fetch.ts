@@ -16,9 +16,23 @@ import { governed, requestOf } from './internal/call.ts';
 import { holdResponse } from './internal/response.ts';
 import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ProviderUsage } from './internal/types.ts';
 import { IDLE_MS } from './internal/unread.ts';
-import { web, type FetchInit, type FetchInput, type RequestLike, type ResponseLike, type WebResponse } from './internal/web.ts';
+import {
+  web,
+  type FetchInit,
+  type FetchInput,
+  type RequestLike,
+  type ResponseLike,
+  type WebResponse,
+} from './internal/web.ts';
 
-export type { AdapterDenied, AdapterGovernor, AdapterGranted, AdapterOptions, AdapterResult, ProviderUsage } from './internal/types.ts';
+export type {
+  AdapterDenied,
+  AdapterGovernor,
+  AdapterGranted,
+  AdapterOptions,
+  AdapterResult,
+  ProviderUsage,
+} from './internal/types.ts';
 export { classifyOutcome } from './internal/outcome.ts';
 
 /** A function like the platform's `fetch`. */
@@ -34,7 +48,9 @@ export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
    * Reads the real usage from an answer whose bytes have all arrived; the response it gets is a copy with (at most the
    * last 1 MiB of) the body. Without it, or if it throws, the estimate stays charged.
    */
-  extractUsage?: (response: WebResponse) => ProviderUsage | null | undefined | void | Promise<ProviderUsage | null | undefined | void>;
+  extractUsage?: (
+    response: WebResponse,
+  ) => ProviderUsage | null | undefined | void | Promise<ProviderUsage | null | undefined | void>;
   /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */
   idempotencyKey?: (input: FetchInput, init?: FetchInit) => string | null | undefined;
   /** An event stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. */
@@ -42,10 +58,12 @@ export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
 }
 
 /** What a throttled `fetch` resolves to. */
-export type ThrottledFetchResult = (AdapterGranted<WebResponse> & {
-  /** The same as `result`. */
-  response: WebResponse;
-}) | AdapterDenied;
+export type ThrottledFetchResult =
+  | (AdapterGranted<WebResponse> & {
+      /** The same as `result`. */
+      response: WebResponse;
+    })
+  | AdapterDenied;
 
 function pathnameOf(url: string): string {
   try {
@@ -70,8 +88,19 @@ function pathnameOf(url: string): string {
  *   },
  * });
  */
-export function wrapFetch(fetchFn: FetchFn, options: WrapFetchOptions): (input: FetchInput, init?: FetchInit) => Promise<ThrottledFetchResult> {
-  const { actorId = 'default', priority = 'interactive', classifyAction, estimate, idempotencyKey, extractUsage, idleMs = IDLE_MS } = options;
+export function wrapFetch(
+  fetchFn: FetchFn,
+  options: WrapFetchOptions,
+): (input: FetchInput, init?: FetchInit) => Promise<ThrottledFetchResult> {
+  const {
+    actorId = 'default',
+    priority = 'interactive',
+    classifyAction,
+    estimate,
+    idempotencyKey,
+    extractUsage,
+    idleMs = IDLE_MS,
+  } = options;
   return async (input, init) => {
     const asked = input as RequestLike;
     const url = String(asked.url ?? input);
@@ -83,7 +112,11 @@ export function wrapFetch(fetchFn: FetchFn, options: WrapFetchOptions): (input: 
     );
     const answer = await governed(options, request, signal, async (call) => {
       const response = await fetchFn(input, init);
-      const hold = { call, idleMs, extractUsage: extractUsage as ((response: ResponseLike) => ProviderUsage | null) | undefined };
+      const hold = {
+        call,
+        idleMs,
+        extractUsage: extractUsage as ((response: ResponseLike) => ProviderUsage | null) | undefined,
+      };
       return (await holdResponse(response as ResponseLike, hold)) as WebResponse;
     });
     return answer.ok ? { ...answer, response: answer.result } : answer;

@@ -12,7 +12,14 @@
  * app.get('/ai/chat', (c) => c.json({ answer: 42 }));
  * export default app;
  */
-import type { AcquireDecision, AcquireDenied, AcquireRequest, Priority, SignalLike, TokenEstimate } from '../core/types.ts';
+import type {
+  AcquireDecision,
+  AcquireDenied,
+  AcquireRequest,
+  Priority,
+  SignalLike,
+  TokenEstimate,
+} from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
 import { holdBody } from './internal/body.ts';
 import { openCall, requestOf, type Call } from './internal/call.ts';
@@ -72,13 +79,14 @@ function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
  * @example
  * app.use('/ai/*', throttle({ governor, getActorId: (c) => c.get('userId'), wait: { timeoutMs: 5_000 } }));
  */
-export function throttle<C extends HonoLikeContext = HonoLikeContext>(options: HonoThrottleOptions<C>):
-  (c: C, next: () => Promise<void>) => Promise<WebResponse | void> {
+export function throttle<C extends HonoLikeContext = HonoLikeContext>(
+  options: HonoThrottleOptions<C>,
+): (c: C, next: () => Promise<void>) => Promise<WebResponse | void> {
   const { governor, wait, getActorId, getAction, getPriority, getEstimate, onDeny, idleMs = IDLE_MS } = options;
 
   const requestFor = (c: C): AcquireRequest => {
     const priority = getPriority?.(c);
-    const actorId = getActorId ? getActorId(c) : c.req.header('x-actor-id') ?? 'anonymous';
+    const actorId = getActorId ? getActorId(c) : (c.req.header('x-actor-id') ?? 'anonymous');
     const action = getAction ? getAction(c) : c.req.path;
     return requestOf({ actorId, action, ...(priority && { priority }) }, getEstimate?.(c));
   };

@@ -20,7 +20,14 @@ import { holdIterable, isAsyncIterable } from './internal/iterable.ts';
 import type { AdapterOptions, AdapterResult, CallerOptions, ProviderUsage } from './internal/types.ts';
 import { IDLE_MS } from './internal/unread.ts';
 
-export type { AdapterDenied, AdapterGovernor, AdapterGranted, AdapterOptions, AdapterResult, ProviderUsage } from './internal/types.ts';
+export type {
+  AdapterDenied,
+  AdapterGovernor,
+  AdapterGranted,
+  AdapterOptions,
+  AdapterResult,
+  ProviderUsage,
+} from './internal/types.ts';
 export { classifyOutcome } from './internal/outcome.ts';
 export { estimateTokensFromChars, estimateTokensFromMessages } from './internal/estimate.ts';
 
@@ -63,12 +70,21 @@ export interface ThrottledChat<C extends ChatCreate> {
    * @param requestOptions handed to the SDK. An `idempotencyKey` there also names the lease: concurrent calls of one actor
    *   under one key share it
    */
-  (params: Params<C> & { stream?: false | null }, estimate?: TokenEstimate | null, requestOptions?: RequestOptions<C>):
-    Promise<ThrottledOpenAIResult<Whole<Answer<C>>>>;
-  (params: Params<C> & { stream: true }, estimate?: TokenEstimate | null, requestOptions?: RequestOptions<C>):
-    Promise<ThrottledOpenAIResult<Streamed<Answer<C>>>>;
-  (params: Params<C>, estimate?: TokenEstimate | null, requestOptions?: RequestOptions<C>):
-    Promise<ThrottledOpenAIResult<Answer<C>>>;
+  (
+    params: Params<C> & { stream?: false | null },
+    estimate?: TokenEstimate | null,
+    requestOptions?: RequestOptions<C>,
+  ): Promise<ThrottledOpenAIResult<Whole<Answer<C>>>>;
+  (
+    params: Params<C> & { stream: true },
+    estimate?: TokenEstimate | null,
+    requestOptions?: RequestOptions<C>,
+  ): Promise<ThrottledOpenAIResult<Streamed<Answer<C>>>>;
+  (
+    params: Params<C>,
+    estimate?: TokenEstimate | null,
+    requestOptions?: RequestOptions<C>,
+  ): Promise<ThrottledOpenAIResult<Answer<C>>>;
 }
 
 /** What the adapter reads of the SDK's request options. */
@@ -86,11 +102,14 @@ function usageOf(answer: unknown): ProviderUsage | undefined {
 /** `this` of a method that was taken off its object: what an SDK method reads first of it tells. */
 function unbound(create: unknown): object {
   const allowed = 'bound to its client: pass the object, `wrapChatCompletions(openai.chat.completions, options)`';
-  return new Proxy({}, {
-    get() {
-      throw new InputError({ field: 'create', value: create, allowed });
+  return new Proxy(
+    {},
+    {
+      get() {
+        throw new InputError({ field: 'create', value: create, allowed });
+      },
     },
-  });
+  );
 }
 
 /**
@@ -106,11 +125,18 @@ function unbound(create: unknown): object {
  * const r = await chat({ model: 'gpt-4', messages, max_tokens: 500, stream: true }, estimate);
  * if (r.ok) for await (const chunk of r.result) process.stdout.write(chunk.choices[0]?.delta.content ?? '');
  */
-export function wrapChatCompletions<C extends ChatCreate>(create: C | { create: C }, options: OpenAIAdapterOptions): ThrottledChat<C> {
+export function wrapChatCompletions<C extends ChatCreate>(
+  create: C | { create: C },
+  options: OpenAIAdapterOptions,
+): ThrottledChat<C> {
   const { actorId = 'default', priority = 'interactive', action = 'chat.completions', idleMs = IDLE_MS } = options;
   const method = (typeof create === 'function' ? create : create.create) as unknown as (...args: unknown[]) => unknown;
   const self = typeof create === 'function' ? unbound(create) : create;
-  const chat = (params: unknown, estimate?: TokenEstimate | null, requestOptions?: OptionsRead): Promise<AdapterResult<unknown>> => {
+  const chat = (
+    params: unknown,
+    estimate?: TokenEstimate | null,
+    requestOptions?: OptionsRead,
+  ): Promise<AdapterResult<unknown>> => {
     const request = requestOf({ actorId, priority, action }, estimate, requestOptions?.idempotencyKey);
     return governed(options, request, requestOptions?.signal, async (call) => {
       const answer = await method.call(self, params, requestOptions);

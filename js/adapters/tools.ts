@@ -15,11 +15,18 @@
 import { governed, requestOf } from './internal/call.ts';
 import type { AdapterOptions, AdapterResult, CallerOptions } from './internal/types.ts';
 
-export type { AdapterDenied, AdapterGovernor, AdapterGranted, AdapterOptions, AdapterResult } from './internal/types.ts';
+export type {
+  AdapterDenied,
+  AdapterGovernor,
+  AdapterGranted,
+  AdapterOptions,
+  AdapterResult,
+} from './internal/types.ts';
 export { classifyOutcome } from './internal/outcome.ts';
 
 /** Options of `wrapTool`. */
-export interface WrapToolOptions<A extends readonly unknown[] = readonly unknown[]> extends AdapterOptions, CallerOptions {
+export interface WrapToolOptions<A extends readonly unknown[] = readonly unknown[]>
+  extends AdapterOptions, CallerOptions {
   /** Names the tool: the action is `tool.ID`. */
   toolId: string;
   /** Concurrency weight of a call. Default 1. Range: 0 to 1e9. */
@@ -36,11 +43,17 @@ export interface WrapToolOptions<A extends readonly unknown[] = readonly unknown
  * const embed = wrapTool(myEmbedFn, { governor, toolId: 'embed', costWeight: 2 });
  * const r = await embed('hello');
  */
-export function wrapTool<A extends readonly unknown[], R>(fn: (...args: A) => R, options: WrapToolOptions<A>):
-  (...args: A) => Promise<AdapterResult<Awaited<R>>> {
+export function wrapTool<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: WrapToolOptions<A>,
+): (...args: A) => Promise<AdapterResult<Awaited<R>>> {
   const { toolId, actorId = 'default', priority = 'background', costWeight = 1, idempotencyKey } = options;
   return (...args) => {
-    const request = requestOf({ actorId, priority, action: `tool.${toolId}` }, { weight: costWeight }, idempotencyKey?.(...args));
+    const request = requestOf(
+      { actorId, priority, action: `tool.${toolId}` },
+      { weight: costWeight },
+      idempotencyKey?.(...args),
+    );
     return governed(options, request, undefined, async (call): Promise<Awaited<R>> => {
       const result = await fn(...args);
       call.end('success');

@@ -32,7 +32,8 @@ export class Door {
   constructor(limits: Required<MockLimits>, busyRetryMs: number, now: number) {
     this.#limits = limits;
     this.#busyRetryMs = busyRetryMs;
-    const bucket = (limit: number): Bucket => new Bucket(Math.max(1, limit * limits.burst), limit / limits.windowMs, now);
+    const bucket = (limit: number): Bucket =>
+      new Bucket(Math.max(1, limit * limits.burst), limit / limits.windowMs, now);
     this.#requests = bucket(limits.requestsPerMinute);
     this.#tokens = bucket(limits.tokensPerMinute);
   }
@@ -74,13 +75,26 @@ export class Door {
   #refuse(now: number, tokens: number): (Admission & { admitted: false }) | undefined {
     const { maxInFlight, requestsPerMinute, tokensPerMinute } = this.#limits;
     if (this.#inFlight >= maxInFlight) {
-      return { admitted: false, by: 'concurrency', retryMs: this.#busyRetryMs, used: this.#inFlight, limit: maxInFlight };
+      return {
+        admitted: false,
+        by: 'concurrency',
+        retryMs: this.#busyRetryMs,
+        used: this.#inFlight,
+        limit: maxInFlight,
+      };
     }
-    const full = (by: Refusal, bucket: Bucket, amount: number, limit: number): (Admission & { admitted: false }) | undefined => {
+    const full = (
+      by: Refusal,
+      bucket: Bucket,
+      amount: number,
+      limit: number,
+    ): (Admission & { admitted: false }) | undefined => {
       const retryMs = limit === Infinity ? 0 : bucket.wait(now, amount);
       if (retryMs === 0) return undefined;
       return { admitted: false, by, retryMs, used: Math.round(bucket.capacity - bucket.level(now)), limit };
     };
-    return full('requests', this.#requests, 1, requestsPerMinute) ?? full('tokens', this.#tokens, tokens, tokensPerMinute);
+    return (
+      full('requests', this.#requests, 1, requestsPerMinute) ?? full('tokens', this.#tokens, tokens, tokensPerMinute)
+    );
   }
 }

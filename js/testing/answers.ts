@@ -46,7 +46,10 @@ export function completion(answer: Answer): unknown {
   const { id, created, model, tokens, finish, promptTokens } = answer;
   const message = { role: 'assistant', content: tokens.join(''), refusal: null };
   return {
-    id, object: 'chat.completion', created, model,
+    id,
+    object: 'chat.completion',
+    created,
+    model,
     choices: [{ index: 0, message, logprobs: null, finish_reason: finish }],
     usage: usageOf(promptTokens, tokens.length),
   };
@@ -57,8 +60,11 @@ export function* chunks(answer: Answer, includeUsage: boolean): Generator<unknow
   const { id, created, model, tokens, finish, promptTokens } = answer;
   const head = { id, object: 'chat.completion.chunk', created, model };
   const usage = includeUsage ? { usage: null } : {};
-  const chunk = (delta: object, reason: string | null): unknown =>
-    ({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }], ...usage });
+  const chunk = (delta: object, reason: string | null): unknown => ({
+    ...head,
+    choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }],
+    ...usage,
+  });
   yield chunk({ role: 'assistant', content: '' }, null);
   for (const token of tokens) yield chunk({ content: token }, null);
   yield chunk({}, finish);

@@ -15,17 +15,27 @@ export interface CallResult {
   tokens: number;
 }
 
-const SERVER_ERROR = errorBody('The server had an error while processing your request. Sorry about that!', 'server_error', null);
+const SERVER_ERROR = errorBody(
+  'The server had an error while processing your request. Sorry about that!',
+  'server_error',
+  null,
+);
 const UNAVAILABLE = errorBody('That model is currently overloaded with other requests.', 'server_error', null);
 
 /** Serves one call from its admission to its last byte. `headers` are the rate limit headers. */
-export async function serve(exchange: Exchange, call: ParsedCall, settings: Settings, random: Random,
-  headers: Record<string, string>): Promise<CallResult> {
+export async function serve(
+  exchange: Exchange,
+  call: ParsedCall,
+  settings: Settings,
+  random: Random,
+  headers: Record<string, string>,
+): Promise<CallResult> {
   const fault = drawFault(settings.faults, random);
   const times = drawTimes(settings.latency, random, fault === 'slow');
   const answer = drawAnswer(call, random, settings.clock.now());
   const cost = call.promptTokens + (call.kind === 'chat' ? answer.tokens.length : 0);
-  if (await failBeforeBody(exchange, fault, times)) return { ending: exchange.gone && fault === 'hang' ? 'abandoned' : 'failed', tokens: 0 };
+  if (await failBeforeBody(exchange, fault, times))
+    return { ending: exchange.gone && fault === 'hang' ? 'abandoned' : 'failed', tokens: 0 };
   let tokens = cost;
   if (call.kind === 'embeddings') await whole(exchange, embeddings(call), 0, headers, fault);
   else if (call.stream) tokens = call.promptTokens + (await stream(exchange, answer, call, times, headers, fault));
@@ -44,18 +54,34 @@ async function failBeforeBody(exchange: Exchange, fault: Fault | undefined, time
   return true;
 }
 
-async function whole(exchange: Exchange, body: unknown, ms: number, headers: Record<string, string>, fault?: Fault): Promise<void> {
+async function whole(
+  exchange: Exchange,
+  body: unknown,
+  ms: number,
+  headers: Record<string, string>,
+  fault?: Fault,
+): Promise<void> {
   await exchange.pause(ms);
   if (fault !== 'dropMidBody') return exchange.json(200, headers, body);
   const text = JSON.stringify(body);
-  exchange.start(200, { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)), ...headers });
+  exchange.start(200, {
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(text)),
+    ...headers,
+  });
   await exchange.write(text.slice(0, text.length >> 1));
   await exchange.cut();
 }
 
 /** Server-sent events: one chunk a token. Returns how many tokens left before the end, the cut, or the client's leaving. */
-async function stream(exchange: Exchange, answer: Answer, call: ParsedCall, times: CallTimes, headers: Record<string, string>,
-  fault?: Fault): Promise<number> {
+async function stream(
+  exchange: Exchange,
+  answer: Answer,
+  call: ParsedCall,
+  times: CallTimes,
+  headers: Record<string, string>,
+  fault?: Fault,
+): Promise<number> {
   exchange.start(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...headers });
   const last = fault === 'dropMidBody' ? Math.ceil(answer.tokens.length / 2) : Infinity;
   let events = 0;

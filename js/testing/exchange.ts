@@ -91,7 +91,11 @@ export class Exchange {
 
   async json(status: number, headers: Record<string, string>, body: unknown): Promise<void> {
     const text = JSON.stringify(body);
-    this.start(status, { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)), ...headers });
+    this.start(status, {
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(text)),
+      ...headers,
+    });
     await this.end(text);
   }
 

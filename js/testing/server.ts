@@ -64,12 +64,18 @@ class Provider implements MockProvider {
     const route = `${request.method} ${request.url?.split('?')[0]}`;
     if (route === 'GET /v1/models') return exchange.json(200, {}, modelList(this.#settings.models));
     if (route !== 'POST /v1/chat/completions' && route !== 'POST /v1/embeddings') {
-      return exchange.json(404, {}, errorBody(`Unknown request URL: ${route}.`, 'invalid_request_error', 'unknown_url'));
+      return exchange.json(
+        404,
+        {},
+        errorBody(`Unknown request URL: ${route}.`, 'invalid_request_error', 'unknown_url'),
+      );
     }
     const body = await exchange.body();
-    if (body === undefined) return exchange.json(413, {}, errorBody('The body is too long.', 'invalid_request_error', null));
+    if (body === undefined)
+      return exchange.json(413, {}, errorBody('The body is too long.', 'invalid_request_error', null));
     const call = this.#parse(route, body);
-    if ('message' in call) return exchange.json(400, {}, errorBody(call.message, 'invalid_request_error', null, call.param));
+    if ('message' in call)
+      return exchange.json(400, {}, errorBody(call.message, 'invalid_request_error', null, call.param));
     await this.#admit(exchange, call, body);
   }
 

@@ -35,7 +35,12 @@ const none = (): MockUserStats => ({ received: 0, done: 0, refused: 0, tokens: 0
 
 export class Counters {
   readonly #total: Omit<MockProviderStats, 'users'> = {
-    ...none(), refusedBy: { requests: 0, tokens: 0, concurrency: 0 }, failed: 0, abandoned: 0, tokensAdmitted: 0, inFlight: 0,
+    ...none(),
+    refusedBy: { requests: 0, tokens: 0, concurrency: 0 },
+    failed: 0,
+    abandoned: 0,
+    tokensAdmitted: 0,
+    inFlight: 0,
     peakInFlight: 0,
   };
   readonly #users = new Map<string, MockUserStats>();

@@ -1,9 +1,11 @@
 /** Text the provider makes up, and how it counts tokens. */
 import type { Random } from './random.ts';
 
-const WORDS = ('the a of to in and is that for it as with on by at from this are be or an can not which when if more one has ' +
+const WORDS = (
+  'the a of to in and is that for it as with on by at from this are be or an can not which when if more one has ' +
   'was but use each than then only some time first also after into most other so between because while where through call ' +
-  'limit token model answer stream window actor share queue lease server client value order result moment example').split(' ');
+  'limit token model answer stream window actor share queue lease server client value order result moment example'
+).split(' ');
 
 /** How the provider counts: pieces of at most six letters, and every other visible character. About 4 characters each. */
 export function countTokens(text: string): number {

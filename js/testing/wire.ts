@@ -35,7 +35,11 @@ export function errorBody(message: string, type: string, code: string | null, pa
 const UNIT = { requests: 'requests per min (RPM)', tokens: 'tokens per min (TPM)', concurrency: 'concurrent requests' };
 
 /** Status 429: its headers and its body. */
-export function refusal(model: string, asked: number, refused: Admission & { admitted: false }): {
+export function refusal(
+  model: string,
+  asked: number,
+  refused: Admission & { admitted: false },
+): {
   headers: Record<string, string>;
   body: ErrorBody;
 } {
@@ -46,7 +50,8 @@ export function refusal(model: string, asked: number, refused: Admission & { adm
     return { headers: {}, body: errorBody(text, by, 'rate_limit_exceeded') };
   }
   const ms = Math.max(1, Math.ceil(retryMs));
-  const text = `Rate limit reached for ${model} on ${UNIT[by]}: Limit ${limit}, Used ${used}, Requested ${amount}. ` +
+  const text =
+    `Rate limit reached for ${model} on ${UNIT[by]}: Limit ${limit}, Used ${used}, Requested ${amount}. ` +
     `Please try again in ${goDuration(ms)}.`;
   return {
     headers: { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(ms) },

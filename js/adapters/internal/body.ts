@@ -22,36 +22,43 @@ export interface HoldBody {
 }
 
 /** A body with the same bytes, whose end ends the call. */
-export function holdBody(response: ResponseLike, body: BodyLike, { call, idleMs, outcome, onChunk, onDone }: HoldBody): BodyLike {
+export function holdBody(
+  response: ResponseLike,
+  body: BodyLike,
+  { call, idleMs, outcome, onChunk, onDone }: HoldBody,
+): BodyLike {
   const reader = body.getReader();
   const unread = watchUnread(call, idleMs);
   const isEventStream = response.headers.get('content-type')?.startsWith('text/event-stream');
   // Nothing the registry holds may lead to `stream`, or it would never be collected: closures below must not use it.
-  const stream = new web.ReadableStream({
-    async pull(controller) {
-      unread.reading();
-      try {
-        const { done, value } = await reader.read();
-        if (!done) {
-          call.flow();
-          onChunk?.(value!);
-          controller.enqueue(value!);
-          unread.resting();
-          return;
+  const stream = new web.ReadableStream(
+    {
+      async pull(controller) {
+        unread.reading();
+        try {
+          const { done, value } = await reader.read();
+          if (!done) {
+            call.flow();
+            onChunk?.(value!);
+            controller.enqueue(value!);
+            unread.resting();
+            return;
+          }
+          await onDone?.();
+          call.end(outcome);
+          controller.close();
+        } catch (error) {
+          call.fail(error);
+          controller.error(error);
         }
-        await onDone?.();
-        call.end(outcome);
-        controller.close();
-      } catch (error) {
-        call.fail(error);
-        controller.error(error);
-      }
+      },
+      cancel(reason) {
+        call.end('cancelled');
+        return reader.cancel(reason);
+      },
     },
-    cancel(reason) {
-      call.end('cancelled');
-      return reader.cancel(reason);
-    },
-  }, { highWaterMark: isEventStream ? 0 : READ_AHEAD, size: (chunk) => chunk.byteLength });
+    { highWaterMark: isEventStream ? 0 : READ_AHEAD, size: (chunk) => chunk.byteLength },
+  );
   unread.follow(stream, () => void reader.cancel().catch(() => {}));
   return stream;
 }

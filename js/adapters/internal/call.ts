@@ -5,7 +5,15 @@
 import { holdLease } from '../../core/holders.ts';
 import { clockOf } from '../../core/internals.ts';
 import { abortReason } from '../../core/timers.ts';
-import type { AcquireGranted, AcquireRequest, ClockWithTimers, LeaseOutcome, SignalLike, TokenEstimate, TokenUsage } from '../../core/types.ts';
+import type {
+  AcquireGranted,
+  AcquireRequest,
+  ClockWithTimers,
+  LeaseOutcome,
+  SignalLike,
+  TokenEstimate,
+  TokenUsage,
+} from '../../core/types.ts';
 import { acquireWith } from '../../core/waiting.ts';
 import { outcomeOfCall } from './outcome.ts';
 import type { AdapterGovernor, AdapterOptions, AdapterResult } from './types.ts';
@@ -25,7 +33,12 @@ export interface Call {
 }
 
 /** Takes charge of a granted lease. */
-export function openCall(governor: AdapterGovernor, request: AcquireRequest, grant: AcquireGranted, signal?: SignalLike | null): Call {
+export function openCall(
+  governor: AdapterGovernor,
+  request: AcquireRequest,
+  grant: AcquireGranted,
+  signal?: SignalLike | null,
+): Call {
   const clock = clockOf(governor);
   const start = clock.now();
   const ttl = grant.expiresAt - start;
@@ -57,7 +70,11 @@ export function openCall(governor: AdapterGovernor, request: AcquireRequest, gra
 }
 
 /** A request without the parts that are absent: objects of the user's need not know `null` or `undefined` there. */
-export function requestOf(head: AcquireRequest, estimate?: TokenEstimate | null, idempotencyKey?: string | null): AcquireRequest {
+export function requestOf(
+  head: AcquireRequest,
+  estimate?: TokenEstimate | null,
+  idempotencyKey?: string | null,
+): AcquireRequest {
   return { ...head, ...(estimate && { estimate }), ...(idempotencyKey != null && { idempotencyKey }) };
 }
 
@@ -66,8 +83,12 @@ export function requestOf(head: AcquireRequest, estimate?: TokenEstimate | null,
  *
  * @throws what `run` throws; the reason of `signal` when it is aborted before the grant (then nothing is consumed)
  */
-export async function governed<T>({ governor, wait }: AdapterOptions, request: AcquireRequest, signal: SignalLike | null | undefined,
-  run: (call: Call) => PromiseLike<T> | T): Promise<AdapterResult<T>> {
+export async function governed<T>(
+  { governor, wait }: AdapterOptions,
+  request: AcquireRequest,
+  signal: SignalLike | null | undefined,
+  run: (call: Call) => PromiseLike<T> | T,
+): Promise<AdapterResult<T>> {
   if (signal?.aborted) throw abortReason(signal);
   const decision = await acquireWith(governor, request, wait && (signal ? { ...wait, signal } : wait));
   if (!decision.granted) return { ok: false, decision };

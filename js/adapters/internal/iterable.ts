@@ -18,7 +18,12 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
 }
 
 /** The same stream, whose end ends the call with the last usage that a chunk reported. */
-export function holdIterable(stream: StreamLike, call: Call, idleMs: number, usageOf: (chunk: unknown) => TokenUsage | undefined): unknown {
+export function holdIterable(
+  stream: StreamLike,
+  call: Call,
+  idleMs: number,
+  usageOf: (chunk: unknown) => TokenUsage | undefined,
+): unknown {
   const unread = watchUnread(call, idleMs);
   const signal = stream.controller?.signal;
   let usage: TokenUsage | undefined;
@@ -61,7 +66,11 @@ export function holdIterable(stream: StreamLike, call: Call, idleMs: number, usa
   if (typeof stream.next === 'function') {
     const self = stream as unknown as AsyncGenerator<unknown>;
     const { next, return: leave, throw: fail } = self;
-    const own = track({ next: () => next.call(self), return: (value) => leave.call(self, value), throw: (error) => fail.call(self, error) });
+    const own = track({
+      next: () => next.call(self),
+      return: (value) => leave.call(self, value),
+      throw: (error) => fail.call(self, error),
+    });
     Object.assign(stream, { next: own.next, return: own.return, throw: own.throw });
     unread.follow(stream);
     return stream;

@@ -38,7 +38,10 @@ function keepLast(): { add(chunk: Uint8Array): void; chunks: Uint8Array[] } {
 }
 
 /** The response to hand on, and a promise that the call of a response without a body has ended. */
-export async function holdResponse(response: ResponseLike, { call, idleMs, extractUsage }: HoldResponse): Promise<ResponseLike> {
+export async function holdResponse(
+  response: ResponseLike,
+  { call, idleMs, extractUsage }: HoldResponse,
+): Promise<ResponseLike> {
   const outcome = classifyOutcome(undefined, response.status);
   const { body } = response;
   const settle = async (answer: () => ResponseLike): Promise<void> => {
@@ -58,7 +61,9 @@ export async function holdResponse(response: ResponseLike, { call, idleMs, extra
   }
   const kept = extractUsage && keepLast();
   const held = holdBody(response, body, {
-    call, idleMs, outcome,
+    call,
+    idleMs,
+    outcome,
     onChunk: kept?.add,
     onDone: kept && (() => settle(() => new web.Response(new web.Blob(kept.chunks), response))),
   });
