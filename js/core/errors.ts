@@ -135,5 +135,5 @@ export function describeValue(value: unknown): string {
 }
 
 function describeBad({ field, value, allowed }: BadValue): string {
-  return `${field} must be ${allowed}, but is ${describeValue(value)}.`;
+  return `${field} must be ${allowed}, got ${describeValue(value)}`;
 }

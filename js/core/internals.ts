@@ -3,6 +3,7 @@
  * all copies of the package share, so an adapter needs neither the core nor the same copy of it.
  */
 import { systemClock } from './clock.ts';
+import type { HolderMap } from './holders.ts';
 import type { AcquireDecision, AcquireRequest, ClockWithTimers, GovernorLike, Wait } from './types.ts';
 
 /** Key of `Internals` on every governor of this package. */
@@ -14,12 +15,9 @@ export interface Internals {
   /** Time and timers of the governor. */
   readonly clock: ClockWithTimers;
   /** Holders of leases that several calls share under one idempotency key, by lease id; see `holders.ts`. */
-  readonly holders: Map<string, number>;
-}
-
-/** A governor with a queue. */
-export interface QueueingGovernor extends GovernorLike {
-  acquireAsync(request: AcquireRequest, wait?: Wait | null): Promise<AcquireDecision>;
+  readonly holders: HolderMap;
+  /** `acquireAsync`, with the hold of a shared lease reserved for the caller, who must take it with `holdLease`. */
+  enter(request: AcquireRequest, wait: Wait): Promise<AcquireDecision>;
 }
 
 /** The internals of a governor of this package; undefined for an object of the user's. */
@@ -27,9 +25,10 @@ export function internalsOf(governor: object): Internals | undefined {
   return (governor as { [INTERNALS]?: Internals })[INTERNALS];
 }
 
-/** The governor if calls may wait in its queue: it is ours, and nobody replaced its `acquire`. */
-export function queueOf(governor: Pick<GovernorLike, 'acquire'>): QueueingGovernor | undefined {
-  return internalsOf(governor)?.acquire === governor.acquire ? governor as QueueingGovernor : undefined;
+/** The internals if calls may wait in the governor's queue: it is ours, and nobody replaced its `acquire`. */
+export function queueOf(governor: Pick<GovernorLike, 'acquire'>): Internals | undefined {
+  const internals = internalsOf(governor);
+  return internals?.acquire === governor.acquire ? internals : undefined;
 }
 
 /** Time and timers to use around calls of this governor. */

@@ -60,6 +60,8 @@ export async function poll(
 /**
  * Asks once without `wait`; with it, waits: in the queue of a governor of this package, else by polling.
  *
+ * Whoever is granted takes the lease with `holdLease` and ends it with what that returns.
+ *
  * @throws InputError for a bad request
  * @returns the decision itself without `wait`, a promise of it with `wait`
  */
@@ -67,8 +69,8 @@ export function acquireWith(
   governor: GovernorLike, request: AcquireRequest, wait?: Wait | null,
 ): AcquireDecision | Promise<AcquireDecision> {
   if (wait === undefined || wait === null) return governor.acquire(request);
-  const queueing = queueOf(governor);
-  if (queueing !== undefined) return queueing.acquireAsync(request, wait);
+  const queue = queueOf(governor);
+  if (queue !== undefined) return queue.enter(request, wait);
   const { timeoutMs, deadline, signal } = wait;
   const untilDeadline = (deadline ?? Infinity) - readClock(clockOf(governor));
   const maxWaitMs = Math.min(timeoutMs ?? Infinity, untilDeadline);

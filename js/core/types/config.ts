@@ -3,7 +3,7 @@ import type { GovernorEventHandler } from './events.ts';
 
 /** How much may be in flight at once. */
 export interface ConcurrencyConfig {
-  /** Most weight in flight at once. Range: above 0 to 1e9; counted in millionths. */
+  /** Most weight in flight at once. Range: above 0 to 1e9, counted in millionths. */
   maxInFlight: number;
   /**
    * Weight that background calls leave free for interactive ones. Default 0. Range: 0 to below `maxInFlight`.
@@ -14,11 +14,11 @@ export interface ConcurrencyConfig {
 
 /** How much may be admitted in any window of `windowMs`: an exact rolling window, not a calendar minute. */
 export interface RateConfig {
-  /** Calls per window. Default: no limit. Range: an integer from 1 to 2^53 - 1. */
+  /** Calls per window. Default: no limit. Range: 1 to 2^53 - 1; a fraction of one is none. */
   requestsPerMinute?: number;
-  /** Tokens (prompt and output) per window. Default: no limit. Range: an integer from 1 to 2^53 - 1. */
+  /** Tokens (prompt and output) per window. Default: no limit. Range: 1 to 2^53 - 1; a fraction of one is none. */
   tokensPerMinute?: number;
-  /** Length of the window in ms. Default 60000: the limits are per window, so another length changes what they mean. */
+  /** Length of the window in ms. Default 60000: the limits are per window, so another length changes what they mean. Range: 1 to 366 days. */
   windowMs?: number;
 }
 
@@ -26,7 +26,7 @@ export interface RateConfig {
 export interface FairnessConfig {
   /** Part of the effective maximum that one actor may hold while the governor is loaded. Default 0.6. Range: above 0 to 1. */
   softCapRatio?: number;
-  /** How long, in ms, an actor that was denied below its share counts as starved. Default 5000. */
+  /** How long, in ms, an actor that was denied below its share counts as starved. Default 5000. Range: 0 to 366 days. */
   starvationWindowMs?: number;
 }
 
@@ -36,27 +36,29 @@ export interface AdaptiveConfig {
   alpha?: number;
   /** Part of calls that may be denied before the maximum is lowered. Default 0.05. Range: 0 to 1. */
   targetDenyRate?: number;
-  /** Latency over baseline above which the maximum is lowered. Default 1.5. Range: from 1. */
+  /** Latency over baseline above which the maximum is lowered. Default 1.5. Range: 1 to 1000. */
   latencyThreshold?: number;
-  /** Time between two adjustments in ms. Default 5000. */
+  /** Time between two adjustments in ms. Default 5000. Range: 1 to 366 days. */
   adjustIntervalMs?: number;
-  /** The maximum is never lowered below this weight. Default 1. */
+  /** The maximum is never lowered below this weight. Default 1. Range: above 0 to `maxInFlight`. */
   minConcurrency?: number;
 }
 
 /** The queue in which `acquireAsync` and the waiting helpers wait. */
 export interface QueueConfig {
-  /** Most waiters at once; further ones are denied with cause `queue-full`. Default 10000. */
+  /** Most waiters at once; further ones are denied with cause `queue-full`. Default 10000. Range: 0 to 1000000. */
   max?: number;
 }
 
 /** Bounds on what the governor remembers, so that made-up ids cannot exhaust memory. */
 export interface CapsConfig {
-  /** Most actors remembered at once. Above it unknown actors share one entry. Default 100000. */
+  /** Most actors remembered at once. Default 100000. Range: 1 to 4000000. */
   actors?: number;
-  /** Most leases held at once; further calls are denied with cause `cap`. Default 1000000. */
+  /** What happens to unknown actors above `actors`: they count as one actor together, or are denied. Default `share`. */
+  overflow?: 'share' | 'deny';
+  /** Most leases held at once; further calls are denied with cause `cap`. Default 1000000. Range: 1 to 4000000. */
   leases?: number;
-  /** Longest actor id, action or idempotency key in UTF-8 bytes; longer ones are an `InputError`. Default 512. */
+  /** Longest actor id, action or idempotency key in UTF-8 bytes; longer ones are an `InputError`. Default 512. Range: 1 to 65536. */
   idBytes?: number;
 }
 
@@ -80,9 +82,9 @@ export interface GovernorConfig {
   fairness?: boolean | FairnessConfig | null;
   /** `true` for the defaults of `AdaptiveConfig`. Default: off. */
   adaptive?: boolean | AdaptiveConfig | null;
-  /** A lease that is not released ends after this many ms. Default 60000. */
+  /** A lease that is not released ends after this many ms. Default 60000. Range: 1 to 366 days. */
   leaseTtlMs?: number | null;
-  /** Time between two sweeps of expired leases in ms, while leases are held. Default 5000. */
+  /** Time between two sweeps of expired leases in ms, while leases are held. Default 5000. Range: 1 to 2^31 - 1. */
   reaperIntervalMs?: number | null;
   /** Throw on a double release, an unknown lease or a bad report, and warn of leases held long. Default false. */
   strict?: boolean | null;

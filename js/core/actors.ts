@@ -1,0 +1,35 @@
+/**
+ * Actor ids by the handles that the core knows them by. The core hands a handle out where a rule reads actors, and says
+ * when it is free again; strings are kept exactly that long.
+ */
+import { NO_HANDLE } from './binding.ts';
+
+export class ActorNames {
+  readonly #handles = new Map<string, number>();
+  readonly #names = new Map<number, string>();
+
+  /** The handle of an actor, `NO_HANDLE` if it has none. */
+  handle(actorId: string): number {
+    if (this.#handles.size === 0) return NO_HANDLE;
+    return this.#handles.get(actorId) ?? NO_HANDLE;
+  }
+
+  /** Keeps what the core said of an actor after a command. */
+  learn(actorId: string, handle: number): void {
+    this.#handles.set(actorId, handle);
+    this.#names.set(handle, actorId);
+  }
+
+  /** Forgets an actor whose handle is free. */
+  forget(handle: number): void {
+    const actorId = this.#names.get(handle);
+    if (actorId === undefined) return;
+    this.#names.delete(handle);
+    if (this.#handles.get(actorId) === handle) this.#handles.delete(actorId);
+  }
+
+  /** All pairs of handle and id. */
+  entries(): [number, string][] {
+    return [...this.#names];
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Copies a configuration: each property read once, into plain data that the core checks. Ranges and defaults of what the
+ * core reads live there; here are only the fields that never leave JavaScript.
+ */
+import type { CoreConfigError } from './binding.ts';
+import { clockFrom } from './clock.ts';
+import { ConfigError, describeValue } from './errors.ts';
+import type { ClockWithTimers, GovernorConfig, GovernorEventHandler } from './types.ts';
+
+/** Sections with the fields that the core reads. */
+const SECTIONS = {
+  concurrency: ['maxInFlight', 'interactiveReserve'],
+  rate: ['requestsPerMinute', 'tokensPerMinute', 'windowMs'],
+  fairness: ['softCapRatio', 'starvationWindowMs'],
+  adaptive: ['alpha', 'targetDenyRate', 'latencyThreshold', 'adjustIntervalMs', 'minConcurrency'],
+  queue: ['max'],
+  caps: ['actors', 'overflow', 'leases', 'idBytes'],
+} as const;
+const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
+
+/** Plain data: what serde can carry. */
+type Plain = Record<string, unknown>;
+
+/** A configuration that was read. */
+export interface ReadConfig {
+  /** For the core. */
+  readonly plain: Plain;
+  readonly strict: boolean;
+  readonly onEvent: GovernorEventHandler | undefined;
+  readonly clock: ClockWithTimers;
+  readonly seed: number | undefined;
+}
+
+/** @throws ConfigError if it cannot be read, or a field that stays in JavaScript is wrong */
+export function readConfig(config: GovernorConfig | null | undefined): ReadConfig {
+  if (config === undefined || config === null) config = {};
+  if (typeof config !== 'object') throw new ConfigError({ field: 'config', value: config, allowed: 'an object' });
+  const plain: Plain = {};
+  for (const [name, fields] of Object.entries(SECTIONS)) {
+    const section = get(config, name, name);
+    if (typeof section !== 'object' || section === null || Array.isArray(section)) {
+      put(plain, name, section);
+      continue;
+    }
+    const copy: Plain = {};
+    for (const field of fields) put(copy, field, get(section, field, `${name}.${field}`));
+    plain[name] = copy;
+  }
+  for (const name of SCALARS) put(plain, name, get(config, name, name));
+  return {
+    plain,
+    strict: readStrict(get(config, 'strict', 'strict')),
+    onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
+    clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),
+    seed: readSeed(get(config, 'seed', 'seed')),
+  };
+}
+
+function get(object: object, name: string, field: string): unknown {
+  try {
+    return (object as Plain)[name];
+  } catch (error) {
+    throw new ConfigError({ field, value: undefined, allowed: 'a readable property' }, undefined, { cause: error });
+  }
+}
+
+/** Copies what the core can look at; the rest it could only refuse, so it gets a description to refuse. */
+function put(into: Plain, name: string, value: unknown): void {
+  if (value === undefined || value === null) return;
+  const carried = typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
+  into[name] = carried ? value : describeValue(value);
+}
+
+function readStrict(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value === 'boolean') return value;
+  throw new ConfigError({ field: 'strict', value, allowed: 'true or false' });
+}
+
+function readHandler(value: unknown): GovernorEventHandler | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'function') return value as GovernorEventHandler;
+  throw new ConfigError({ field: 'onEvent', value, allowed: 'a function' });
+}
+
+function readSeed(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new ConfigError({ field: 'seed', value, allowed: `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}` });
+}
+
+/** The error to throw for what the core threw while a governor was made; undefined if it was no refusal. */
+export function refusalFrom(error: unknown): ConfigError | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  if (error.code !== 'config' && error.code !== 'image') return undefined;
+  const { field, value, allowed, message } = error as CoreConfigError;
+  return new ConfigError({ field, value, allowed }, message);
+}

@@ -1,0 +1,70 @@
+/** Makes denials for users out of the numbers in the view. Reasons, causes and numbers are the core's; texts are `texts.ts`'s. */
+import { CAUSES, Gauge, REASONS, TEXT, View, type CoreHandle } from './binding.ts';
+import { denialText } from './texts.ts';
+import type { DenyReason, GovernorDenied, LimitsHint } from './types.ts';
+
+/** Names of the limits that `rate` is sugar for, by `View.DENY_BINDING`. */
+const LIMIT_NAMES = ['requests', 'tokens'] as const;
+
+export class Denials {
+  // A refused caller that asks again at once gets the same numbers, so the same text.
+  #text = -1;
+  #used = NaN;
+  #limit = NaN;
+  #asked = NaN;
+  #retryAfterMs = NaN;
+  #never = false;
+  #actorId = '';
+  #recommendation = '';
+
+  /** The denial that the last command left in `view`. */
+  make(core: CoreHandle, view: Float64Array, now: number, actorId: string): GovernorDenied {
+    const reason = REASONS[view[View.DENY_REASON]! | 0] ?? 'policy';
+    const cause = CAUSES[view[View.DENY_CAUSE]! | 0] ?? 'cap';
+    const text = view[View.DENY_TEXT]! | 0;
+    const used = view[View.DENY_USED]!;
+    const limit = view[View.DENY_LIMIT]!;
+    const asked = view[View.DENY_ASKED]!;
+    const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]!;
+    const at = view[View.DENY_RETRY_AT]!;
+    const binding = view[View.DENY_BINDING]! | 0;
+    const maxAllowed = view[View.DENY_MAX_ALLOWED]!;
+    const never = at !== at;
+    if (text !== this.#text || used !== this.#used || limit !== this.#limit || asked !== this.#asked
+      || retryAfterMs !== this.#retryAfterMs || never !== this.#never || actorId !== this.#actorId) {
+      this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs, never }, actorId);
+      this.#text = text;
+      this.#used = used;
+      this.#limit = limit;
+      this.#asked = asked;
+      this.#retryAfterMs = retryAfterMs;
+      this.#never = never;
+      this.#actorId = actorId;
+    }
+    const denied: GovernorDenied = {
+      granted: false,
+      reason,
+      retryAfterMs,
+      recommendation: this.#recommendation,
+      limitsHint: text === TEXT.Slots ? { inFlight: used, maxInFlight: limit }
+        : text === TEXT.Requests || text === TEXT.Tokens ? { rateUsed: used, rateLimit: limit }
+        : hintFrom(core, now, reason, binding),
+      cause,
+      retryAt: never ? null : at,
+    };
+    const name = LIMIT_NAMES[binding];
+    if (name !== undefined) denied.limit = name;
+    if (maxAllowed === maxAllowed) denied.maxAllowed = maxAllowed;
+    return denied;
+  }
+}
+
+/** The documented numbers where those of the denial count something else. */
+function hintFrom(core: CoreHandle, now: number, reason: DenyReason, binding: number): LimitsHint {
+  if (reason !== 'rate') {
+    return { inFlight: core.gauge(now, Gauge.ConcurrencyActive), maxInFlight: core.gauge(now, Gauge.ConcurrencyEffectiveMax) };
+  }
+  return binding === 1
+    ? { rateUsed: core.gauge(now, Gauge.TokenRateCount), rateLimit: core.gauge(now, Gauge.TokenRateLimit) }
+    : { rateUsed: core.gauge(now, Gauge.RateCount), rateLimit: core.gauge(now, Gauge.RateLimit) };
+}

@@ -1,0 +1,92 @@
+/**
+ * The loop that feeds the core with time: one timer, armed for the instant that the core names, and only ever moved
+ * forward when an earlier one is named. No timer before the first grant; a busy governor touches it once an instant.
+ *
+ * The timer holds the governor weakly, so a forgotten governor can be collected, and does not keep the process alive;
+ * while somebody waits in the queue it does both.
+ */
+import { armTimer, clearTimer, keepProcessAlive } from './timers.ts';
+import type { ClockWithTimers } from './types.ts';
+
+interface WeakReference<T> {
+  deref(): T | undefined;
+}
+const platform = globalThis as unknown as { WeakRef?: new <T extends object>(target: T) => WeakReference<T> };
+
+/** A timer this much overdue, in ms, is taken for lost: on Workers timers end with the request that armed them. */
+const LOST_AFTER_MS = 1000;
+
+export class Driver<T extends object> {
+  readonly #clock: ClockWithTimers;
+  readonly #target: WeakReference<T>;
+  readonly #fire: (target: T) => void;
+  #pinned: T | undefined;
+  #timer: unknown;
+  #at = Infinity;
+  #waiting = false;
+  #stopped = false;
+
+  /** @param fire is called at the instant, or a little around it, and ends with `update` */
+  constructor(clock: ClockWithTimers, target: T, fire: (target: T) => void) {
+    this.#clock = clock;
+    this.#target = platform.WeakRef === undefined ? { deref: () => target } : new platform.WeakRef(target);
+    this.#fire = fire;
+  }
+
+  /**
+   * To be called after every command.
+   *
+   * @param at instant in ms that the core named; Infinity: none
+   * @param waiting whether somebody waits in the queue
+   */
+  update(at: number, waiting: boolean, now: number): void {
+    if (waiting !== this.#waiting) this.#setWaiting(waiting);
+    if (at < this.#at || now > this.#at + LOST_AFTER_MS) this.#arm(at, now);
+  }
+
+  /** Ends the timer. Only while somebody waits it is armed again. */
+  stop(): void {
+    this.#stopped = true;
+    if (!this.#waiting) this.#clear();
+  }
+
+  /** Ends the timer whoever waits. */
+  close(): void {
+    this.#setWaiting(false);
+    this.stop();
+  }
+
+  #setWaiting(waiting: boolean): void {
+    this.#waiting = waiting;
+    this.#pinned = waiting ? this.#target.deref() : undefined;
+    if (this.#stopped && !waiting) this.#clear();
+    else if (this.#timer !== undefined) keepProcessAlive(this.#timer, waiting);
+  }
+
+  #arm(at: number, now: number): void {
+    this.#clear();
+    if (at === Infinity || (this.#stopped && !this.#waiting)) return;
+    try {
+      this.#timer = armTimer(this.#clock, () => this.#fired(), at - now);
+    } catch {
+      return; // No timers at module scope of a Worker; expiry is lazy, and a later command tries again.
+    }
+    this.#at = at;
+    keepProcessAlive(this.#timer, this.#waiting);
+  }
+
+  #clear(): void {
+    this.#at = Infinity;
+    if (this.#timer === undefined) return;
+    const timer = this.#timer;
+    this.#timer = undefined;
+    clearTimer(this.#clock, timer);
+  }
+
+  #fired(): void {
+    this.#timer = undefined;
+    this.#at = Infinity;
+    const target = this.#pinned ?? this.#target.deref();
+    if (target !== undefined) this.#fire(target);
+  }
+}

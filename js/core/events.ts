@@ -1,0 +1,44 @@
+/**
+ * Delivers events in the order of the calls, never recursively: a handler may call the governor, and what that causes is
+ * told after what is being told. What a handler throws or rejects with goes nowhere.
+ */
+import type { GovernorEvent, GovernorEventHandler } from './types.ts';
+
+export class Events {
+  readonly #handler: GovernorEventHandler;
+  #waiting: GovernorEvent[] = [];
+  #telling = false;
+
+  constructor(handler: GovernorEventHandler) {
+    this.#handler = handler;
+  }
+
+  /** Notes an event. Nobody is called before `tell`. */
+  push(event: GovernorEvent): void {
+    this.#waiting.push(event);
+  }
+
+  /** Calls the handler for all that was noted. */
+  tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    while (this.#waiting.length > 0) {
+      const events = this.#waiting;
+      this.#waiting = [];
+      for (const event of events) this.#call(event);
+    }
+    this.#telling = false;
+  }
+
+  #call(event: GovernorEvent): void {
+    const handler = this.#handler;
+    try {
+      const result = handler(event);
+      if (typeof result === 'object' && result !== null) Promise.resolve(result).then(undefined, ignore);
+    } catch {
+      // The caller asked for a lease, not for the handler's opinion.
+    }
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,51 @@
+/** One line for people, for logs. */
+import type { GovernorEventFields, GovernorSnapshot } from './types.ts';
+
+/** Longest tag of a lease in a line. */
+const TAG_LENGTH_MAX = 12;
+
+/** The end of an id, which is where leases differ: `0.1k` of `lease-x7c2m9-0.1k`. */
+function leaseTag(leaseId: string): string {
+  return leaseId.slice(leaseId.lastIndexOf('-') + 1).slice(-TAG_LENGTH_MAX);
+}
+
+/**
+ * One line about an event. Takes any plain object with the fields of an event.
+ *
+ * @example
+ * formatEvent({ type: 'acquire', actorId: 'user-1', action: 'chat', leaseId: 'lease-x7c2m9-0.1', weight: 2 });
+ * // [acquire] actor=user-1 action=chat lease=0.1 weight=2
+ */
+export function formatEvent(event: GovernorEventFields): string {
+  const { type, actorId, action, leaseId, weight, outcome, reason, retryAfterMs, recommendation, message } = event;
+  const parts = [`[${type}]`];
+  if (actorId !== undefined) parts.push(`actor=${actorId}`);
+  if (action !== undefined) parts.push(`action=${action}`);
+  if (leaseId !== undefined) parts.push(`lease=${leaseTag(leaseId)}`);
+  if (type === 'deny') {
+    if (reason !== undefined) parts.push(`reason=${reason}`);
+    if (retryAfterMs !== undefined) parts.push(`retryAfterMs=${retryAfterMs}`);
+    if (recommendation !== undefined) parts.push(`— ${recommendation}`);
+  }
+  if (type === 'release' && outcome !== undefined) parts.push(`outcome=${outcome}`);
+  if ((type === 'acquire' || type === 'release') && weight !== undefined && weight !== 1) parts.push(`weight=${weight}`);
+  if (type === 'warn' && message !== undefined) parts.push(message);
+  return parts.join(' ');
+}
+
+/**
+ * One line about the state of a governor.
+ *
+ * @example
+ * formatSnapshot(governor.snapshot()); // concurrency=3/5 rate=12/60 leases=3
+ */
+export function formatSnapshot(snapshot: GovernorSnapshot): string {
+  const { concurrency, requestRate, tokenRate, activeLeases, lastDeny } = snapshot;
+  const parts: string[] = [];
+  if (concurrency) parts.push(`concurrency=${concurrency.inFlightWeight}/${concurrency.effectiveMax}`);
+  if (requestRate) parts.push(`rate=${requestRate.current}/${requestRate.limit}`);
+  if (tokenRate) parts.push(`tokens=${tokenRate.current}/${tokenRate.limit}`);
+  parts.push(`leases=${activeLeases}`);
+  if (lastDeny) parts.push(`lastDeny=${lastDeny.reason}`);
+  return parts.join(' ');
+}

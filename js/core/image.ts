@@ -1,0 +1,67 @@
+/**
+ * The saved form of a governor: the core's image and the strings beside it. A versioned format; a change is a migration.
+ *
+ * Layout: 4 bytes `TAI` and the version, u32 checksum of all that follows, u32 length of the core's image (little-endian),
+ * the core's image, the tables as JSON in ASCII.
+ */
+import { ConfigError } from './errors.ts';
+import type { DenyReason } from './types.ts';
+
+const VERSION = 1;
+const MAGIC = [0x54, 0x41, 0x49, VERSION] as const;
+const HEADER_BYTES = 12;
+
+/** What is saved beside the core's image. */
+export interface Tables {
+  /** The random part of lease ids; empty before the first grant. */
+  readonly part: string;
+  /** Slot, generation, actor, action, idempotency key of every lease that is held. */
+  readonly leases: readonly (readonly [number, number, string, string, string | null])[];
+  /** Handle and id of every actor that the core remembers. */
+  readonly actors: readonly (readonly [number, string])[];
+  /** Reason, timestamp and actor of the last denial. */
+  readonly lastDeny: readonly [DenyReason, number, string] | null;
+}
+
+/** Puts an image together. */
+export function writeImage(core: Uint8Array, tables: Tables): Uint8Array {
+  // JSON.stringify escapes lone surrogates; escaping the rest of what is not ASCII leaves one byte a character.
+  const json = JSON.stringify(tables).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const image = new Uint8Array(HEADER_BYTES + core.length + json.length);
+  image.set(MAGIC);
+  image.set(core, HEADER_BYTES);
+  for (let i = 0; i < json.length; i++) image[HEADER_BYTES + core.length + i] = json.charCodeAt(i);
+  const header = new DataView(image.buffer);
+  header.setUint32(8, core.length, true);
+  header.setUint32(4, checksum(image.subarray(8)), true);
+  return image;
+}
+
+/**
+ * Takes an image apart.
+ *
+ * @throws ConfigError if it is none, of another version, or damaged
+ */
+export function readImage(value: unknown): { core: Uint8Array; tables: Tables } {
+  if (!ArrayBuffer.isView(value)) throw refuse(value, 'what save() returned');
+  const image = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (image.length < HEADER_BYTES || MAGIC.slice(0, 3).some((byte, i) => image[i] !== byte)) throw refuse(value, 'what save() returned');
+  if (image[3] !== VERSION) throw refuse(value, `an image of version ${VERSION}, which this one (version ${image[3]}) is not`);
+  const header = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const end = HEADER_BYTES + header.getUint32(8, true);
+  if (header.getUint32(4, true) !== checksum(image.subarray(8)) || end > image.length) throw refuse(value, 'an undamaged image');
+  let json = '';
+  for (let i = end; i < image.length; i++) json += String.fromCharCode(image[i]!);
+  return { core: image.slice(HEADER_BYTES, end), tables: JSON.parse(json) as Tables };
+}
+
+/** FNV-1a: finds damage, not malice. */
+function checksum(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+function refuse(value: unknown, allowed: string): ConfigError {
+  return new ConfigError({ field: 'restore', value, allowed });
+}

@@ -1,0 +1,198 @@
+/**
+ * Checks what callers hand over, once, into flat numbers that cross to the core. Each property is read exactly once, and
+ * the result is written only when everything was read: a getter or proxy of the caller's may do what it likes.
+ */
+import { FLAG_BACKGROUND } from './binding.ts';
+import { InputError } from './errors.ts';
+import type { AcquireRequest, LeaseOutcome, ReleaseReport } from './types.ts';
+
+const TOKENS_MAX: number = Number.MAX_SAFE_INTEGER;
+const WEIGHT_MAX = 1e9;
+
+/** A request in the form that crosses. */
+export interface Ask {
+  actorId: string;
+  action: string;
+  flags: number;
+  weight: number;
+  promptTokens: number;
+  outputTokens: number;
+  /** Actor and idempotency key as one string; undefined without a key. */
+  key: string | undefined;
+}
+
+/** A report in the form that crosses; NaN: not reported. */
+export interface Told {
+  outcome: LeaseOutcome;
+  latencyMs: number;
+  promptTokens: number;
+  outputTokens: number;
+}
+
+export function newAsk(): Ask {
+  return { actorId: '', action: '', flags: 0, weight: 1, promptTokens: 0, outputTokens: 0, key: undefined };
+}
+
+export function newTold(): Told {
+  return { outcome: 'success', latencyMs: NaN, promptTokens: NaN, outputTokens: NaN };
+}
+
+/**
+ * Reads a request into `ask`.
+ *
+ * @param idBytes longest id in UTF-8 bytes
+ * @throws InputError naming the field, the value and what is allowed; `ask` is untouched then
+ */
+export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask): void {
+  if (typeof request !== 'object' || request === null) throw bad('request', request, 'an object');
+  const actorId = readId(request.actorId, 'request.actorId', 1, idBytes);
+  const action = readId(request.action, 'request.action', 0, idBytes);
+  const flags = readPriority(request.priority);
+  const { estimate, idempotencyKey } = request;
+  let weight = 1;
+  let promptTokens = 0;
+  let outputTokens = 0;
+  if (estimate !== undefined && estimate !== null) {
+    if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
+    weight = readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1);
+    promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
+    outputTokens = readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0);
+  }
+  let key: string | undefined;
+  if (idempotencyKey !== undefined && idempotencyKey !== null) {
+    key = readId(idempotencyKey, 'request.idempotencyKey', 1, idBytes);
+    // The length in front keeps ("a", "bc") and ("ab", "c") apart.
+    key = `${actorId.length}:${actorId}${key}`;
+  }
+  ask.actorId = actorId;
+  ask.action = action;
+  ask.flags = flags;
+  ask.weight = weight;
+  ask.promptTokens = promptTokens;
+  ask.outputTokens = outputTokens;
+  ask.key = key;
+}
+
+function readPriority(priority: unknown): number {
+  if (priority === undefined || priority === 'interactive' || priority === null) return 0;
+  if (priority === 'background') return FLAG_BACKGROUND;
+  throw bad('request.priority', priority, '"interactive" or "background"');
+}
+
+function readId(value: unknown, field: string, bytesMin: number, bytesMax: number): string {
+  if (typeof value !== 'string') throw bad(field, value, 'a string');
+  // No UTF-16 unit takes more than 3 bytes, so most ids need no count.
+  if (value.length >= bytesMin && (value.length * 3 <= bytesMax || utf8Bytes(value, bytesMax) <= bytesMax)) return value;
+  throw bad(field, value, `a string of ${bytesMin} to ${bytesMax} UTF-8 bytes`);
+}
+
+/** Bytes of `text` in UTF-8; stops counting above `enough`. */
+function utf8Bytes(text: string, enough: number): number {
+  let bytes = 0;
+  for (let i = 0; i < text.length && bytes <= enough; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) bytes += 1;
+    else if (unit < 0x800) bytes += 2;
+    else if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
+      bytes += 4;
+      i++;
+    } else bytes += 3;
+  }
+  return bytes;
+}
+
+function readAmount(value: unknown, field: string, max: number, absent: number): number {
+  if (value === undefined || value === null) return absent;
+  if (typeof value === 'number' && value >= 0 && value <= max) return value;
+  throw bad(field, value, `a number from 0 to ${max}`);
+}
+
+const OUTCOMES: readonly LeaseOutcome[] = ['success', 'error', 'timeout', 'cancelled'];
+
+/** The number by which the core knows an outcome. */
+export function outcomeCode(outcome: LeaseOutcome): number {
+  return outcome === 'success' ? 0 : OUTCOMES.indexOf(outcome);
+}
+
+/**
+ * Reads a report into `told`, leaving out what is bad.
+ *
+ * @returns the first problem, if there was one
+ */
+export function readReport(report: ReleaseReport | null | undefined, told: Told): InputError | undefined {
+  told.outcome = 'success';
+  told.latencyMs = told.promptTokens = told.outputTokens = NaN;
+  if (report === undefined || report === null) return undefined;
+  try {
+    if (typeof report !== 'object') throw bad('report', report, 'an object');
+    const outcome = readOutcome(report.outcome);
+    const latencyMs = readAmount(report.latencyMs, 'report.latencyMs', TOKENS_MAX, NaN);
+    const { usage } = report;
+    if (usage !== undefined && usage !== null) {
+      if (typeof usage !== 'object') throw bad('report.usage', usage, 'an object');
+      const promptTokens = readAmount(usage.promptTokens, 'report.usage.promptTokens', TOKENS_MAX, NaN);
+      told.outputTokens = readAmount(usage.outputTokens, 'report.usage.outputTokens', TOKENS_MAX, NaN);
+      told.promptTokens = promptTokens;
+    }
+    told.outcome = outcome;
+    told.latencyMs = latencyMs;
+    return undefined;
+  } catch (error) {
+    salvageReport(report, told);
+    if (InputError.isInstance(error)) return error;
+    return new InputError({ field: 'report', value: report, allowed: 'an object with readable properties' }, { cause: error });
+  }
+}
+
+/** Reads the good parts of a report that has a bad one. */
+function salvageReport(report: ReleaseReport, told: Told): void {
+  const usage = (): NonNullable<ReleaseReport['usage']> => report.usage ?? {};
+  told.outcome = part<LeaseOutcome>('success', () => readOutcome(report.outcome));
+  told.latencyMs = part(NaN, () => readAmount(report.latencyMs, 'latencyMs', TOKENS_MAX, NaN));
+  told.promptTokens = part(NaN, () => readAmount(usage().promptTokens, 'promptTokens', TOKENS_MAX, NaN));
+  told.outputTokens = part(NaN, () => readAmount(usage().outputTokens, 'outputTokens', TOKENS_MAX, NaN));
+}
+
+function part<T>(fallback: T, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    return fallback;
+  }
+}
+
+function readOutcome(value: unknown): LeaseOutcome {
+  if (value === undefined || value === null) return 'success';
+  const outcome = OUTCOMES.find((known) => known === value);
+  if (outcome === undefined) throw bad('report.outcome', value, OUTCOMES.map((known) => `"${known}"`).join(', '));
+  return outcome;
+}
+
+/**
+ * An optional duration or instant in ms.
+ *
+ * @throws InputError unless it is a number from `min`; Infinity counts as none where `absent` is Infinity
+ */
+export function readMs(value: unknown, field: string, min: number, absent: number): number {
+  if (value === undefined || value === null) return absent;
+  if (typeof value === 'number' && value >= min && (value <= TOKENS_MAX || value === absent)) return value;
+  throw bad(field, value, `a number of milliseconds from ${min}`);
+}
+
+/** @throws InputError unless `value` is a whole number from 1 (or Infinity), or absent */
+export function readCount(value: unknown, field: string, absent: number): number {
+  if (value === undefined || value === null) return absent;
+  if (typeof value === 'number' && value >= 1 && (Number.isInteger(value) || value === Infinity)) return value;
+  throw bad(field, value, 'a whole number from 1');
+}
+
+/** @throws InputError unless `value` looks like an abort signal, or is absent */
+export function readSignal<S extends { aborted: boolean; addEventListener: unknown }>(value: S | null | undefined): S | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'object' && typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function') return value;
+  throw bad('signal', value, 'an AbortSignal');
+}
+
+function bad(field: string, value: unknown, allowed: string): InputError {
+  return new InputError({ field, value, allowed });
+}

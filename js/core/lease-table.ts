@@ -1,0 +1,131 @@
+/**
+ * The strings beside the core's leases: ids, who holds them and what for, idempotency keys. One row a slot; a row is
+ * written at a grant and emptied when the core says that the lease has ended.
+ *
+ * An id is `lease-PART-SLOT.GENERATION`, the numbers in base 36. PART is random and tells governors apart, so that a
+ * lease released at the wrong one is unknown there.
+ */
+
+/** A lease by the numbers that the core knows it by. */
+export interface LeaseRef {
+  readonly slot: number;
+  readonly generation: number;
+}
+
+const ZERO = 48;
+const NINE = 57;
+const LETTER_A = 97;
+const LETTER_Z = 122;
+const U32_MAX = 0xffffffff;
+
+export class LeaseTable {
+  /** `lease-PART-`; empty until the first grant. */
+  #head = '';
+  /** `lease-PART-SLOT.` by slot. */
+  readonly #heads: string[] = [];
+  /** Empty string: the row is empty. */
+  readonly actors: string[] = [];
+  readonly actions: string[] = [];
+  readonly generations: number[] = [];
+  readonly #slotOfKey = new Map<string, number>();
+  readonly #keyOfSlot = new Map<number, string>();
+  // The id handed out last. Most ids come back soon; comparing it spares flattening and parsing the string.
+  #lastId = '';
+  #lastSlot = -1;
+  #lastGeneration = 0;
+  /** The generation that `find` read. */
+  generation = 0;
+
+  /** Whether the random part is known. */
+  get named(): boolean {
+    return this.#head !== '';
+  }
+
+  /** Gives this table its random part. */
+  name(part: string): void {
+    this.#head = `lease-${part}-`;
+  }
+
+  /** The random part. */
+  get part(): string {
+    return this.#head.slice('lease-'.length, -1);
+  }
+
+  /** Fills a row. @returns the id */
+  add(slot: number, generation: number, actorId: string, action: string, key: string | undefined): string {
+    this.actors[slot] = actorId;
+    this.actions[slot] = action;
+    this.generations[slot] = generation;
+    if (key !== undefined) {
+      this.#slotOfKey.set(key, slot);
+      this.#keyOfSlot.set(slot, key);
+    }
+    const id = this.id(slot, generation);
+    this.#lastId = id;
+    this.#lastSlot = slot;
+    this.#lastGeneration = generation;
+    return id;
+  }
+
+  /** The id of a lease. */
+  id(slot: number, generation: number): string {
+    const head = this.#heads[slot] ?? (this.#heads[slot] = `${this.#head}${slot.toString(36)}.`);
+    return head + generation.toString(36);
+  }
+
+  /** Reads an id: the slot, and the generation into `generation`. -1 for what was never an id of this table. */
+  find(id: unknown): number {
+    if (id === this.#lastId) {
+      this.generation = this.#lastGeneration;
+      return this.#lastSlot;
+    }
+    if (typeof id !== 'string' || this.#head === '' || !id.startsWith(this.#head)) return -1;
+    const dot = id.indexOf('.', this.#head.length);
+    if (dot < 0) return -1;
+    const slot = readBase36(id, this.#head.length, dot);
+    this.generation = readBase36(id, dot + 1, id.length);
+    return slot < 0 || this.generation < 0 ? -1 : slot;
+  }
+
+  /** Empties a row. */
+  drop(slot: number): void {
+    this.actors[slot] = '';
+    this.actions[slot] = '';
+    if (this.#keyOfSlot.size === 0) return;
+    const key = this.#keyOfSlot.get(slot);
+    if (key === undefined) return;
+    this.#keyOfSlot.delete(slot);
+    this.#slotOfKey.delete(key);
+  }
+
+  /** The lease that holds an idempotency key. */
+  claim(key: string): LeaseRef | undefined {
+    const slot = this.#slotOfKey.get(key);
+    return slot === undefined ? undefined : { slot, generation: this.generations[slot] ?? 0 };
+  }
+
+  /** The idempotency key of a row. */
+  keyOf(slot: number): string | undefined {
+    return this.#keyOfSlot.get(slot);
+  }
+
+  /** Rows ever used. */
+  get rows(): number {
+    return this.actors.length;
+  }
+}
+
+/** The number written in `text` from `start` to `end`; -1 unless it is what `toString(36)` writes of a 32-bit number. */
+function readBase36(text: string, start: number, end: number): number {
+  if (end === start || end - start > 7 || (text.charCodeAt(start) === ZERO && end - start > 1)) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const unit = text.charCodeAt(i);
+    let digit = -1;
+    if (unit >= ZERO && unit <= NINE) digit = unit - ZERO;
+    else if (unit >= LETTER_A && unit <= LETTER_Z) digit = unit - LETTER_A + 10;
+    if (digit < 0) return -1;
+    value = value * 36 + digit;
+  }
+  return value > U32_MAX ? -1 : value;
+}

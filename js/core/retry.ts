@@ -1,0 +1,60 @@
+/** Retrying by hand, where no queue is wanted. */
+import { readCount, readSignal } from './input.ts';
+import { clockOf } from './internals.ts';
+import { abortReason, sleep } from './timers.ts';
+import { systemClock } from './clock.ts';
+import type { AcquireDecision, AcquireRequest, ClockWithTimers, GovernorLike, RetryOptions, SignalLike } from './types.ts';
+
+const ATTEMPTS_MAX = 3;
+
+/** Options of `waitForRetry`. */
+export interface WaitForRetryOptions {
+  /** Ends the pause; the promise rejects with `signal.reason`. */
+  signal?: SignalLike | null;
+  /** Whose time to wait in, e.g. a test clock. Default: the platform's timers. */
+  clock?: ClockWithTimers | null;
+}
+
+/**
+ * Sleeps as long as a denial suggests (`retryAfterMs`). Comes back without a pause after a grant, and after a denial that
+ * waiting can never change (`retryAt: null`): do not ask again then.
+ *
+ * @throws the signal's reason when it is aborted before
+ *
+ * @example
+ * const decision = governor.acquire(request);
+ * if (!decision.granted && decision.retryAt !== null) {
+ *   await waitForRetry(decision);
+ *   governor.acquire(request);
+ * }
+ */
+export async function waitForRetry(decision: AcquireDecision, options?: WaitForRetryOptions | null): Promise<void> {
+  const signal = readSignal(options?.signal);
+  if (signal?.aborted === true) throw abortReason(signal);
+  if (decision.granted) return;
+  // Through a timer even without a pause, so that a loop that goes on asking does not starve everything else.
+  const pauseMs = decision.retryAt === null ? 0 : decision.retryAfterMs;
+  await sleep(options?.clock ?? systemClock, pauseMs, signal);
+}
+
+/**
+ * Asks up to `maxAttempts` times, sleeping `retryAfterMs` in between. Stops at once when waiting can never help.
+ *
+ * @throws InputError for bad arguments, the signal's reason when it is aborted
+ * @returns the grant, or the last denial
+ *
+ * @example
+ * const decision = await retryAcquire(governor, { actorId: 'user-1', action: 'chat' }, { maxAttempts: 5 });
+ */
+export async function retryAcquire(
+  governor: Pick<GovernorLike, 'acquire'>, request: AcquireRequest, options?: RetryOptions | null,
+): Promise<AcquireDecision> {
+  const maxAttempts = readCount(options?.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX);
+  const signal = readSignal(options?.signal);
+  if (signal?.aborted === true) throw abortReason(signal);
+  for (let attempt = 1; ; attempt++) {
+    const decision = governor.acquire(request);
+    if (decision.granted || decision.retryAt === null || attempt >= maxAttempts) return decision;
+    await waitForRetry(decision, { clock: clockOf(governor), signal: signal ?? null });
+  }
+}

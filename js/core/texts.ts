@@ -1,0 +1,75 @@
+/**
+ * Everything the governor says to people, in one place. The core says which text and which numbers; words are made here.
+ * Texts that the documents show are exact.
+ */
+import { TEXT } from './binding.ts';
+
+/** The numbers of one denial. */
+export interface DenialNumbers {
+  /** One of `TEXT`. */
+  text: number;
+  used: number;
+  limit: number;
+  asked: number;
+  /** Largest amount that could ever be granted; NaN where that is not the point. */
+  maxAllowed: number;
+  retryAfterMs: number;
+  /** Waiting can never help. */
+  never: boolean;
+}
+
+/** What a denied caller should do. */
+export function denialText(numbers: DenialNumbers, actorId: string): string {
+  const { text, used, limit, asked, maxAllowed } = numbers;
+  const retry = numbers.never ? 'Waiting cannot help' : `Retry in ${numbers.retryAfterMs}ms`;
+  switch (text) {
+    case TEXT.Slots: return `All ${limit} slots in use (${used} active). ${retry} or reduce concurrent calls.`;
+    case TEXT.Share: return `Actor "${actorId}" exceeds fair share. Other actors are waiting — ${lowerFirst(retry)}.`;
+    case TEXT.Requests: return `Rate limit hit (${used}/${limit} req/window). ${retry}.`;
+    case TEXT.Tokens: return `Token rate limit hit (${used}/${limit} tokens/window). ${retry}.`;
+    case TEXT.QueuedAhead: return `${used} calls wait ahead. ${retry}.`;
+    case TEXT.TooHeavy: return `Weight ${asked} can never be granted (at most ${maxAllowed}). ${retry}; ask for less.`;
+    case TEXT.TooManyTokens: return `${asked} tokens can never be granted (at most ${maxAllowed}/window). ${retry}; ask for less.`;
+    case TEXT.QueueFull: return `The queue is full (${used}/${limit} waiters). ${retry}.`;
+    case TEXT.Deadline: return `No room before the deadline. ${retry}.`;
+    case TEXT.LeaseCap: return `As many leases are held as this governor may hold (${used}/${limit}). ${retry}.`;
+    default: return `As many actors are active as this governor may remember (${used}/${limit}). ${retry}.`;
+  }
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** Strict mode, a lease that was released before. */
+export function doubleReleaseText(leaseId: string): string {
+  return `[ThrottleAI strict] Double release detected for lease "${leaseId}". This lease was already released.`;
+}
+
+/** Strict mode, a lease that is not known (any more). */
+export function unknownLeaseText(leaseId: string): string {
+  return `[ThrottleAI strict] Unknown lease ID "${leaseId}". The lease may have expired or was never issued.`;
+}
+
+/** Strict mode, a lease held for most of its time. */
+export function heldLongText(heldMs: number, ttlMs: number): string {
+  const percent = Math.round((heldMs / ttlMs) * 100);
+  return `Lease held for ${heldMs}ms (${percent}% of ${ttlMs}ms TTL). Consider releasing sooner or increasing leaseTtlMs.`;
+}
+
+/** A report with a bad part. */
+export function badReportText(problem: string): string {
+  return `Bad release report, this part was dropped: ${problem}. The lease was released.`;
+}
+
+/** A panic: this governor is lost. */
+export function panicText(panic: string): string {
+  return `The core of this governor failed and it cannot go on; other governors are not affected. `
+    + `This is a bug in throttleai, please report it. Cause: ${panic}`;
+}
+
+/** A trap that was no panic: every governor of the instance is lost. */
+export function faultText(fault: string): string {
+  return `The WebAssembly instance of this governor failed and it cannot go on, nor can the governors made before now; `
+    + `new ones work. Cause: ${fault}`;
+}

@@ -1,0 +1,82 @@
+/** Runs a function under a lease: acquire, call, report, release. */
+import { readClock } from './clock.ts';
+import { holdLease } from './holders.ts';
+import { readCount, readMs, readSignal } from './input.ts';
+import { clockOf, queueOf } from './internals.ts';
+import { outcomeOfError } from './outcome.ts';
+import { abortReason } from './timers.ts';
+import type { AcquireDecision, AcquireGranted, AcquireRequest, GovernorLike, WithLeaseOptions, WithLeaseResult,
+  WithLeaseStrategy } from './types.ts';
+import { BACKOFF_START_MS, poll, pollTimeMs, type PollBounds } from './waiting.ts';
+
+const WAIT_MAX_MS = 10_000;
+const ATTEMPTS_MAX = 3;
+
+/** `strategy` beats the deprecated `wait`; whatever is unknown means `deny`. */
+function strategyOf(options: WithLeaseOptions): WithLeaseStrategy {
+  const { strategy, wait } = options;
+  if (strategy === undefined || strategy === null) return wait === true ? 'wait' : 'deny';
+  return strategy === 'wait' || strategy === 'wait-then-deny' ? strategy : 'deny';
+}
+
+function boundsOf(options: WithLeaseOptions, strategy: WithLeaseStrategy): PollBounds {
+  const maxAttempts = readCount(options.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX);
+  return {
+    maxAttempts: strategy === 'wait' ? Infinity : maxAttempts,
+    maxWaitMs: readMs(options.maxWaitMs, 'options.maxWaitMs', 0, WAIT_MAX_MS),
+    initialBackoffMs: readMs(options.initialBackoffMs, 'options.initialBackoffMs', 1, BACKOFF_START_MS),
+    signal: readSignal(options.signal),
+  };
+}
+
+function ask(governor: GovernorLike, request: AcquireRequest, options: WithLeaseOptions): AcquireDecision | Promise<AcquireDecision> {
+  const strategy = strategyOf(options);
+  const bounds = boundsOf(options, strategy);
+  const { signal } = bounds;
+  if (signal?.aborted === true) throw abortReason(signal);
+  if (strategy === 'deny') return governor.acquire(request);
+  const queue = queueOf(governor);
+  // The queue wakes a waiter at once; what polling would have taken at most stays the bound of the wait.
+  return queue === undefined ? poll(governor, request, bounds) : queue.enter(request, { signal: signal ?? null, timeoutMs: pollTimeMs(bounds) });
+}
+
+/**
+ * Runs `fn` under a lease and releases it afterwards, whatever happens, with the outcome and the latency.
+ *
+ * Calls under one `idempotencyKey` share a lease, which ends with the last of them.
+ *
+ * @param fn gets the grant; is not called when the request is denied
+ * @returns the result of `fn`, or the denial
+ * @throws what `fn` throws, the signal's reason when it is aborted while waiting, InputError for bad arguments
+ *
+ * @example
+ * const result = await withLease(governor, { actorId: 'user-1', action: 'chat' }, () => callMyModel(), { strategy: 'wait' });
+ * if (result.granted) console.log(result.result);
+ * else console.log(result.decision.recommendation);
+ */
+export async function withLease<T>(
+  governor: GovernorLike, request: AcquireRequest, fn: (decision: AcquireGranted) => T | PromiseLike<T>,
+  options?: WithLeaseOptions | null,
+): Promise<WithLeaseResult<T>> {
+  const answer = ask(governor, request, options ?? {});
+  // Without waiting, the lease is taken and `fn` called before this function returns.
+  const decision = 'then' in answer ? await answer : answer;
+  if (!decision.granted) return { granted: false, decision };
+  const end = holdLease(governor, request, decision.leaseId);
+  const signal = options?.signal;
+  if (signal?.aborted === true) {
+    end({ outcome: 'cancelled' });
+    throw abortReason(signal);
+  }
+  const clock = clockOf(governor);
+  const start = readClock(clock);
+  const latencyMs = (): number => Math.max(0, readClock(clock) - start);
+  try {
+    const result = await fn(decision);
+    end({ outcome: 'success', latencyMs: latencyMs() });
+    return { granted: true, result };
+  } catch (error) {
+    end({ outcome: outcomeOfError(error), latencyMs: latencyMs() });
+    throw error;
+  }
+}
