@@ -97,7 +97,8 @@ export function throttle<C extends HonoLikeContext = HonoLikeContext>(
     const { signal } = c.req.raw;
     try {
       request = requestFor(c);
-      decision = await acquireWith(governor, request, wait && { ...wait, ...(signal && { signal }) });
+      const answer = acquireWith(governor, request, wait && { ...wait, ...(signal && { signal }) });
+      decision = 'then' in answer ? await answer : answer;
     } catch (error) {
       const body = badRequest(error);
       if (!body) throw error;

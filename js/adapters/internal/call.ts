@@ -90,7 +90,9 @@ export async function governed<T>(
   run: (call: Call) => PromiseLike<T> | T,
 ): Promise<AdapterResult<T>> {
   if (signal?.aborted) throw abortReason(signal);
-  const decision = await acquireWith(governor, request, wait && (signal ? { ...wait, signal } : wait));
+  const answer = acquireWith(governor, request, wait && (signal ? { ...wait, signal } : wait));
+  // Not a tick later than the grant: until its hold is taken, another call could end a shared lease.
+  const decision = 'then' in answer ? await answer : answer;
   if (!decision.granted) return { ok: false, decision };
   const call = openCall(governor, request, decision, signal);
   try {
