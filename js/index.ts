@@ -1,0 +1,61 @@
+/**
+ * Every name of the main entry that needs no wasm: the explicit list. `Governor` and `createGovernor` are added by
+ * `entrypoints/`, each with its own way of loading the wasm.
+ */
+export { ClosedError, ConfigError, GovernorError, InputError, LeaseLostError, PoisonedError } from './core/errors.ts';
+export { formatEvent, formatSnapshot } from './core/format.ts';
+export { presets } from './core/presets.ts';
+export { retryAcquire, waitForRetry } from './core/retry.ts';
+export { createStatsCollector } from './core/stats.ts';
+export { createTestClock } from './core/test-clock.ts';
+export { withLease } from './core/with-lease.ts';
+
+export type { GovernorErrorCode } from './core/errors.ts';
+export type { WaitForRetryOptions } from './core/retry.ts';
+export type { TestClock } from './core/test-clock.ts';
+export type {
+  AcquireDecision,
+  AcquireDenied,
+  AcquireEvent,
+  AcquireGranted,
+  AcquireRequest,
+  AdaptiveConfig,
+  CapsConfig,
+  Clock,
+  ClockWithTimers,
+  ConcurrencyConfig,
+  Constraints,
+  DenyCause,
+  DenyEvent,
+  DenyReason,
+  ExpireEvent,
+  FairnessConfig,
+  GovernorConfig,
+  GovernorDecision,
+  GovernorDenied,
+  GovernorEvent,
+  GovernorEventFields,
+  GovernorEventHandler,
+  GovernorEventType,
+  GovernorLike,
+  GovernorOptions,
+  GovernorSnapshot,
+  LeaseOutcome,
+  LimitsHint,
+  Priority,
+  QueueConfig,
+  RateConfig,
+  ReleaseEvent,
+  ReleaseReport,
+  RetryOptions,
+  SignalLike,
+  StatsCollector,
+  StatsSnapshot,
+  TokenEstimate,
+  TokenUsage,
+  Wait,
+  WarnEvent,
+  WithLeaseOptions,
+  WithLeaseResult,
+  WithLeaseStrategy,
+} from './core/types.ts';
