@@ -110,7 +110,8 @@ export class Baseline {
     const free = this.#max - this.#inFlight;
     const reserve = priority === 'background' ? Math.min(this.#reserve, this.#max - 1) : 0;
     if (free - weight < reserve) return this.#refuseSlots(actorId, actor, now);
-    if (actor !== undefined && actor.leases > 0 && this.#isUnfair(actor, weight, now)) return this.#refuseShare(actorId, now);
+    if (actor !== undefined && actor.leases > 0 && this.#isUnfair(actor, weight, now))
+      return this.#refuseShare(actorId, now);
     const window = this.#window;
     window.slide(now);
     if (window.requests >= this.#requestLimit) {
@@ -242,11 +243,13 @@ function clampHint(ms: number): number {
 }
 
 function positive(field: string, value: number): number {
-  if (typeof value !== 'number' || !(value > 0) || value === Number.POSITIVE_INFINITY) throw new RangeError(`${field} must be above 0`);
+  if (typeof value !== 'number' || !(value > 0) || value === Number.POSITIVE_INFINITY)
+    throw new RangeError(`${field} must be above 0`);
   return value;
 }
 
 function amount(field: string, value: number): number {
-  if (typeof value !== 'number' || !(value >= 0) || value === Number.POSITIVE_INFINITY) throw new RangeError(`${field} must not be negative`);
+  if (typeof value !== 'number' || !(value >= 0) || value === Number.POSITIVE_INFINITY)
+    throw new RangeError(`${field} must not be negative`);
   return value;
 }

@@ -33,27 +33,45 @@ export const CASES: readonly Case[] = [
   {
     name: 'pair',
     compares: 'acquire + release: governor / yardstick',
-    candidates: ({ subject, baseline }) => ({ subject: () => pair(subject, 1, 0), reference: () => pair(baseline, 1, 0) }),
+    candidates: ({ subject, baseline }) => ({
+      subject: () => pair(subject, 1, 0),
+      reference: () => pair(baseline, 1, 0),
+    }),
     budget: 1.1,
   },
-  ...growth('leases', `pair: ${HELD.toLocaleString('en')} leases held / 1`, (make, grown) => pair(make, 1, grown ? HELD : 1)),
-  ...growth('entries', `pair: ${COUNTED.toLocaleString('en')} requests counted / ${FEW}`, (make, grown) => counted(make, grown ? COUNTED : FEW)),
+  ...growth('leases', `pair: ${HELD.toLocaleString('en')} leases held / 1`, (make, grown) =>
+    pair(make, 1, grown ? HELD : 1),
+  ),
+  ...growth('entries', `pair: ${COUNTED.toLocaleString('en')} requests counted / ${FEW}`, (make, grown) =>
+    counted(make, grown ? COUNTED : FEW),
+  ),
   ...growth('actors', `pair: ${ACTORS.toLocaleString('en')} actors / ${FEW}`, (make, grown) => {
     const actors = grown ? ACTORS : FEW;
     return pair(make, actors, actors);
   }),
-  ...growth('visitor', `pair of an actor that holds nothing else: ${ACTORS.toLocaleString('en')} actors present / ${FEW}`, (make, grown) =>
-    visitor(make, grown ? ACTORS : FEW),
+  ...growth(
+    'visitor',
+    `pair of an actor that holds nothing else: ${ACTORS.toLocaleString('en')} actors present / ${FEW}`,
+    (make, grown) => visitor(make, grown ? ACTORS : FEW),
   ),
   ...refusal('slots', 'concurrency', { concurrency: { maxInFlight: 1 } }),
-  ...refusal('requests', 'rate', { ...ROOM, rate: { requestsPerMinute: 1, tokensPerMinute: AMPLE, windowMs: HOUR_MS } }),
-  ...refusal('tokens', 'rate', { ...ROOM, rate: { requestsPerMinute: AMPLE, tokensPerMinute: 300, windowMs: HOUR_MS } }),
+  ...refusal('requests', 'rate', {
+    ...ROOM,
+    rate: { requestsPerMinute: 1, tokensPerMinute: AMPLE, windowMs: HOUR_MS },
+  }),
+  ...refusal('tokens', 'rate', {
+    ...ROOM,
+    rate: { requestsPerMinute: AMPLE, tokensPerMinute: 300, windowMs: HOUR_MS },
+  }),
   ...refusal('share', 'policy', { concurrency: { maxInFlight: 2 } }),
 ];
 
 /** The governor against itself with much in it, and the same for the yardstick, without a budget. */
 function growth(name: string, compares: string, batch: (make: Maker, grown: boolean) => Batch): Case[] {
-  const against = (make: Maker): Candidates => ({ subject: () => batch(make, true), reference: () => batch(make, false) });
+  const against = (make: Maker): Candidates => ({
+    subject: () => batch(make, true),
+    reference: () => batch(make, false),
+  });
   return [
     { name, compares, candidates: ({ subject }) => against(subject), budget: 2 },
     { name: `${name}/yardstick`, compares, candidates: ({ baseline }) => against(baseline) },

@@ -1,5 +1,11 @@
 /** What the benchmark runs: the built package, and the yardstick. */
-import { Baseline, type BaselineConfig, type BaselineDecision, type BaselineReport, type BaselineRequest } from './baseline.ts';
+import {
+  Baseline,
+  type BaselineConfig,
+  type BaselineDecision,
+  type BaselineReport,
+  type BaselineRequest,
+} from './baseline.ts';
 
 export interface GovernorUnderTest {
   acquire(request: BaselineRequest): BaselineDecision;

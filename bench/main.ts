@@ -40,9 +40,12 @@ async function runAlone(name: SubjectName, only: string): Promise<void> {
 
 function runAll(name: SubjectName): void {
   const chosen = CASES.filter((candidate) => candidate.name.startsWith(options.case));
-  if (chosen.length === 0) throw new Error(`no case starts with ${options.case}: ${CASES.map((known) => known.name).join(' ')}`);
+  if (chosen.length === 0)
+    throw new Error(`no case starts with ${options.case}: ${CASES.map((known) => known.name).join(' ')}`);
   const say = options.json ? console.error : console.log;
-  say(`${name} on Node ${process.versions.node}, seed ${seed}, ${effort.rounds} rounds; ns = nanoseconds an operation, medians; A/A = the reference against its twin`);
+  say(
+    `${name} on Node ${process.versions.node}, seed ${seed}, ${effort.rounds} rounds; ns = nanoseconds an operation, medians; A/A = the reference against its twin`,
+  );
   say(heading());
   const results = chosen.map((item) => {
     const measured = inOwnProcess(item, name);
@@ -59,7 +62,10 @@ function runAll(name: SubjectName): void {
 function inOwnProcess(item: Case, name: SubjectName): Result {
   const script = fileURLToPath(import.meta.url);
   const args = ['--alone', item.name, '--subject', name, '--seed', `${seed}`, '--rounds', `${effort.rounds}`];
-  const child = spawnSync(process.execPath, [...process.execArgv, script, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawnSync(process.execPath, [...process.execArgv, script, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   if (child.status !== 0) throw new Error(`case ${item.name} failed`);
   return JSON.parse(child.stdout) as Result;
 }

@@ -1,0 +1,116 @@
+//! Commands as the fuzzer makes them up. Leases, waiters and actors are named by how recently they were seen, so that most
+//! commands meet something; `Operation::Stranger` names leases that may never have been.
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use throttleai::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate};
+
+/// A configuration: small numbers, so that every limit is met within a few commands.
+#[derive(Arbitrary, Debug)]
+pub struct Setup {
+    concurrency: Option<(u8, u8)>,
+    requests: Option<u8>,
+    tokens: Option<u8>,
+    window_ms: u16,
+    fairness: bool,
+    adaptive: bool,
+    ttl_ms: u16,
+    reaper_ms: u16,
+    queue_max: u8,
+    actors: u8,
+    leases: u8,
+    deny_overflow: bool,
+}
+
+impl Setup {
+    /// The configuration; valid whatever the fuzzer made up.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        let concurrency = self.concurrency.map(|(max, reserve)| {
+            let max = u64::from(max.max(1));
+            Concurrency { max_in_flight: max * 1_000_000, interactive_reserve: (u64::from(reserve) % max) * 1_000_000 }
+        });
+        let count = |limit: u8| u64::from(limit.max(1));
+        let rate = Rate {
+            requests: self.requests.map(count),
+            tokens: self.tokens.map(count),
+            window_us: millis(self.window_ms),
+        };
+        Config {
+            rate: (rate.requests.is_some() || rate.tokens.is_some()).then_some(rate),
+            fairness: (self.fairness && concurrency.is_some()).then(Fairness::default),
+            adaptive: (self.adaptive && concurrency.is_some()).then(Adaptive::default),
+            concurrency,
+            lease_ttl_us: millis(self.ttl_ms),
+            reaper_interval_us: millis(self.reaper_ms),
+            queue_max: u32::from(self.queue_max),
+            caps: Caps {
+                actors: u32::from(self.actors.max(1)),
+                leases: u32::from(self.leases.max(1)),
+                overflow: if self.deny_overflow { Overflow::Deny } else { Overflow::Share },
+                ..Caps::default()
+            },
+        }
+    }
+}
+
+fn millis(ms: u16) -> u64 {
+    u64::from(ms.max(1)) * 1_000
+}
+
+/// What a call asks for.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Asked {
+    /// `None`: an actor that the governor does not know.
+    pub actor: Option<u8>,
+    pub background: bool,
+    /// In tenths of a slot.
+    pub weight: u8,
+    pub prompt: u8,
+    pub output: u8,
+    pub barge: bool,
+    pub claim: Option<u8>,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Operation {
+    Acquire(Asked),
+    /// Weight and tokens of any size.
+    AcquireHuge {
+        weight: u64,
+        prompt: u64,
+        output: u64,
+    },
+    Enqueue {
+        asked: Asked,
+        deadline_ms: Option<u16>,
+    },
+    Cancel(u8),
+    Release {
+        lease: u8,
+        outcome: u8,
+        latency_us: Option<u64>,
+        prompt: Option<u64>,
+        output: Option<u64>,
+    },
+    Renew {
+        lease: u8,
+        ttl_us: Option<u64>,
+    },
+    /// Releases and renews a lease by any name.
+    Stranger {
+        slot: u32,
+        generation: u32,
+    },
+    /// Time goes on.
+    Pass {
+        ms: u16,
+    },
+    /// The clock is set to any time.
+    Jump {
+        us: u64,
+    },
+    /// Time goes on to the next time-out, which is served.
+    Wake,
+    /// The state is saved, and the governor restored from it takes over.
+    Restore,
+}

@@ -1,0 +1,172 @@
+//! A governor that is watched while it obeys made-up commands.
+
+use std::collections::VecDeque;
+
+use throttleai::{
+    ActorHandle, Decision, Enqueued, Governor, Grant, Instant, LeaseId, Outcome, Output, Priority, Report, Request,
+    Tokens, WaiterId,
+};
+
+use crate::{Asked, Operation, Setup};
+
+/// Longer ago than this many, names are forgotten.
+const REMEMBERED: usize = 64;
+
+/// One run: the governor, its time, and the names it has given out.
+pub struct Run {
+    pub governor: Governor,
+    now_us: u64,
+    leases: VecDeque<LeaseId>,
+    waiters: VecDeque<WaiterId>,
+    actors: VecDeque<ActorHandle>,
+}
+
+impl Run {
+    #[must_use]
+    pub fn new(setup: &Setup) -> Self {
+        Self::of(Governor::new(setup.config()).expect("the configuration is valid"))
+    }
+
+    /// `None` if the bytes are not an image.
+    #[must_use]
+    pub fn restored(setup: &Setup, image: &[u8]) -> Option<Self> {
+        let run = Self::of(Governor::restore(setup.config(), image).ok()?);
+        run.check();
+        Some(run)
+    }
+
+    fn of(governor: Governor) -> Self {
+        let leases = governor.leases().take(REMEMBERED).collect();
+        Self { governor, now_us: 1_000_000_000, leases, waiters: VecDeque::new(), actors: VecDeque::new() }
+    }
+
+    /// Obeys one command, takes all outputs and checks the state.
+    pub fn step(&mut self, operation: Operation) {
+        let now = Instant::from_micros(self.now_us);
+        match operation {
+            Operation::Acquire(asked) => self.acquire(now, &self.request(asked)),
+            Operation::AcquireHuge { weight, prompt, output } => {
+                self.acquire(now, &Request { weight, tokens: Tokens { prompt, output }, ..Request::default() });
+            }
+            Operation::Enqueue { asked, deadline_ms } => self.enqueue(now, asked, deadline_ms),
+            Operation::Cancel(waiter) => {
+                let waiter = recent(&self.waiters, waiter);
+                let _ = waiter.is_some_and(|waiter| self.governor.cancel(now, waiter));
+            }
+            Operation::Release { lease, outcome, latency_us, prompt, output } => {
+                let outcomes = [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled];
+                let outcome = outcomes[usize::from(outcome) % outcomes.len()];
+                let report = Report { outcome, latency_us, prompt_tokens: prompt, output_tokens: output };
+                if let Some(lease) = recent(&self.leases, lease) {
+                    self.governor.release(now, lease, &report);
+                    assert!(!self.governor.is_live(lease), "a released lease is live");
+                }
+            }
+            Operation::Renew { lease, ttl_us } => {
+                recent(&self.leases, lease).map(|lease| self.governor.renew(now, lease, ttl_us));
+            }
+            Operation::Stranger { slot, generation } => {
+                self.governor.renew(now, LeaseId { slot, generation }, None);
+                self.governor.release(now, LeaseId { slot, generation }, &Report::default());
+            }
+            Operation::Pass { ms } => self.now_us = self.now_us.saturating_add(u64::from(ms) * 1_000),
+            Operation::Jump { us } => self.now_us = us,
+            Operation::Wake => self.wake(),
+            Operation::Restore => self.restore(),
+        }
+        self.take_outputs();
+        self.check();
+    }
+
+    fn acquire(&mut self, now: Instant, request: &Request) {
+        if let Decision::Granted(grant) = self.governor.acquire(now, request) {
+            self.granted(now, grant);
+        }
+    }
+
+    fn enqueue(&mut self, now: Instant, asked: Asked, deadline_ms: Option<u16>) {
+        let deadline = deadline_ms.map(|ms| Instant::from_micros(self.now_us.saturating_add(u64::from(ms) * 1_000)));
+        match self.governor.enqueue(now, &self.request(asked), deadline) {
+            Enqueued::Granted(grant) => self.granted(now, grant),
+            Enqueued::Waiting(waiter, actor) => {
+                remember(&mut self.waiters, waiter);
+                actor.into_iter().for_each(|actor| remember(&mut self.actors, actor));
+            }
+            Enqueued::Denied(_) => {}
+        }
+    }
+
+    fn wake(&mut self) {
+        let Some((at, _)) = self.governor.poll_timeout() else { return };
+        self.now_us = self.now_us.max(at.as_micros());
+        self.governor.handle_timeout(Instant::from_micros(self.now_us));
+    }
+
+    /// Waiters are not in an image, so only a governor without them is swapped for its copy.
+    fn restore(&mut self) {
+        if self.governor.waiting() > 0 {
+            return;
+        }
+        let now = Instant::from_micros(self.now_us);
+        let image = self.governor.save();
+        let again = Governor::restore(self.governor.config().clone(), &image).expect("a saved image can be restored");
+        assert_eq!(again.view(now), self.governor.view(now), "the restored governor shows another state");
+        assert_eq!(again.poll_timeout(), self.governor.poll_timeout(), "the restored governor wakes at another time");
+        assert_eq!(again.save(), image, "the restored governor saves another image");
+        self.governor = again;
+    }
+
+    fn granted(&mut self, now: Instant, grant: Grant) {
+        assert!(self.governor.is_live(grant.lease), "a granted lease is not live");
+        remember(&mut self.leases, grant.lease);
+        grant.actor.into_iter().for_each(|actor| remember(&mut self.actors, actor));
+        if grant.reused {
+            return;
+        }
+        let view = self.governor.view(now);
+        if let Some(pool) = view.concurrency {
+            assert!(pool.active <= pool.max, "admitted above the maximum: {pool:?}");
+        }
+        for window in [view.requests, view.tokens].into_iter().flatten() {
+            assert!(window.current <= window.limit, "admitted above a limit: {window:?}");
+        }
+    }
+
+    /// Freed actors must not be named again, as their owners forget them now.
+    fn take_outputs(&mut self) {
+        while let Some(output) = self.governor.poll_output() {
+            match output {
+                Output::ActorFreed(handle) => self.actors.retain(|&known| known != handle),
+                Output::Granted(_, grant) => remember(&mut self.leases, grant.lease),
+                _ => {}
+            }
+        }
+    }
+
+    fn check(&self) {
+        if let Err(broken) = self.governor.check_invariants() {
+            panic!("{broken}");
+        }
+    }
+
+    fn request(&self, asked: Asked) -> Request {
+        Request {
+            actor: asked.actor.and_then(|actor| recent(&self.actors, actor)),
+            priority: if asked.background { Priority::Background } else { Priority::Interactive },
+            weight: u64::from(asked.weight) * 100_000,
+            tokens: Tokens { prompt: asked.prompt.into(), output: asked.output.into() },
+            barge: asked.barge,
+            claim: asked.claim.and_then(|lease| recent(&self.leases, lease)),
+        }
+    }
+}
+
+fn recent<T: Copy>(known: &VecDeque<T>, index: u8) -> Option<T> {
+    known.get(usize::from(index) % known.len().max(1)).copied()
+}
+
+fn remember<T: PartialEq>(known: &mut VecDeque<T>, name: T) {
+    known.retain(|other| *other != name);
+    known.push_front(name);
+    known.truncate(REMEMBERED);
+}
