@@ -102,7 +102,7 @@ export const View = {
   PENDING: 0,
   /** Instant (ms) at which `handle_timeout` wants to be called; Infinity: never. Valid after every command. */
   TIMEOUT: 1,
-  /** 1 while somebody waits in the queue (the timer must keep the process alive). Valid after every command. */
+  /** How many wait in the queue (while somebody does, the timer must keep the process alive). Valid after every command. */
   WAITING: 2,
   GENERATION: 3,
   EXPIRES_AT: 4,

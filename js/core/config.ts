@@ -25,6 +25,8 @@ type Plain = Record<string, unknown>;
 export interface ReadConfig {
   /** For the core. */
   readonly plain: Plain;
+  /** What was found, by path, as the user gave it. */
+  readonly found: ReadonlyMap<string, unknown>;
   readonly strict: boolean;
   readonly onEvent: GovernorEventHandler | undefined;
   readonly clock: ClockWithTimers;
@@ -35,20 +37,27 @@ export interface ReadConfig {
 export function readConfig(config: GovernorConfig | null | undefined): ReadConfig {
   if (config === undefined || config === null) config = {};
   if (typeof config !== 'object') throw new ConfigError({ field: 'config', value: config, allowed: 'an object' });
+  const found = new Map<string, unknown>();
+  const read = (from: object, name: string, path: string): unknown => {
+    const value = get(from, name, path);
+    found.set(path, value);
+    return value;
+  };
   const plain: Plain = {};
   for (const [name, fields] of Object.entries(SECTIONS)) {
-    const section = get(config, name, name);
+    const section = read(config, name, name);
     if (typeof section !== 'object' || section === null || Array.isArray(section)) {
       put(plain, name, section);
       continue;
     }
     const copy: Plain = {};
-    for (const field of fields) put(copy, field, get(section, field, `${name}.${field}`));
+    for (const field of fields) put(copy, field, read(section, field, `${name}.${field}`));
     plain[name] = copy;
   }
-  for (const name of SCALARS) put(plain, name, get(config, name, name));
+  for (const name of SCALARS) put(plain, name, read(config, name, name));
   return {
     plain,
+    found,
     strict: readStrict(get(config, 'strict', 'strict')),
     onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),
@@ -67,8 +76,11 @@ function get(object: object, name: string, field: string): unknown {
 /** Copies what the core can look at; the rest it could only refuse, so it gets a description to refuse. */
 function put(into: Plain, name: string, value: unknown): void {
   if (value === undefined || value === null) return;
-  const carried = typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
-  into[name] = carried ? value : describeValue(value);
+  into[name] = isPlain(value) ? value : describeValue(value);
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
 }
 
 function readStrict(value: unknown): boolean {
@@ -90,9 +102,11 @@ function readSeed(value: unknown): number | undefined {
 }
 
 /** The error to throw for what the core threw while a governor was made; undefined if it was no refusal. */
-export function refusalFrom(error: unknown): ConfigError | undefined {
+export function refusalFrom(error: unknown, found: ReadonlyMap<string, unknown>): ConfigError | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   if (error.code !== 'config' && error.code !== 'image') return undefined;
-  const { field, value, allowed, message } = error as CoreConfigError;
-  return new ConfigError({ field, value, allowed }, message);
+  const { field, allowed, message } = error as CoreConfigError;
+  const value = found.get(field);
+  // The core has seen a description of what it cannot carry, and would quote that.
+  return new ConfigError({ field, value, allowed }, isPlain(value) ? message : undefined);
 }

@@ -22,10 +22,10 @@ export class Denials {
     const reason = REASONS[view[View.DENY_REASON]! | 0] ?? 'policy';
     const cause = CAUSES[view[View.DENY_CAUSE]! | 0] ?? 'cap';
     const text = view[View.DENY_TEXT]! | 0;
-    const used = view[View.DENY_USED]!;
-    const limit = view[View.DENY_LIMIT]!;
+    const used = compact(view[View.DENY_USED]!);
+    const limit = compact(view[View.DENY_LIMIT]!);
     const asked = view[View.DENY_ASKED]!;
-    const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]!;
+    const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]! | 0;
     const at = view[View.DENY_RETRY_AT]!;
     const binding = view[View.DENY_BINDING]! | 0;
     const maxAllowed = view[View.DENY_MAX_ALLOWED]!;
@@ -57,6 +57,12 @@ export class Denials {
     if (maxAllowed === maxAllowed) denied.maxAllowed = maxAllowed;
     return denied;
   }
+}
+
+/** The same number; engines keep small whole ones in an object without allocating for each. */
+function compact(number: number): number {
+  const whole = number | 0;
+  return whole === number ? whole : number;
 }
 
 /** The documented numbers where those of the denial count something else. */

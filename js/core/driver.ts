@@ -33,6 +33,11 @@ export class Driver<T extends object> {
     this.#fire = fire;
   }
 
+  /** Whether `update` has anything to do. Asked after every command, so it must cost nothing. */
+  mustUpdate(at: number, waiting: boolean, now: number): boolean {
+    return at < this.#at || waiting !== this.#waiting || now > this.#at + LOST_AFTER_MS;
+  }
+
   /**
    * To be called after every command.
    *

@@ -53,10 +53,11 @@ export class Governor {
 
   /** @internal Users get this class without the loader, from `bindGovernor`. */
   constructor(loader: Loader, config?: GovernorConfig | null, options?: GovernorOptions | null) {
-    const { plain, strict, onEvent, clock, seed } = readConfig(config);
+    const { plain, found, strict, onEvent, clock, seed } = readConfig(config);
     const image = options?.restore === undefined || options.restore === null ? undefined : readImage(options.restore);
     this.#port = new Port(loader,
-      (glue) => (image === undefined ? new glue.Core(plain) : glue.Core.restore(plain, image.core)), refusalFrom);
+      (glue) => (image === undefined ? new glue.Core(plain) : glue.Core.restore(plain, image.core)),
+      (error) => refusalFrom(error, found));
     this.#clock = clock;
     this.#strict = strict;
     this.#seed = seed;
@@ -400,7 +401,9 @@ export class Governor {
       this.#takeOutputs(now);
       view = this.#port.look();
     }
-    this.#driver.update(view[View.TIMEOUT]!, view[View.WAITING] === 1, now);
+    const timeout = view[View.TIMEOUT]!;
+    const waiting = view[View.WAITING] !== 0;
+    if (this.#driver.mustUpdate(timeout, waiting, now)) this.#driver.update(timeout, waiting, now);
     this.#events?.tell();
   }
 
