@@ -11,6 +11,7 @@ import { bundle } from './build/js.mjs';
 import { writeNotices } from './build/notices.mjs';
 import { optimise } from './build/opt.mjs';
 import { emitTypes } from './build/types.mjs';
+import { wasmTextModule } from './build/wasm-text.mjs';
 import { buildWasm, forced } from './build/wasm.mjs';
 import { withLock } from './lib/lock.mjs';
 import { at, paths } from './lib/paths.mjs';
@@ -21,7 +22,7 @@ const crate = ['Cargo.toml', 'Cargo.lock', 'build.rs', '.cargo', 'src'].map((nam
 const lock = at('package-lock.json');
 const rustc = () => tryRun('rustc', ['-vV'], { quiet: true }).output;
 const glueFile = join(paths.generated, 'glue.js');
-const base64File = join(paths.generated, 'wasm-base64.js');
+const textFile = join(paths.generated, 'wasm-text.js');
 const sources = ['js/core', 'js/adapters', 'js/testing', 'js/entrypoints', 'js/index.ts'].map((name) => at(name));
 
 /** Each: what it needs done before, what it reads, what it writes, how. `lab` is for tests and never published. */
@@ -44,16 +45,16 @@ const steps = {
     },
   },
   opt: {
-    about: 'wasm-opt, and the wasm as base64',
+    about: 'wasm-opt, and the wasm as text',
     needs: ['glue'],
     inputs: [paths.bindgen, lock],
-    outputs: [paths.optimised, base64File, base64File.replace('.js', '.d.ts')],
+    outputs: [paths.optimised, textFile, textFile.replace('.js', '.d.ts')],
     make() {
       optimise(join(paths.bindgen, 'throttleai_bg.wasm'), paths.optimised);
-      mkdirSync(dirname(base64File), { recursive: true });
-      const text = readFileSync(paths.optimised).toString('base64');
-      writeFileSync(base64File, `export const wasmBase64 = '${text}';\n`);
-      writeFileSync(base64File.replace('.js', '.d.ts'), 'export declare const wasmBase64: string;\n');
+      mkdirSync(dirname(textFile), { recursive: true });
+      const { source, declaration } = wasmTextModule(readFileSync(paths.optimised));
+      writeFileSync(textFile, source);
+      writeFileSync(textFile.replace('.js', '.d.ts'), declaration);
     },
   },
   js: {

@@ -1,6 +1,6 @@
 /**
  * The main entry wherever a file can be loaded synchronously: Node, Bun, Deno, browsers, bundlers. The wasm travels
- * inside as base64 and is compiled at the first governor.
+ * inside as text and is compiled at the first governor.
  *
  * @module
  * @example
@@ -10,32 +10,24 @@
  * const result = await withLease(governor, { actorId: 'user-1', action: 'chat' }, async () => 'answer');
  * if (result.granted) console.log(result.result);
  */
-import { wasmBase64 } from '../../build/generated/wasm-base64.js';
+import { wasm } from '../../build/generated/wasm-text.js';
 import { bindGovernor, type GovernorApi, type GovernorClass } from '../core/api.ts';
 import type { Governor as GovernorInstance } from '../core/governor.ts';
 import { createLoader, type WasmModule } from '../core/loader.ts';
+import { readWasmText } from './wasm-text.ts';
 
 export * from '../index.ts';
 
 /** What is used of the platform, declared here because the main entry needs no DOM or Node types. */
 interface Platform {
   readonly WebAssembly: { readonly Module: new (bytes: Uint8Array) => WasmModule };
-  readonly Uint8Array: { readonly fromBase64?: (text: string) => Uint8Array };
-  readonly Buffer?: { readonly from: (text: string, encoding: 'base64') => Uint8Array };
-  readonly atob: (text: string) => string;
   readonly navigator?: { readonly userAgent?: string };
 }
 
 const platform = globalThis as unknown as Platform;
 
-function decode(text: string): Uint8Array {
-  if (platform.Uint8Array.fromBase64 !== undefined) return platform.Uint8Array.fromBase64(text);
-  if (platform.Buffer !== undefined) return platform.Buffer.from(text, 'base64');
-  return Uint8Array.from(platform.atob(text), (character) => character.charCodeAt(0));
-}
-
 function compile(): WasmModule {
-  return new platform.WebAssembly.Module(decode(wasmBase64));
+  return new platform.WebAssembly.Module(readWasmText(wasm));
 }
 
 /** A Cloudflare bundle made without the `workerd` condition lands here, and bytes compile only at start-up there. */

@@ -29,6 +29,12 @@ export async function bundle(entries, { folder, format, extension }) {
     dir: folder,
     format,
     exports: 'named',
+    // Sizes are part of the promise; names of classes are kept, because people meet them in their debugger.
+    minify: {
+      compress: { target: TARGET, keepNames: { class: true, function: false } },
+      mangle: { keepNames: { class: true, function: false } },
+      codegen: { removeWhitespace: true },
+    },
     entryFileNames: `[name].${extension}`,
     chunkFileNames: `chunks/[name].${extension}`,
     hashCharacters: 'hex',

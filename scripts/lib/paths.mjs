@@ -8,7 +8,7 @@ export const at = (...parts) => join(root, ...parts);
 export const paths = {
   wasm: at('build/wasm/throttleai.wasm'), // as rustc made it
   bindgen: at('build/bindgen'), // as wasm-bindgen made it
-  generated: at('build/generated'), // what js/ imports: glue factory, wasm as base64
+  generated: at('build/generated'), // what js/ imports: glue factory, wasm as text
   optimised: at('build/opt/throttleai.wasm'), // what is published
   js: at('build/js'),
   types: at('build/types'),

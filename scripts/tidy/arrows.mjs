@@ -43,11 +43,11 @@ const MAY_IMPORT = {
   estimate: ['core', 'own'],
   testing: ['core', 'testing', 'node'],
   cli: ['core', 'cli', 'node'],
-  entrypoints: ['core', 'index'],
+  entrypoints: ['core', 'index', 'entrypoints'],
   index: ['core'],
 };
 /** The only importers of what the build generates. */
-const GENERATED = { 'js/core/loader.ts': 'glue.js', 'js/entrypoints/inline.ts': 'wasm-base64.js' };
+const GENERATED = { 'js/core/loader.ts': 'glue.js', 'js/entrypoints/inline.ts': 'wasm-text.js' };
 
 export function typescriptArrows(files) {
   return files.flatMap(({ path, text }) => {
