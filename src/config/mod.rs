@@ -240,11 +240,11 @@ fn span(field: &'static str, us: u64, min_us: u64, max_us: u64) -> Result<(), Co
         return Ok(());
     }
     let allowed = format!("a number of milliseconds from {} to {}", min_us / 1_000, max_us / 1_000);
-    Err(refuse(field, (us as f64 / 1_000.0).to_string(), allowed))
+    Err(refuse(field, Value::Number(us as f64 / 1_000.0).to_string(), allowed))
 }
 
 fn real(field: &'static str, value: f64, fits: bool, allowed: &str) -> Result<(), ConfigError> {
-    if fits { Ok(()) } else { Err(refuse(field, value.to_string(), allowed.to_string())) }
+    if fits { Ok(()) } else { Err(refuse(field, Value::Number(value).to_string(), allowed.to_string())) }
 }
 
 fn weight(field: &'static str, value: u64, fits: bool, allowed: &str) -> Result<(), ConfigError> {
@@ -256,5 +256,5 @@ fn weight_error(field: &'static str, value: u64, allowed: &str) -> ConfigError {
 }
 
 fn weight_text(weight: u64) -> String {
-    (weight as f64 / WEIGHT_UNIT as f64).to_string()
+    Value::Number(weight as f64 / WEIGHT_UNIT as f64).to_string()
 }

@@ -108,7 +108,8 @@ fn wrong(field: &'static str, value: &Value, allowed: &str) -> ConfigError {
 
 /// The last part of a path.
 fn leaf(path: &'static str) -> &'static str {
-    path.rsplit('.').next().unwrap_or(path)
+    let dot = path.bytes().rposition(|byte| byte == b'.');
+    dot.and_then(|dot| path.get(dot.saturating_add(1)..)).unwrap_or(path)
 }
 
 /// An object with fields, if given.

@@ -35,14 +35,70 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("nothing"),
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::Number(value) if value.is_nan() => f.write_str("NaN"),
-            Self::Number(value) if value.is_infinite() => {
-                f.write_str(if *value > 0.0 { "Infinity" } else { "-Infinity" })
-            }
-            Self::Number(value) => write!(f, "{value}"),
-            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Bool(value) => f.write_str(if *value { "true" } else { "false" }),
+            Self::Number(value) => number(*value, f),
+            Self::Text(text) => write!(f, "\"{text}\""),
             Self::Fields(_) => f.write_str("an object"),
+        }
+    }
+}
+
+/// A number with at most six decimals; what is larger than 2^63 or smaller than half a millionth only by its size. The
+/// standard library's formatting is exact, and 18 KB of wasm, for the sake of error messages.
+fn number(value: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let size = value.abs();
+    if value.is_nan() {
+        return f.write_str("NaN");
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    if size.is_infinite() {
+        return write!(f, "{sign}Infinity");
+    }
+    let millionths = ((size - (size as u64) as f64) * 1e6 + 0.5) as u64;
+    let whole = (size as u64).saturating_add(millionths / 1_000_000);
+    let mut decimals = millionths % 1_000_000;
+    if whole == u64::MAX {
+        return write!(f, "{sign}a number above 2^63");
+    }
+    if size > 0.0 && whole == 0 && decimals == 0 {
+        return write!(f, "{sign}0.0000001 or less");
+    }
+    write!(f, "{sign}{whole}")?;
+    if decimals == 0 {
+        return Ok(());
+    }
+    let mut digits = 6usize;
+    while decimals.is_multiple_of(10) {
+        decimals /= 10;
+        digits = digits.saturating_sub(1);
+    }
+    write!(f, ".{decimals:0digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn numbers_read_as_they_were_written() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (5.0, "5"),
+            (-2.5, "-2.5"),
+            (0.05, "0.05"),
+            (0.1 + 0.2, "0.3"),
+            (1.000_001, "1.000001"),
+            (0.999_999_9, "1"),
+            (9_007_199_254_740_992.0, "9007199254740992"),
+            (1e300, "a number above 2^63"),
+            (-1e-9, "-0.0000001 or less"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(Value::Number(value).to_string(), text);
         }
     }
 }

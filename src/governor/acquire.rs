@@ -182,8 +182,7 @@ impl Governor {
     fn slots_hint_ms(&self, t: CoreTime) -> u32 {
         let m = self.effective_max().max(1);
         let active = self.pool.as_ref().map_or(0, |pool| pool.active()).min(m);
-        let by_load = u128::from(active).saturating_mul(750) / u128::from(m);
-        let without = u64::try_from(by_load).unwrap_or(750).saturating_add(250);
+        let without = (active.saturating_mul(750) / m).saturating_add(250);
         polite_ms(self.leases.next_expiry().map_or(without.saturating_mul(1_000), |at| at.since(t)))
     }
 

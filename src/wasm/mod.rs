@@ -238,7 +238,7 @@ pub fn random_seed() -> Result<f64, JsValue> {
 }
 
 fn parse(written: JsValue) -> Result<Config, JsValue> {
-    Config::parse(&config::value(written)?).map_err(|error| config::describe(&error))
+    Config::parse(&config::value(&written)).map_err(|error| config::describe(&error))
 }
 
 #[inline]
