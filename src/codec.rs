@@ -77,6 +77,13 @@ impl<'a> Reader<'a> {
         self.bytes.is_empty()
     }
 
+    /// The next `len` bytes.
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let (head, rest) = self.bytes.split_at_checked(len).ok_or(Malformed)?;
+        self.bytes = rest;
+        Ok(head)
+    }
+
     pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
         let (&first, rest) = self.bytes.split_first().ok_or(Malformed)?;
         self.bytes = rest;

@@ -96,7 +96,7 @@ impl Report {
 }
 
 /// A lease was granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Grant {
     /// Its name, for `release` and `renew`.
     pub lease: LeaseId,
@@ -173,7 +173,7 @@ pub enum Subject {
 }
 
 /// Why a call may not be made now. A refused call has consumed nothing.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub struct Denial {
     /// The documented reason: the first check that refused.
     pub reason: Reason,
@@ -210,7 +210,7 @@ impl Denial {
 }
 
 /// The answer to `acquire`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Decision {
     /// Go.
     Granted(Grant),
@@ -219,7 +219,7 @@ pub enum Decision {
 }
 
 /// The answer to `enqueue`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Enqueued {
     /// There was room at once.
     Granted(Grant),
@@ -257,7 +257,7 @@ pub struct Report {
 }
 
 /// The answer to `release`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Released {
     /// The lease has ended now.
     Live {
@@ -279,7 +279,7 @@ pub enum Released {
 }
 
 /// What happened besides the answer of a command; see [`Governor::poll_output`](crate::Governor::poll_output).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Output {
     /// A lease was not released in time. Its slots are free, its charge stays.
     Expired {

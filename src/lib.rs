@@ -49,6 +49,7 @@ mod limit;
 mod list;
 mod queue;
 mod time;
+pub mod trace;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 

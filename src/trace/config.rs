@@ -1,0 +1,73 @@
+//! Decides how a configuration stands at the head of a trace.
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::config::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate};
+
+pub(super) fn write(config: &Config, w: &mut Writer) {
+    w.bool(config.concurrency.is_some());
+    if let Some(concurrency) = &config.concurrency {
+        w.u64(concurrency.max_in_flight);
+        w.u64(concurrency.interactive_reserve);
+    }
+    w.bool(config.rate.is_some());
+    if let Some(rate) = &config.rate {
+        w.option(rate.requests);
+        w.option(rate.tokens);
+        w.u64(rate.window_us);
+    }
+    w.bool(config.fairness.is_some());
+    if let Some(fairness) = &config.fairness {
+        w.f64(fairness.soft_cap_ratio);
+        w.u64(fairness.starvation_window_us);
+    }
+    w.bool(config.adaptive.is_some());
+    if let Some(adaptive) = &config.adaptive {
+        w.f64(adaptive.alpha);
+        w.f64(adaptive.target_deny_rate);
+        w.f64(adaptive.latency_threshold);
+        w.u64(adaptive.adjust_interval_us);
+        w.u64(adaptive.min_concurrency);
+    }
+    w.u64(config.lease_ttl_us);
+    w.u64(config.reaper_interval_us);
+    w.u32(config.queue_max);
+    w.u32(config.caps.actors);
+    w.u32(config.caps.leases);
+    w.u32(config.caps.id_bytes);
+    w.bool(config.caps.overflow == Overflow::Deny);
+}
+
+pub(super) fn read(r: &mut Reader<'_>) -> Result<Config, Malformed> {
+    Ok(Config {
+        concurrency: given(r, |r| Ok(Concurrency { max_in_flight: r.u64()?, interactive_reserve: r.u64()? }))?,
+        rate: given(r, |r| Ok(Rate { requests: r.option()?, tokens: r.option()?, window_us: r.u64()? }))?,
+        fairness: given(r, |r| Ok(Fairness { soft_cap_ratio: r.f64()?, starvation_window_us: r.u64()? }))?,
+        adaptive: given(r, read_adaptive)?,
+        lease_ttl_us: r.u64()?,
+        reaper_interval_us: r.u64()?,
+        queue_max: r.u32()?,
+        caps: Caps {
+            actors: r.u32()?,
+            leases: r.u32()?,
+            id_bytes: r.u32()?,
+            overflow: if r.bool()? { Overflow::Deny } else { Overflow::Share },
+        },
+    })
+}
+
+fn read_adaptive(r: &mut Reader<'_>) -> Result<Adaptive, Malformed> {
+    Ok(Adaptive {
+        alpha: r.f64()?,
+        target_deny_rate: r.f64()?,
+        latency_threshold: r.f64()?,
+        adjust_interval_us: r.u64()?,
+        min_concurrency: r.u64()?,
+    })
+}
+
+fn given<'a, T>(
+    r: &mut Reader<'a>,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
+) -> Result<Option<T>, Malformed> {
+    if r.bool()? { read(r).map(Some) } else { Ok(None) }
+}

@@ -1,0 +1,141 @@
+//! Decides how a command stands in a trace or journal: a tag, then its numbers as varints.
+
+use alloc::vec::Vec;
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::decision::{ActorHandle, LeaseId, Outcome, Priority, Report, Request, WaiterId};
+use crate::limit::Tokens;
+use crate::time::Instant;
+
+/// One command of a [`Governor`](crate::Governor).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the arguments of the methods that the variants name")]
+pub enum Input {
+    /// [`acquire`](crate::Governor::acquire)
+    Acquire { now: Instant, request: Request },
+    /// [`enqueue`](crate::Governor::enqueue)
+    Enqueue { now: Instant, request: Request, deadline: Option<Instant> },
+    /// [`cancel`](crate::Governor::cancel)
+    Cancel { now: Instant, waiter: WaiterId },
+    /// [`release`](crate::Governor::release)
+    Release { now: Instant, lease: LeaseId, report: Report },
+    /// [`renew`](crate::Governor::renew)
+    Renew { now: Instant, lease: LeaseId, ttl_us: Option<u64> },
+    /// [`handle_timeout`](crate::Governor::handle_timeout)
+    Timeout { now: Instant },
+}
+
+impl Input {
+    /// The command as bytes.
+    ///
+    /// ```
+    /// use throttleai::{Instant, trace::Input};
+    /// let input = Input::Timeout { now: Instant::from_millis(1.0) };
+    /// assert_eq!(Input::decode(&input.encode()), Some(input));
+    /// ```
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        match self {
+            Self::Acquire { now, request } => {
+                start(&mut w, 0, *now);
+                write_request(request, &mut w);
+            }
+            Self::Enqueue { now, request, deadline } => {
+                start(&mut w, 1, *now);
+                write_request(request, &mut w);
+                w.option(deadline.map(Instant::as_micros));
+            }
+            Self::Cancel { now, waiter } => {
+                start(&mut w, 2, *now);
+                w.u32(waiter.slot);
+                w.u32(waiter.generation);
+            }
+            Self::Release { now, lease, report } => {
+                start(&mut w, 3, *now);
+                write_lease(*lease, &mut w);
+                w.u8(report.outcome as u8);
+                [report.latency_us, report.prompt_tokens, report.output_tokens].iter().for_each(|&n| w.option(n));
+            }
+            Self::Renew { now, lease, ttl_us } => {
+                start(&mut w, 4, *now);
+                write_lease(*lease, &mut w);
+                w.option(*ttl_us);
+            }
+            Self::Timeout { now } => start(&mut w, 5, *now),
+        }
+        w.into_bytes()
+    }
+
+    /// The command that these bytes are; `None` if they are none.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut r = Reader::new(bytes);
+        let input = read(&mut r).ok()?;
+        r.is_empty().then_some(input)
+    }
+}
+
+fn start(w: &mut Writer, tag: u8, now: Instant) {
+    w.u8(tag);
+    w.u64(now.as_micros());
+}
+
+fn read(r: &mut Reader<'_>) -> Result<Input, Malformed> {
+    let tag = r.u8()?;
+    let now = Instant::from_micros(r.u64()?);
+    Ok(match tag {
+        0 => Input::Acquire { now, request: read_request(r)? },
+        1 => Input::Enqueue { now, request: read_request(r)?, deadline: r.option()?.map(Instant::from_micros) },
+        2 => Input::Cancel { now, waiter: WaiterId { slot: r.u32()?, generation: r.u32()? } },
+        3 => Input::Release { now, lease: read_lease(r)?, report: read_report(r)? },
+        4 => Input::Renew { now, lease: read_lease(r)?, ttl_us: r.option()? },
+        5 => Input::Timeout { now },
+        _ => return Err(Malformed),
+    })
+}
+
+fn write_lease(lease: LeaseId, w: &mut Writer) {
+    w.u32(lease.slot);
+    w.u32(lease.generation);
+}
+
+fn read_lease(r: &mut Reader<'_>) -> Result<LeaseId, Malformed> {
+    Ok(LeaseId { slot: r.u32()?, generation: r.u32()? })
+}
+
+fn read_report(r: &mut Reader<'_>) -> Result<Report, Malformed> {
+    let outcome = match r.u8()? {
+        0 => Outcome::Success,
+        1 => Outcome::Error,
+        2 => Outcome::Timeout,
+        3 => Outcome::Cancelled,
+        _ => return Err(Malformed),
+    };
+    Ok(Report { outcome, latency_us: r.option()?, prompt_tokens: r.option()?, output_tokens: r.option()? })
+}
+
+fn write_request(request: &Request, w: &mut Writer) {
+    w.option(request.actor.map(|actor| u64::from(actor.0)));
+    w.bool(request.priority == Priority::Background);
+    w.bool(request.barge);
+    w.u64(request.weight);
+    w.u64(request.tokens.prompt);
+    w.u64(request.tokens.output);
+    w.bool(request.claim.is_some());
+    if let Some(claim) = request.claim {
+        write_lease(claim, w);
+    }
+}
+
+fn read_request(r: &mut Reader<'_>) -> Result<Request, Malformed> {
+    let actor = r.option()?.map(u32::try_from).transpose().map_err(|_| Malformed)?;
+    Ok(Request {
+        actor: actor.map(ActorHandle),
+        priority: if r.bool()? { Priority::Background } else { Priority::Interactive },
+        barge: r.bool()?,
+        weight: r.u64()?,
+        tokens: Tokens { prompt: r.u64()?, output: r.u64()? },
+        claim: if r.bool()? { Some(read_lease(r)?) } else { None },
+    })
+}
