@@ -3,10 +3,12 @@ import { CAUSES, Gauge, REASONS, TEXT, View, type CoreHandle } from './binding.t
 import { denialText } from './texts.ts';
 import type { DenyReason, GovernorDenied, LimitsHint } from './types.ts';
 
-/** Names of the limits that `rate` is sugar for, by `View.DENY_BINDING`. */
-const LIMIT_NAMES = ['requests', 'tokens'] as const;
+/** Names of the limits that `rate` is sugar for. */
+type LimitName = 'requests' | 'tokens';
 
 export class Denials {
+  /** By `View.DENY_BINDING`: only limits that are configured are counted there. */
+  readonly #limitNames: readonly LimitName[];
   // A refused caller that asks again at once gets the same numbers, so the same text.
   #text = -1;
   #used = NaN;
@@ -16,6 +18,14 @@ export class Denials {
   #never = false;
   #actorId = '';
   #recommendation = '';
+
+  /** @param gauge reads a `Gauge` */
+  constructor(gauge: (which: number) => number) {
+    const names: LimitName[] = [];
+    if (gauge(Gauge.RateLimit) !== Infinity) names.push('requests');
+    if (gauge(Gauge.TokenRateLimit) !== Infinity) names.push('tokens');
+    this.#limitNames = names;
+  }
 
   /** The denial that the last command left in `view`. */
   make(core: CoreHandle, view: Float64Array, now: number, actorId: string): GovernorDenied {
@@ -27,7 +37,7 @@ export class Denials {
     const asked = view[View.DENY_ASKED]!;
     const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]! | 0;
     const at = view[View.DENY_RETRY_AT]!;
-    const binding = view[View.DENY_BINDING]! | 0;
+    const name = this.#limitNames[view[View.DENY_BINDING]! | 0];
     const maxAllowed = view[View.DENY_MAX_ALLOWED]!;
     const never = at !== at;
     if (text !== this.#text || used !== this.#used || limit !== this.#limit || asked !== this.#asked
@@ -48,11 +58,10 @@ export class Denials {
       recommendation: this.#recommendation,
       limitsHint: text === TEXT.Slots ? { inFlight: used, maxInFlight: limit }
         : text === TEXT.Requests || text === TEXT.Tokens ? { rateUsed: used, rateLimit: limit }
-        : hintFrom(core, now, reason, binding),
+        : hintFrom(core, now, reason, name),
       cause,
       retryAt: never ? null : at,
     };
-    const name = LIMIT_NAMES[binding];
     if (name !== undefined) denied.limit = name;
     if (maxAllowed === maxAllowed) denied.maxAllowed = maxAllowed;
     return denied;
@@ -66,11 +75,11 @@ function compact(number: number): number {
 }
 
 /** The documented numbers where those of the denial count something else. */
-function hintFrom(core: CoreHandle, now: number, reason: DenyReason, binding: number): LimitsHint {
+function hintFrom(core: CoreHandle, now: number, reason: DenyReason, name: LimitName | undefined): LimitsHint {
   if (reason !== 'rate') {
     return { inFlight: core.gauge(now, Gauge.ConcurrencyActive), maxInFlight: core.gauge(now, Gauge.ConcurrencyEffectiveMax) };
   }
-  return binding === 1
+  return name === 'tokens'
     ? { rateUsed: core.gauge(now, Gauge.TokenRateCount), rateLimit: core.gauge(now, Gauge.TokenRateLimit) }
     : { rateUsed: core.gauge(now, Gauge.RateCount), rateLimit: core.gauge(now, Gauge.RateLimit) };
 }

@@ -41,7 +41,7 @@ export class Governor {
   readonly #leases: LeaseTable = new LeaseTable();
   readonly #actors: ActorNames = new ActorNames();
   readonly #waiters: Waiters = new Waiters();
-  readonly #denials: Denials = new Denials();
+  readonly #denials: Denials;
   readonly #ask = newAsk();
   readonly #told = newTold();
   readonly #holders: HolderMap = new Map();
@@ -63,7 +63,9 @@ export class Governor {
     this.#seed = seed;
     this.#events = onEvent === undefined ? undefined : new Events(onEvent);
     this.#driver = new Driver<Governor>(clock, this, Governor.#wake);
-    this.#idBytes = this.#port.call((core) => core.gauge(0, Gauge.IdBytes));
+    const gauge = (which: number): number => this.#port.call((core) => core.gauge(0, which));
+    this.#idBytes = gauge(Gauge.IdBytes);
+    this.#denials = new Denials(gauge);
     if (image !== undefined) this.#restore(image.tables);
   }
 

@@ -51,14 +51,15 @@ const platform = globalThis as unknown as Platform;
 
 /**
  * @param getModule compiles or fetches the module; called once, at the first `current()`
+ * @param makeGlue the glue of another build of the core, for tests
  */
-export function createLoader(getModule: () => WasmModule): Loader {
+export function createLoader(getModule: () => WasmModule, makeGlue: typeof createGlue = createGlue): Loader {
   let module: WasmModule | undefined;
   let instance: Instance | undefined;
   return {
     current(): Instance {
       module ??= getModule();
-      instance ??= instantiate(module);
+      instance ??= instantiate(module, makeGlue);
       return instance;
     },
     discard(old: Instance): void {
@@ -68,11 +69,11 @@ export function createLoader(getModule: () => WasmModule): Loader {
   };
 }
 
-function instantiate(module: WasmModule): Instance {
+function instantiate(module: WasmModule, makeGlue: typeof createGlue): Instance {
   // The glue needs the registry before the instance exists; finalizers run later, never during this function.
   const owner: { instance?: Instance } = {};
   const FinalizationRegistry = guardedRegistry(owner);
-  const glue = createGlue({ TextDecoder, TextEncoder, FinalizationRegistry });
+  const glue = makeGlue({ TextDecoder, TextEncoder, FinalizationRegistry });
   const exports = new platform.WebAssembly.Instance(module, { './throttleai_bg.js': glue }).exports as Exports;
   glue.__wbg_set_wasm(exports);
   exports.__wbindgen_start();

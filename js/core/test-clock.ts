@@ -59,12 +59,12 @@ export function createTestClock(startMs: number = START_MS): TestClock {
     time: finite(startMs, 'startMs'),
     fn: () => clock.time,
     now: () => clock.time,
-    setTimeout(callback: () => void, ms: number): unknown {
+    setTimeout: (callback, ms) => {
       const order = ++count;
       timers.set(order, { at: clock.time + Math.max(0, ms), order, callback });
       return order;
     },
-    clearTimeout(timer: unknown): void {
+    clearTimeout: (timer) => {
       timers.delete(timer as number);
     },
     advance(ms: number): void {

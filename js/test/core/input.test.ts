@@ -1,0 +1,178 @@
+/** Every argument of every call, with what callers should not pass: a typed error, and nothing has changed. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InputError, retryAcquire, withLease, type AcquireRequest, type Governor, type ReleaseReport } from 'throttleai';
+import { ask, bench, granted } from './support.ts';
+
+const hostile = new Proxy({}, { get() { throw new Error('boo'); } });
+const NOT_STRINGS: unknown[] = [undefined, null, 5, NaN, true, {}, [], () => {}, Symbol('x'), 5n, Object('boxed'), hostile];
+const NOT_AMOUNTS: unknown[] = [NaN, Infinity, -Infinity, -1, -1e-9, 2 ** 53, 1e300, '5', '', true, {}, [], () => {}, Symbol('x'), 5n, Object(5), hostile];
+const HUGE = 'x'.repeat(513);
+
+const BAD_REQUESTS: [field: string, bad: unknown[]][] = [
+  ['actorId', [...NOT_STRINGS, '', HUGE, 'é'.repeat(257), '€'.repeat(171), '😀'.repeat(129), '\ud800'.repeat(171), 'x'.repeat(1e7)]],
+  ['action', [...NOT_STRINGS, HUGE, '€'.repeat(171)]],
+  ['priority', ['', 'high', 1, 0, true, {}, 'Interactive', Symbol('x')]],
+  ['estimate', [5, 'x', true, Symbol('x'), () => {}]],
+  ['estimate.promptTokens', NOT_AMOUNTS],
+  ['estimate.maxOutputTokens', NOT_AMOUNTS],
+  ['estimate.weight', [...NOT_AMOUNTS, 1e9 + 1]],
+  ['idempotencyKey', ['', HUGE, 5, true, {}, Symbol('x'), 5n]],
+];
+
+function requestWith(field: string, value: unknown): AcquireRequest {
+  const [outer = '', inner] = field.split('.');
+  return { ...ask('a'), [outer]: inner === undefined ? value : { [inner]: value } } as AcquireRequest;
+}
+
+const state = (governor: Governor): unknown => [governor.activeLeases, governor.rateCount, governor.tokenRateCount, governor.snapshot().actors, governor.snapshot().waiting];
+const config = { concurrency: { maxInFlight: 10 }, rate: { requestsPerMinute: 100, tokensPerMinute: 1000 }, fairness: true } as const;
+
+for (const [field, values] of BAD_REQUESTS) {
+  test(`a bad ${field} is an InputError and changes nothing`, async (t) => {
+    const { governor, events } = bench(t, config);
+    granted(governor.acquire(ask('before')));
+    const before = state(governor);
+    for (const value of values) {
+      const request = requestWith(field, value);
+      const check = (error: unknown): true => {
+        assert.ok(InputError.isInstance(error), String(error));
+        assert.deepEqual([error.code, error.field, error.value], ['input', `request.${field}`, value]);
+        assert.ok(error.allowed.length > 0 && error.message.length < 200, error.message);
+        return true;
+      };
+      assert.throws(() => governor.acquire(request), check);
+      await assert.rejects(governor.acquireAsync(request), check);
+      await assert.rejects(withLease(governor, request, () => assert.fail('called')), check);
+      await assert.rejects(withLease(governor, request, () => assert.fail('called'), { strategy: 'wait' }), check);
+      await assert.rejects(retryAcquire(governor, request), check);
+    }
+    assert.deepEqual(state(governor), before);
+    assert.equal(events.length, 1);
+  });
+}
+
+test('requests that are no objects, or throw when read, change nothing', (t) => {
+  const { governor } = bench(t, config);
+  for (const request of [undefined, null, 5, 'x', true, () => {}, Symbol('x')]) {
+    assert.throws(() => governor.acquire(request as never), (error) => InputError.isInstance(error) && error.field === 'request');
+  }
+  assert.throws(() => governor.acquire(hostile as never), /boo/);
+  assert.throws(() => governor.acquire(ask('a', { estimate: hostile })), /boo/);
+  assert.deepEqual(state(governor), [0, 0, 0, 0, 0]);
+});
+
+test('ids that objects know as keys are ids like any other', (t) => {
+  const { governor, events } = bench(t, config);
+  const names = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__', 'then', '\0', ' ', '\ud800', '😀'];
+  for (const name of names) {
+    const id = granted(governor.acquire({ actorId: name, action: name, idempotencyKey: name }));
+    assert.equal(granted(governor.acquire({ actorId: name, action: name, idempotencyKey: name })), id);
+    governor.release(id);
+  }
+  assert.deepEqual(events.filter(({ type }) => type === 'release').map(({ actorId }) => actorId), names);
+  assert.equal(({} as { polluted?: unknown }).polluted, undefined);
+});
+
+test('ids up to the cap in UTF-8 bytes are taken, whatever they are made of', (t) => {
+  const { governor } = bench(t);
+  for (const id of ['x'.repeat(512), 'é'.repeat(256), '€'.repeat(170), '😀'.repeat(128)]) granted(governor.acquire(ask(id, { action: id })));
+  granted(governor.acquire(ask('a', { action: '' })));
+  const short = bench(t, { caps: { idBytes: 4 } }).governor;
+  granted(short.acquire({ actorId: '😀', action: 'abcd' }));
+  assert.throws(() => short.acquire({ actorId: 'abcde', action: 'x' }), InputError);
+});
+
+test('a getter that calls the governor sees and causes whole calls only', (t) => {
+  const { governor } = bench(t, { concurrency: { maxInFlight: 2 } });
+  let inner = '';
+  const request = { actorId: 'outer', get action() {
+    inner = granted(governor.acquire(ask('inner', { estimate: { weight: 0.5 } })));
+    return 'chat';
+  } };
+  const outer = granted(governor.acquire(request));
+  assert.notEqual(inner, outer);
+  assert.equal(governor.concurrencyActive, 1.5);
+});
+
+const BAD_REPORTS: [field: string, bad: unknown[]][] = [
+  ['', [5, 'success', true, Symbol('x'), () => {}, hostile]],
+  ['outcome', ['', 'ok', 5, {}, true, Symbol('x')]],
+  ['latencyMs', NOT_AMOUNTS],
+  ['usage', [5, 'x', true, hostile]],
+  ['usage.promptTokens', NOT_AMOUNTS],
+  ['usage.outputTokens', NOT_AMOUNTS],
+];
+
+function reportWith(field: string, value: unknown): ReleaseReport {
+  const [outer = '', inner] = field.split('.');
+  if (outer === '') return value as ReleaseReport;
+  return { [outer]: inner === undefined ? value : { [inner]: value } } as ReleaseReport;
+}
+
+for (const [field, values] of BAD_REPORTS) {
+  test(`a bad report${field && `.${field}`} is dropped, the lease is released, a warning says so; strict throws after`, (t) => {
+    for (const strict of [false, true]) {
+      const { governor, events } = bench(t, { ...config, strict });
+      for (const value of values) {
+        events.length = 0;
+        const id = granted(governor.acquire(ask('a', { estimate: { promptTokens: 1 } })));
+        const release = (): void => governor.release(id, reportWith(field, value));
+        if (strict) assert.throws(release, InputError);
+        else release();
+        assert.equal(governor.activeLeases, 0);
+        assert.deepEqual(events.map(({ type }) => type), ['acquire', 'warn', 'release']);
+        assert.match(events[1]?.message ?? '', /^Bad release report/);
+        assert.equal(events[1]?.leaseId, id);
+      }
+      assert.equal(governor.tokenRateCount, values.length, 'the reservations stay charged');
+    }
+  });
+}
+
+test('the good parts of a bad report count', (t) => {
+  const { governor, events } = bench(t, config);
+  const id = granted(governor.acquire(ask('a', { estimate: { promptTokens: 10, maxOutputTokens: 20 } })));
+  governor.release(id, { outcome: 'error', latencyMs: NaN, usage: { promptTokens: 'x' as never, outputTokens: 5 } });
+  assert.equal(governor.tokenRateCount, 15);
+  const last = events.at(-1);
+  assert.ok(last?.type === 'release' && last.outcome === 'error');
+});
+
+test('release and renew take any value for an id', (t) => {
+  const values = [...NOT_STRINGS, '', 'x', 'lease-', 'lease-1-', 'lease-1-0', 'lease-1-0.', 'lease-1-.0', 'lease-1-0.0.0', 'lease-1-00.0', 'lease-1-0.00',
+    'lease-1-0.0 ', 'lease-1-0.0A', 'LEASE-1-0.0', 'lease-1-zzzzzzz.0', 'lease-1-0.zzzzzzz', 'lease-1-1z141z4.0', 'lease-2-0.0', 'lease-1--1.0', 'x'.repeat(1e6)];
+  const { governor, events } = bench(t);
+  const strict = bench(t, { strict: true }).governor;
+  assert.equal(granted(governor.acquire(ask('a'))), 'lease-1-0.0');
+  granted(strict.acquire(ask('a')));
+  for (const value of values) {
+    governor.release(value as string);
+    assert.equal(governor.renew(value as string), false);
+    assert.throws(() => strict.release(value as string), typeof value === 'string' ? /Unknown lease ID/ : InputError);
+  }
+  assert.equal(governor.activeLeases + strict.activeLeases, 2);
+  assert.equal(events.length, 1);
+  assert.equal(governor.renew('lease-1-0.0'), true);
+});
+
+test('bad ttlMs, wait, signal and options', async (t) => {
+  const { governor } = bench(t);
+  const id = granted(governor.acquire(ask('a')));
+  const field = (name: string) => (error: unknown): boolean => InputError.isInstance(error) && error.field === name;
+  for (const ttl of [0, -1, NaN, Infinity, '5', {}, true]) assert.throws(() => governor.renew(id, ttl as number), field('ttlMs'));
+  for (const ms of [-1, NaN, '5', {}, true]) {
+    await assert.rejects(governor.acquireAsync(ask('a'), { timeoutMs: ms as number }), field('wait.timeoutMs'));
+    await assert.rejects(governor.acquireAsync(ask('a'), { deadline: ms as number }), field('wait.deadline'));
+    await assert.rejects(withLease(governor, ask('a'), () => 1, { maxWaitMs: ms as number }), field('options.maxWaitMs'));
+    await assert.rejects(withLease(governor, ask('a'), () => 1, { maxAttempts: ms as number }), field('options.maxAttempts'));
+    await assert.rejects(withLease(governor, ask('a'), () => 1, { initialBackoffMs: ms as number }), field('options.initialBackoffMs'));
+    await assert.rejects(retryAcquire(governor, ask('a'), { maxAttempts: ms as number }), field('options.maxAttempts'));
+  }
+  for (const signal of [5, 'x', {}, true]) {
+    await assert.rejects(governor.acquireAsync(ask('a'), { signal: signal as never }), field('signal'));
+    await assert.rejects(withLease(governor, ask('a'), () => 1, { signal: signal as never }), field('signal'));
+  }
+  for (const wait of [5, 'x', true]) await assert.rejects(governor.acquireAsync(ask('a'), wait as never), field('wait'));
+  assert.equal(governor.activeLeases, 1);
+});
