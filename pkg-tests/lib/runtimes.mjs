@@ -1,0 +1,46 @@
+/**
+ * The runtimes: which consumer, run by what. Each case is a name, the consumer's folder, and a command that prints one
+ * line. To add a runtime, add a line here and a folder in consumers/.
+ */
+import { join } from 'node:path';
+import { app, here } from './install.mjs';
+import { bunBinary, chromiumBinary, denoBinary, nodeBinary } from './tools.mjs';
+
+const NODES = [18, 20, 22, 24, 26];
+/** The first that resolves a promise across requests, the first that compiles bytes at start-up, a recent one. */
+const COMPATIBILITY_DATES = ['2024-10-14', '2025-06-01', '2026-04-01'];
+
+const driver = (name) => join(here, 'drivers', name);
+const inFolder = (folder, file) => join(app, folder, file);
+
+const node = (major, kind, file) => ({
+  name: `node ${major}, ${kind}`,
+  folder: `node-${kind}`,
+  command: () => [nodeBinary(major), [inFolder(`node-${kind}`, file)]],
+});
+
+// Miniflare runs on Node; the Worker itself runs in workerd.
+const worker = (folder, date) => ({
+  name: `workerd ${date}, ${folder}`,
+  folder,
+  command: () => [nodeBinary(24), [driver('workerd.mjs'), inFolder(folder, 'main.mjs'), date]],
+});
+
+const chromium = (folder) => ({
+  name: folder.replace('-', ' '),
+  folder,
+  command: () => [process.execPath, [driver('chromium.mjs'), chromiumBinary(), app, `/${folder}/index.html`]],
+});
+
+export const runtimes = [
+  ...NODES.flatMap((major) => [node(major, 'import', 'main.mjs'), node(major, 'require', 'main.cjs')]),
+  { name: 'bun', folder: 'bun', command: () => [bunBinary(), ['run', inFolder('bun', 'main.ts')]] },
+  {
+    name: 'deno, no permissions',
+    folder: 'deno',
+    command: () => [denoBinary(), ['run', '--no-prompt', '--node-modules-dir=manual', inFolder('deno', 'main.ts')]],
+  },
+  ...COMPATIBILITY_DATES.flatMap((date) => [worker('worker', date), worker('durable-object', date)]),
+  chromium('chromium-page'),
+  chromium('chromium-worker'),
+];
