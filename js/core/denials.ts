@@ -1,14 +1,18 @@
 /** Makes denials for users out of the numbers in the view. Reasons, causes and numbers are the core's; texts are `texts.ts`'s. */
-import { CAUSES, Gauge, REASONS, TEXT, View, type CoreHandle } from './binding.ts';
+import { CAUSES, Gauge, REASONS, TEXT, View } from './binding.ts';
 import { denialText } from './texts.ts';
 import type { DenyReason, GovernorDenied, LimitsHint } from './types.ts';
 
 /** Names of the limits that `rate` is sugar for. */
 type LimitName = 'requests' | 'tokens';
 
+/** Reads a `Gauge` at an instant. */
+type ReadGauge = (now: number, which: number) => number;
+
 export class Denials {
   /** By `View.DENY_BINDING`: only limits that are configured are counted there. */
   readonly #limitNames: readonly LimitName[];
+  readonly #gauge: ReadGauge;
   // A refused caller that asks again at once gets the same numbers, so the same text.
   #text = -1;
   #used = NaN;
@@ -19,16 +23,16 @@ export class Denials {
   #actorId = '';
   #recommendation = '';
 
-  /** @param gauge reads a `Gauge` */
-  constructor(gauge: (which: number) => number) {
+  constructor(gauge: ReadGauge) {
     const names: LimitName[] = [];
-    if (gauge(Gauge.RateLimit) !== Infinity) names.push('requests');
-    if (gauge(Gauge.TokenRateLimit) !== Infinity) names.push('tokens');
+    if (gauge(0, Gauge.RateLimit) !== Infinity) names.push('requests');
+    if (gauge(0, Gauge.TokenRateLimit) !== Infinity) names.push('tokens');
     this.#limitNames = names;
+    this.#gauge = gauge;
   }
 
   /** The denial that the last command left in `view`. */
-  make(core: CoreHandle, view: Float64Array, now: number, actorId: string): GovernorDenied {
+  make(view: Float64Array, now: number, actorId: string): GovernorDenied {
     const reason = REASONS[view[View.DENY_REASON]! | 0] ?? 'policy';
     const cause = CAUSES[view[View.DENY_CAUSE]! | 0] ?? 'cap';
     const text = view[View.DENY_TEXT]! | 0;
@@ -37,7 +41,8 @@ export class Denials {
     const asked = view[View.DENY_ASKED]!;
     const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]! | 0;
     const at = view[View.DENY_RETRY_AT]!;
-    const name = this.#limitNames[view[View.DENY_BINDING]! | 0];
+    const binding = view[View.DENY_BINDING]! | 0;
+    const name = binding < 0 ? undefined : this.#limitNames[binding];
     const maxAllowed = view[View.DENY_MAX_ALLOWED]!;
     const never = at !== at;
     if (text !== this.#text || used !== this.#used || limit !== this.#limit || asked !== this.#asked
@@ -58,7 +63,7 @@ export class Denials {
       recommendation: this.#recommendation,
       limitsHint: text === TEXT.Slots ? { inFlight: used, maxInFlight: limit }
         : text === TEXT.Requests || text === TEXT.Tokens ? { rateUsed: used, rateLimit: limit }
-        : hintFrom(core, now, reason, name),
+        : this.#hint(now, reason, name),
       cause,
       retryAt: never ? null : at,
     };
@@ -66,20 +71,18 @@ export class Denials {
     if (maxAllowed === maxAllowed) denied.maxAllowed = maxAllowed;
     return denied;
   }
+
+  /** The documented numbers where those of the denial count something else. */
+  #hint(now: number, reason: DenyReason, name: LimitName | undefined): LimitsHint {
+    const gauge = (which: number): number => this.#gauge(now, which);
+    if (reason !== 'rate') return { inFlight: gauge(Gauge.ConcurrencyActive), maxInFlight: gauge(Gauge.ConcurrencyEffectiveMax) };
+    return name === 'tokens' ? { rateUsed: gauge(Gauge.TokenRateCount), rateLimit: gauge(Gauge.TokenRateLimit) }
+      : { rateUsed: gauge(Gauge.RateCount), rateLimit: gauge(Gauge.RateLimit) };
+  }
 }
 
 /** The same number; engines keep small whole ones in an object without allocating for each. */
 function compact(number: number): number {
   const whole = number | 0;
   return whole === number ? whole : number;
-}
-
-/** The documented numbers where those of the denial count something else. */
-function hintFrom(core: CoreHandle, now: number, reason: DenyReason, name: LimitName | undefined): LimitsHint {
-  if (reason !== 'rate') {
-    return { inFlight: core.gauge(now, Gauge.ConcurrencyActive), maxInFlight: core.gauge(now, Gauge.ConcurrencyEffectiveMax) };
-  }
-  return name === 'tokens'
-    ? { rateUsed: core.gauge(now, Gauge.TokenRateCount), rateLimit: core.gauge(now, Gauge.TokenRateLimit) }
-    : { rateUsed: core.gauge(now, Gauge.RateCount), rateLimit: core.gauge(now, Gauge.RateLimit) };
 }

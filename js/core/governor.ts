@@ -63,9 +63,8 @@ export class Governor {
     this.#seed = seed;
     this.#events = onEvent === undefined ? undefined : new Events(onEvent);
     this.#driver = new Driver<Governor>(clock, this, Governor.#wake);
-    const gauge = (which: number): number => this.#port.call((core) => core.gauge(0, which));
-    this.#idBytes = gauge(Gauge.IdBytes);
-    this.#denials = new Denials(gauge);
+    this.#idBytes = this.#gauge(0, Gauge.IdBytes);
+    this.#denials = new Denials((now, which) => this.#gauge(now, which));
     if (image !== undefined) this.#restore(image.tables);
   }
 
@@ -106,7 +105,7 @@ export class Governor {
     } catch (error) {
       throw this.#lose(error);
     }
-    return code >= 0 ? this.#granted(ask, now, code, actor) : this.#denied(core, ask, now);
+    return code >= 0 ? this.#granted(ask, now, code, actor) : this.#denied(ask, now);
   }
 
   /**
@@ -143,7 +142,7 @@ export class Governor {
       throw this.#lose(error);
     }
     if (code === QUEUED) return this.#park(ask, now, actor, signal, reserve);
-    if (code < 0) return this.#denied(core, ask, now);
+    if (code < 0) return this.#denied(ask, now);
     const { key } = ask;
     const decision = this.#granted(ask, now, code, actor);
     if (reserve && key !== undefined) reserveHold(this.#holders, decision.leaseId);
@@ -223,42 +222,42 @@ export class Governor {
 
   /** Leases held. */
   get activeLeases(): number {
-    return this.#gauge(Gauge.ActiveLeases);
+    return this.#gaugeNow(Gauge.ActiveLeases);
   }
 
   /** Weight in flight; 0 where concurrency is not limited. */
   get concurrencyActive(): number {
-    return this.#gauge(Gauge.ConcurrencyActive);
+    return this.#gaugeNow(Gauge.ConcurrencyActive);
   }
 
   /** Weight that is free; Infinity where concurrency is not limited. */
   get concurrencyAvailable(): number {
-    return this.#gauge(Gauge.ConcurrencyAvailable);
+    return this.#gaugeNow(Gauge.ConcurrencyAvailable);
   }
 
   /** Most weight in flight at present; Infinity where concurrency is not limited. */
   get concurrencyEffectiveMax(): number {
-    return this.#gauge(Gauge.ConcurrencyEffectiveMax);
+    return this.#gaugeNow(Gauge.ConcurrencyEffectiveMax);
   }
 
   /** Calls in the current window; 0 where they are not limited. */
   get rateCount(): number {
-    return this.#gauge(Gauge.RateCount);
+    return this.#gaugeNow(Gauge.RateCount);
   }
 
   /** Calls per window; Infinity where they are not limited. */
   get rateLimit(): number {
-    return this.#gauge(Gauge.RateLimit);
+    return this.#gaugeNow(Gauge.RateLimit);
   }
 
   /** Tokens in the current window; 0 where they are not limited. */
   get tokenRateCount(): number {
-    return this.#gauge(Gauge.TokenRateCount);
+    return this.#gaugeNow(Gauge.TokenRateCount);
   }
 
   /** Tokens per window; Infinity where they are not limited. */
   get tokenRateLimit(): number {
-    return this.#gauge(Gauge.TokenRateLimit);
+    return this.#gaugeNow(Gauge.TokenRateLimit);
   }
 
   /**
@@ -327,15 +326,15 @@ export class Governor {
   }
 
   /** Copies a denial out of the view, then takes in the rest. */
-  #denied(core: CoreHandle, ask: Ask, now: number): GovernorDecision {
-    const decision = this.#refusal(core, now, ask.actorId, ask.action, ask.weight, true);
+  #denied(ask: Ask, now: number): GovernorDecision {
+    const decision = this.#refusal(now, ask.actorId, ask.action, ask.weight, true);
     this.#finish(now);
     return decision;
   }
 
   /** The denial in the view, noted as the last one and as an event. */
-  #refusal(core: CoreHandle, now: number, actorId: string, action: string, weight: number, outputsFirst: boolean): GovernorDecision {
-    const decision = this.#denials.make(core, this.#port.look(), now, actorId);
+  #refusal(now: number, actorId: string, action: string, weight: number, outputsFirst: boolean): GovernorDecision {
+    const decision = this.#denials.make(this.#port.look(), now, actorId);
     const { reason, retryAfterMs, recommendation } = decision;
     this.#denyReason = reason;
     this.#denyAt = now;
@@ -411,7 +410,6 @@ export class Governor {
 
   /** Takes in what happened besides the answer. Calls nobody. */
   #takeOutputs(now: number): void {
-    const core = this.#port.use();
     for (;;) {
       const kind = this.#call((handle) => handle.poll_output());
       if (kind === OutputKind.None) return;
@@ -423,7 +421,7 @@ export class Governor {
       else if (kind === OutputKind.ActorFreed) this.#actors.forget(a);
       else {
         const waiter = this.#waiters.take(a, b);
-        if (waiter !== undefined) waiter.resolve(this.#refusal(core, now, waiter.actorId, waiter.action, waiter.weight, false));
+        if (waiter !== undefined) waiter.resolve(this.#refusal(now, waiter.actorId, waiter.action, waiter.weight, false));
       }
     }
   }
@@ -461,8 +459,11 @@ export class Governor {
     throw new LeaseLostError(leaseId, code === ReleaseCode.Double ? doubleReleaseText(leaseId) : unknownLeaseText(leaseId));
   }
 
-  #gauge(which: number): number {
-    const now = readClock(this.#clock);
+  #gaugeNow(which: number): number {
+    return this.#gauge(readClock(this.#clock), which);
+  }
+
+  #gauge(now: number, which: number): number {
     return this.#call((core) => core.gauge(now, which));
   }
 
