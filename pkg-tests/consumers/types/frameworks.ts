@@ -1,0 +1,68 @@
+// The adapters against the frameworks' own types, in a project with DOM and Node types.
+import express from 'express';
+import { Hono } from 'hono';
+import { createGovernor, presets } from 'throttleai';
+import {
+  throttleMiddleware,
+  type ExpressLikeRequest,
+  type ExpressLikeResponse,
+  type ThrottleMiddlewareOptions,
+} from 'throttleai/adapters/express';
+import {
+  wrapFetch,
+  type FetchFn,
+  type ProviderUsage,
+  type ThrottledFetchResult,
+  type WrapFetchOptions,
+} from 'throttleai/adapters/fetch';
+import { throttle, type HonoLikeContext, type HonoThrottleOptions } from 'throttleai/adapters/hono';
+import {
+  estimateTokensFromChars,
+  estimateTokensFromMessages,
+  wrapChatCompletions,
+  type OpenAIAdapterOptions,
+  type OpenAILikeResponse,
+  type OpenAIUsage,
+  type ThrottledOpenAIResult,
+} from 'throttleai/adapters/openai';
+import { createMockProvider } from 'throttleai/testing';
+
+const governor = createGovernor(presets.balanced());
+
+const app = express();
+app.use(throttleMiddleware({ governor }));
+app.use(
+  '/ai',
+  throttleMiddleware({ governor, getActorId: (req: express.Request) => req.hostname, getAction: (req) => req.path }),
+);
+app.use(
+  throttleMiddleware({ governor, onDeny: (_req, res, decision) => res.status(503).json({ reason: decision.reason }) }),
+);
+export const expressOptions: ThrottleMiddlewareOptions<ExpressLikeRequest, ExpressLikeResponse> = { governor };
+
+const hono = new Hono<{ Variables: { throttleai_leaseId: string } }>();
+hono.use('/ai/*', throttle({ governor }));
+hono.get('/ai/chat', (c) => c.text(c.get('throttleai_leaseId')));
+export const honoOptions: HonoThrottleOptions<HonoLikeContext> = { governor };
+
+const fetchOptions: WrapFetchOptions = { governor, actorId: 'user-1', classifyAction: () => 'chat' };
+const throttled = wrapFetch(fetch, fetchOptions);
+export const fetched: Promise<ThrottledFetchResult> = throttled('https://api.example.com/', { method: 'POST' });
+export const custom: FetchFn = async (input, init) => fetch(input as string, init as RequestInit);
+export const status = fetched.then((result) => (result.ok ? result.response.status : result.decision.retryAfterMs));
+
+interface Completion extends OpenAILikeResponse {
+  choices: string[];
+}
+const usage: OpenAIUsage = { prompt_tokens: 1, completion_tokens: 2 };
+const create = async (_params: { model: string }): Promise<Completion> => ({ choices: ['hello'], usage });
+const openaiOptions: OpenAIAdapterOptions = { governor, actorId: 'user-1' };
+const chat = wrapChatCompletions(create, openaiOptions);
+const estimate = {
+  promptTokens: estimateTokensFromChars(400),
+  maxOutputTokens: estimateTokensFromMessages([{ role: 'user', content: 'hi' }]),
+};
+export const answered: Promise<ThrottledOpenAIResult<Completion>> = chat({ model: 'mock' }, estimate);
+export const used: ProviderUsage = { promptTokens: 1, outputTokens: 2 };
+
+export const provider = createMockProvider({ limits: { maxInFlight: 2 } });
