@@ -52,7 +52,18 @@ export function readImage(value: unknown): { core: Uint8Array; tables: Tables } 
   if (header.getUint32(4, true) !== checksum(image.subarray(8)) || end > image.length) throw refuse(value, 'an undamaged image');
   let json = '';
   for (let i = end; i < image.length; i++) json += String.fromCharCode(image[i]!);
-  return { core: image.slice(HEADER_BYTES, end), tables: JSON.parse(json) as Tables };
+  return { core: image.slice(HEADER_BYTES, end), tables: readTables(json, value) };
+}
+
+/** The checksum has matched, so what stands here is what `writeImage` wrote, or made up by somebody who knows the format. */
+function readTables(json: string, value: unknown): Tables {
+  try {
+    const tables = JSON.parse(json) as Tables;
+    if (typeof tables.part === 'string' && Array.isArray(tables.leases) && Array.isArray(tables.actors)) return tables;
+  } catch {
+    // Falls through to the refusal.
+  }
+  throw refuse(value, 'what save() returned');
 }
 
 /** FNV-1a: finds damage, not malice. */
