@@ -6,6 +6,8 @@ import { cargoTest, command, counted, nodeTests } from './parts.mjs';
 
 const node = process.execPath;
 const build = command('build', node, 'scripts/build.mjs');
+/** The core with faults on demand, which the shell's tests import. */
+const buildLab = command('build for tests', node, 'scripts/build.mjs', 'lab');
 const tool = (name, path, ...args) => command(name, node, `node_modules/${path}`, ...args);
 const clippy = (about, ...args) => command(about, 'cargo', 'clippy', '--quiet', ...args, '--', '-D', 'warnings');
 /** Optimised, but without the link-time optimisation that only what is published needs: links in a third of the time. */
@@ -39,6 +41,7 @@ export const steps = [
       // The bindings also compile for the host, so that linting them needs no wasm target.
       clippy('clippy, bindings', '--lib', '--features', 'lab'),
       build,
+      buildLab,
       tool('tsc', 'typescript/bin/tsc', '-p', 'tsconfig.json'),
       tool('tsc, shell without Node or DOM types', 'typescript/bin/tsc', '-p', 'tsconfig.core.json'),
     ],
@@ -51,7 +54,7 @@ export const steps = [
   {
     name: 'js',
     about: 'shell, adapters and mock provider, with injected clocks',
-    parts: () => [build, nodeTests('js', 'js', 'demo')],
+    parts: () => [build, buildLab, nodeTests('js', 'js', 'demo')],
   },
   {
     name: 'package',

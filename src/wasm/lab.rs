@@ -16,7 +16,8 @@ impl Core {
     pub fn provoke_overflow(&mut self, depth: u32) -> u32 {
         let mut frame = [depth; 64];
         if depth > 0 {
-            frame.reverse();
+            // Without it the compiler makes a loop of the recursion.
+            core::hint::black_box(&mut frame);
             let below = self.provoke_overflow(depth.saturating_sub(1));
             return frame.iter().fold(below, |sum, n| sum.wrapping_add(*n));
         }
