@@ -5,10 +5,11 @@
 //!
 //! - a step back of at most one second is clamped: time stands still until the caller's clock has caught up;
 //! - a larger one is a clock change: an offset is added to every later `now`, and taken off every instant handed out;
-//! - a reading of 0 followed by a date is a clock that had not started, which is a clock change as well.
+//! - a reading of 0 followed by a date is a clock that had not started, which is a clock change as well;
+//! - a step forward of more than 367 days is one of 367 days: by then everything has expired, and core time never runs out.
 //!
-//! Invariants: core time never decreases; every guarantee of this crate is in core time. Unit: integer microseconds,
-//! which leaves 292,000 years in 63 bits and stays exact in the `f64` milliseconds of JavaScript.
+//! Invariants: core time never decreases; every guarantee of this crate is in core time. Unit: integer microseconds, of
+//! which 63 bits are 292,000 years; as `f64` milliseconds, JavaScript counts them exactly until the year 2255.
 //!
 //! Called by the `governor` only; all other modules see core time and nothing else.
 
@@ -81,6 +82,9 @@ const CLAMP_US: u64 = 1_000_000;
 /// A first reading after 0 that is at least this (March 1973, in Unix microseconds) means that 0 was "no clock yet".
 const EPOCH_US: i64 = 100_000_000_000_000;
 
+/// Longest step forward, in microseconds: a day more than the longest window and the longest lease.
+const FORWARD_MAX_US: i64 = 367 * 86_400 * 1_000_000;
+
 /// The end of time, in microseconds: room for offsets and windows on both sides.
 const MAX_US: u64 = 1 << 61;
 
@@ -101,7 +105,7 @@ impl TimeLine {
     #[inline]
     pub(crate) fn observe(&mut self, now: Instant) -> CoreTime {
         let ahead = self.ahead(now);
-        if (0..EPOCH_US).contains(&ahead) {
+        if (0..=FORWARD_MAX_US).contains(&ahead) {
             self.last = self.last.plus(ahead.unsigned_abs());
             self.read = true;
         } else {
@@ -112,15 +116,17 @@ impl TimeLine {
 
     #[cold]
     fn observe_jump(&mut self, now: Instant, ahead: i64) {
-        let from_nothing = self.read && self.last.0 == 0;
-        self.read = true;
-        if ahead < 0 && ahead.unsigned_abs() <= CLAMP_US {
+        if !self.read {
+            self.read = true;
+            self.last = CoreTime(to_signed(now.0).unsigned_abs());
+        } else if ahead < 0 && ahead.unsigned_abs() <= CLAMP_US {
             self.clamped = self.clamped.saturating_add(1);
-        } else if ahead < 0 || from_nothing {
+        } else {
+            let from_nothing = self.last.0 == 0 && ahead >= EPOCH_US;
+            let elapsed = if ahead < 0 || from_nothing { 0 } else { FORWARD_MAX_US.unsigned_abs() };
+            self.last = self.last.plus(elapsed);
             self.offset = to_signed(self.last.0).saturating_sub(to_signed(now.0));
             self.changes = self.changes.saturating_add(1);
-        } else {
-            self.last = self.last.plus(ahead.unsigned_abs());
         }
     }
 
@@ -183,8 +189,10 @@ mod tests {
         let mut line = TimeLine::default();
         assert_eq!(at(&mut line, NOW_MS), 1_790_000_000_000_000);
         assert_eq!(at(&mut line, NOW_MS + 0.5), 1_790_000_000_000_500);
-        assert_eq!(at(&mut line, NOW_MS + 20_000.0 * DAY_MS), 3_518_000_000_000_000, "a long sleep is real time");
+        assert_eq!(at(&mut line, NOW_MS + 366.0 * DAY_MS), 1_821_622_400_000_000, "a long sleep is real time");
         assert_eq!(line.faults(), (0, 0));
+        assert_eq!(at(&mut line, NOW_MS + 36_600.0 * DAY_MS), 1_853_331_200_000_000, "a century ends what a year ends");
+        assert_eq!(line.to_caller(line.last), Instant::from_millis(NOW_MS + 36_600.0 * DAY_MS));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::decision::Output;
 use crate::error::{ConfigError, ImageError};
 use crate::fairness::Fairness;
 use crate::lease::{Leases, NO_ACTOR};
+use crate::queue::Queue;
 use crate::time::{CoreTime, TimeLine};
 
 const MAGIC: [u8; 4] = *b"TAIi";
@@ -41,6 +42,7 @@ impl Governor {
         self.clock.write(&mut w);
         self.leases.write(&mut w);
         self.limits.write(&mut w);
+        self.queue.write(&mut w);
         w.bool(self.fairness.is_some());
         if let Some(fairness) = &self.fairness {
             fairness.write(&mut w, &self.pending_handles());
@@ -79,6 +81,7 @@ impl Governor {
         self.clock = TimeLine::read(r)?;
         self.leases = Leases::read(r)?;
         self.limits.restore(r)?;
+        self.queue = Queue::read(r)?;
         if r.bool()? {
             let mut saved = Fairness::new(self.config.fairness.unwrap_or_default(), self.config.caps);
             saved.restore(r)?;

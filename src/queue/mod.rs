@@ -6,10 +6,11 @@
 //!
 //! Invariants: a waiter is in exactly one class list; it has at most one deadline in the heap; a generation is used once.
 //! O(1) to add and cancel, O(log n) with a deadline. Called by `governor`, which decides what fits. Waiters are callers of
-//! this process: they are not part of an image.
+//! this process: an image keeps their names from being used again, not them.
 
 use alloc::vec::Vec;
 
+use crate::codec::{Malformed, Reader, Writer};
 use crate::decision::{Denial, Priority, Request, WaiterId};
 use crate::heap::Heap;
 use crate::list::List;
@@ -138,6 +139,37 @@ impl Queue {
     pub(crate) fn next_instant(&self) -> Option<CoreTime> {
         let deadline = self.deadlines.peek().map(|(at, _)| CoreTime::from_micros(at));
         [deadline, self.next_look].into_iter().flatten().min()
+    }
+
+    /// The names that are used up. A waiter that is there now is not there after a restart, and its name is used up too.
+    pub(crate) fn write(&self, w: &mut Writer) {
+        let waiting = |slot: u32| self.interactive.contains(slot) || self.background.contains(slot);
+        w.len(self.places.len());
+        for (slot, place) in (0u32..).zip(&self.places) {
+            w.u32(place.generation.saturating_add(u32::from(waiting(slot))));
+        }
+        w.len(self.free.len());
+        self.free.iter().for_each(|&slot| w.u32(slot));
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut queue = Self::default();
+        for _ in 0..r.len()? {
+            let waiter = Waiter { request: Request::default(), actor: None };
+            queue.places.push(Place { waiter, generation: r.u32()? });
+        }
+        let mut unused: Vec<bool> = queue.places.iter().map(|place| place.generation < u32::MAX).collect();
+        for _ in 0..r.len()? {
+            let slot = r.u32()?;
+            let unused = unused.get_mut(slot as usize).ok_or(Malformed)?;
+            if !core::mem::replace(unused, false) {
+                return Err(Malformed);
+            }
+            queue.free.push(slot);
+        }
+        // Whose place is not among the free ones was waiting.
+        queue.free.extend((0u32..).zip(unused).filter(|(_, unused)| *unused).map(|(slot, _)| slot));
+        Ok(queue)
     }
 
     fn list(&self, priority: Priority) -> &List {

@@ -1,0 +1,180 @@
+//! Random configurations and commands. Every run draws its own weights, so that some runs are nothing but waiting, others
+//! nothing but hostile ids.
+
+use fastrand::Rng;
+use throttleai::trace::Input;
+use throttleai::{
+    ActorHandle, Adaptive, Caps, Concurrency, Config, Fairness, Instant, LeaseId, Outcome, Overflow, Priority, Rate,
+    Report, Request, Tokens, WaiterId,
+};
+
+use crate::oracle::Oracle;
+
+pub struct Generator {
+    rng: Rng,
+    now_us: u64,
+    /// Weights of acquire, enqueue, cancel, release, renew, timeout.
+    weights: [u32; 6],
+    /// Mean step between two commands.
+    step_us: u64,
+    /// One in so many commands meets a clock fault.
+    faults: u32,
+    strangers: bool,
+}
+
+impl Generator {
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut weights: [u32; 6] = std::array::from_fn(|_| if rng.u8(..4) == 0 { 0 } else { rng.u32(1..100) });
+        weights[0] = weights[0].max(1);
+        let now_us = if rng.bool() { 0 } else { rng.u64(..1 << 51) };
+        let step_us = 1 << rng.u32(..22);
+        let (faults, strangers) = (if rng.bool() { 0 } else { rng.u32(10..2_000) }, rng.bool());
+        Self { rng, now_us, weights, step_us, faults, strangers }
+    }
+
+    pub fn config(&mut self) -> Config {
+        let rng = &mut self.rng;
+        let max = rng.u64(1..12) * if rng.bool() { 1_000_000 } else { 300_000 };
+        let concurrency =
+            (rng.u8(..5) > 0).then(|| Concurrency { max_in_flight: max, interactive_reserve: rng.u64(..max) });
+        let min_concurrency = rng.u64(1..=max);
+        let rate = Rate {
+            requests: (rng.u8(..3) > 0).then(|| rng.u64(1..2_000)),
+            tokens: (rng.u8(..3) > 0).then(|| rng.u64(1..100_000)),
+            window_us: rng.u64(1_000..120_000_000),
+        };
+        Config {
+            concurrency,
+            rate: rng.bool().then_some(rate),
+            fairness: rng.bool().then(|| Fairness { soft_cap_ratio: rng.f64().max(0.01), ..Fairness::default() }),
+            adaptive: rng.bool().then(|| Adaptive {
+                min_concurrency,
+                adjust_interval_us: rng.u64(1_000..9_000_000),
+                ..Adaptive::default()
+            }),
+            lease_ttl_us: rng.u64(1_000..90_000_000),
+            reaper_interval_us: rng.u64(1_000..9_000_000),
+            queue_max: rng.u32(..50),
+            caps: Caps {
+                actors: rng.u32(1..30),
+                leases: rng.u32(1..200),
+                overflow: if rng.bool() { Overflow::Share } else { Overflow::Deny },
+                ..Caps::default()
+            },
+        }
+    }
+
+    pub fn next(&mut self, oracle: &Oracle) -> Input {
+        self.move_clock(oracle);
+        let now = Instant::from_micros(self.now_us);
+        let total: u32 = self.weights.iter().sum();
+        let mut pick = self.rng.u32(..total);
+        let kind = self.weights.iter().position(|&weight| {
+            let hit = pick < weight;
+            pick = pick.saturating_sub(weight);
+            hit
+        });
+        match kind {
+            Some(1) => Input::Enqueue { now, request: self.request(oracle), deadline: self.deadline() },
+            Some(2) => Input::Cancel { now, waiter: self.waiter(oracle) },
+            Some(3) => Input::Release { now, lease: self.lease(oracle), report: self.report() },
+            Some(4) => Input::Renew {
+                now,
+                lease: self.lease(oracle),
+                ttl_us: self.rng.bool().then(|| self.rng.u64(..1 << 30)),
+            },
+            Some(5) => Input::Timeout { now },
+            _ => Input::Acquire { now, request: self.request(oracle) },
+        }
+    }
+
+    fn move_clock(&mut self, oracle: &Oracle) {
+        let rng = &mut self.rng;
+        if self.faults > 0 && rng.u32(..self.faults) == 0 {
+            self.now_us = match rng.u8(..6) {
+                0 => self.now_us.saturating_sub(rng.u64(..1_000_000)),
+                1 => self.now_us.saturating_sub(rng.u64(1_000_000..1 << 40)),
+                2 => self.now_us.saturating_add(rng.u64(..1 << 40)),
+                3 => 0,
+                4 => rng.u64(..1 << 55),
+                _ => self.now_us,
+            };
+            return;
+        }
+        // Often to the instant that the governor asked for, which is where off-by-one errors live; otherwise a bit on.
+        let asked = oracle.governor.poll_timeout().map(|(at, _)| at.as_micros());
+        let promised = oracle.promised.map(|at| at.as_micros());
+        self.now_us = match (rng.u8(..8), asked, promised) {
+            (0, Some(at), _) | (1, _, Some(at)) if at > self.now_us => at - u64::from(rng.bool()),
+            (2 | 3, ..) => self.now_us,
+            _ => self.now_us.saturating_add(rng.u64(..=self.step_us * 2)),
+        };
+    }
+
+    fn request(&mut self, oracle: &Oracle) -> Request {
+        let rng = &mut self.rng;
+        let known = (!self.strangers || rng.bool()).then(|| rng.choice(&oracle.actors)).flatten().copied();
+        let bogus = rng.u8(..50) == 0;
+        Request {
+            actor: if bogus { Some(ActorHandle(rng.u32(..))) } else { known },
+            priority: if rng.u8(..3) == 0 { Priority::Background } else { Priority::Interactive },
+            weight: match rng.u8(..10) {
+                0 => rng.u64(..),
+                1 => rng.u64(..20_000_000),
+                2 => 0,
+                _ => 1_000_000,
+            },
+            tokens: match rng.u8(..20) {
+                0 => Tokens { prompt: rng.u64(..), output: rng.u64(..) },
+                1..=4 => Tokens::default(),
+                _ => Tokens { prompt: rng.u64(..2_000), output: rng.u64(..2_000) },
+            },
+            barge: rng.u8(..10) == 0,
+            claim: (rng.u8(..10) == 0).then(|| self.lease(oracle)),
+        }
+    }
+
+    fn deadline(&mut self) -> Option<Instant> {
+        let after_us = self.rng.u64(..self.step_us * 50);
+        self.rng.bool().then(|| Instant::from_micros(self.now_us.saturating_add(after_us)))
+    }
+
+    /// Mostly a lease that is held; sometimes one that has ended, sometimes one that never was.
+    fn lease(&mut self, oracle: &Oracle) -> LeaseId {
+        let rng = &mut self.rng;
+        let ended = oracle.ended.get(rng.usize(..oracle.ended.len().max(1))).copied();
+        match rng.u8(..20) {
+            0 => LeaseId { slot: rng.u32(..), generation: rng.u32(..) },
+            1 => LeaseId { slot: rng.u32(..300), generation: rng.u32(..50) },
+            2 | 3 => ended.unwrap_or_default(),
+            _ => oracle.some_lease(rng).or(ended).unwrap_or_default(),
+        }
+    }
+
+    fn waiter(&mut self, oracle: &Oracle) -> WaiterId {
+        if self.rng.u8(..10) == 0 {
+            return WaiterId { slot: self.rng.u32(..60), generation: self.rng.u32(..50) };
+        }
+        oracle.some_waiter(&mut self.rng).unwrap_or_default()
+    }
+
+    fn report(&mut self) -> Report {
+        let rng = &mut self.rng;
+        let tokens = |rng: &mut Rng| match rng.u8(..8) {
+            0 => Some(rng.u64(..)),
+            1 => Some(0),
+            2..=4 => Some(rng.u64(..3_000)),
+            _ => None,
+        };
+        Report {
+            outcome: [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled][rng.usize(..4)],
+            latency_us: rng.bool().then(|| {
+                let bits = rng.u32(1..63);
+                rng.u64(..1 << bits)
+            }),
+            prompt_tokens: tokens(rng),
+            output_tokens: tokens(rng),
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! What must be true of every answer, computed from the answers alone: who holds what, what every window has admitted, who
+//! waits. It shares no data structure with the governor; its clock is `clock.rs`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+
+use fastrand::Rng;
+use throttleai::trace::{Answer, Input};
+use throttleai::{
+    ActorHandle, Config, Decision, Denial, Enqueued, Governor, Grant, Instant, LeaseId, Output, Released, Request,
+    TOKENS_MAX, Tokens, WaiterId,
+};
+
+use crate::clock::Clock;
+
+/// Every so many commands the governor is replaced by its own restored image.
+const RESTART_EVERY: u64 = 997;
+/// For so many commands the replaced governor is asked the same.
+const TWIN_FOR: u64 = 200;
+const WEIGHT_MAX: u64 = 1_000_000_000_000_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    weight: u64,
+    tokens: Tokens,
+    expires_at: i128,
+    /// Place of its charge in the log, counted from the beginning of time.
+    charge: u64,
+}
+
+/// An exact log of what was admitted: instant, requests, tokens.
+#[derive(Default)]
+struct Log {
+    entries: VecDeque<(i128, u64, u128)>,
+    dropped: u64,
+    tokens: u128,
+}
+
+pub struct Oracle {
+    pub governor: Governor,
+    twin: Option<(Governor, u64)>,
+    config: Config,
+    clock: Clock,
+    held: BTreeMap<LeaseId, Held>,
+    weight: u128,
+    log: Log,
+    waiting: BTreeMap<WaiterId, (Request, Option<i128>)>,
+    /// Every name ever granted, which must not be granted again.
+    last_generation: BTreeMap<u32, u32>,
+    /// Some leases that have ended, newest last.
+    pub ended: VecDeque<LeaseId>,
+    expired: BTreeMap<LeaseId, Held>,
+    pub actors: Vec<ActorHandle>,
+    known_actors: BTreeSet<u32>,
+    /// The instant at which the last denied call would fit.
+    pub promised: Option<Instant>,
+    steps: u64,
+    pub totals: Totals,
+}
+
+/// What a simulation has seen: a part that never happened was not tested.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    granted: u64,
+    denied: u64,
+    released: u64,
+    late_settlements: u64,
+    expired: u64,
+    waited: u64,
+    served: u64,
+    refused: u64,
+    cancelled: u64,
+    restarts: u64,
+    actors_freed: u64,
+    promises_kept: u64,
+}
+
+impl Totals {
+    pub fn add(&mut self, other: &Self) {
+        let sum = self.list().iter().zip(other.list()).map(|(a, b)| a.1 + b.1).collect::<Vec<_>>();
+        let [
+            granted,
+            denied,
+            released,
+            late_settlements,
+            expired,
+            waited,
+            served,
+            refused,
+            cancelled,
+            restarts,
+            actors_freed,
+            promises_kept,
+        ] = sum.try_into().expect("twelve counters");
+        *self = Self {
+            granted,
+            denied,
+            released,
+            late_settlements,
+            expired,
+            waited,
+            served,
+            refused,
+            cancelled,
+            restarts,
+            actors_freed,
+            promises_kept,
+        };
+    }
+
+    const fn list(&self) -> [(&'static str, u64); 12] {
+        [
+            ("granted", self.granted),
+            ("denied", self.denied),
+            ("released", self.released),
+            ("settled after expiry", self.late_settlements),
+            ("expired", self.expired),
+            ("waited", self.waited),
+            ("served", self.served),
+            ("refused", self.refused),
+            ("cancelled", self.cancelled),
+            ("restarts", self.restarts),
+            ("actors freed", self.actors_freed),
+            ("promises kept", self.promises_kept),
+        ]
+    }
+
+    pub fn check_coverage(&self) {
+        for (name, count) in self.list() {
+            assert!(count > 0, "the simulation never met: {name}");
+        }
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self.list().iter().map(|(name, count)| format!("{count} {name}")).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
+impl Oracle {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            governor: Governor::new(config.clone()).expect("a valid configuration"),
+            twin: None,
+            config: config.clone(),
+            clock: Clock::default(),
+            held: BTreeMap::new(),
+            weight: 0,
+            log: Log::default(),
+            waiting: BTreeMap::new(),
+            last_generation: BTreeMap::new(),
+            ended: VecDeque::new(),
+            expired: BTreeMap::new(),
+            actors: Vec::new(),
+            known_actors: BTreeSet::new(),
+            promised: None,
+            steps: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    pub fn some_lease(&self, rng: &mut Rng) -> Option<LeaseId> {
+        let from = LeaseId { slot: rng.u32(..self.last_generation.len().max(1) as u32), generation: 0 };
+        self.held.range(from..).next().or_else(|| self.held.iter().next()).map(|(&id, _)| id)
+    }
+
+    pub fn some_waiter(&self, rng: &mut Rng) -> Option<WaiterId> {
+        let from = WaiterId { slot: rng.u32(..50), generation: 0 };
+        self.waiting.range(from..).next().or_else(|| self.waiting.iter().next()).map(|(&id, _)| id)
+    }
+
+    /// Gives a command and checks everything that can be known about its answer.
+    pub fn step(&mut self, input: &Input) {
+        let promise = self.promised.take();
+        let now = match *input {
+            Input::Acquire { now, .. }
+            | Input::Enqueue { now, .. }
+            | Input::Cancel { now, .. }
+            | Input::Release { now, .. }
+            | Input::Renew { now, .. }
+            | Input::Timeout { now } => now,
+        };
+        let t = self.clock.observe(now);
+        let (answer, outputs) = self.governor.apply(input);
+        if let Some((twin, left)) = &mut self.twin {
+            assert_eq!(twin.apply(input), (answer, outputs.clone()), "a restored governor goes on differently");
+            *left -= 1;
+        }
+        if self.twin.as_ref().is_some_and(|twin| twin.1 == 0) {
+            self.twin = None;
+        }
+        // What time brought came before the answer; what the command brought (a freed slot given to a waiter), after it.
+        let released = matches!(input, Input::Release { .. });
+        if released {
+            self.check_answer(t, input, &answer, promise);
+        }
+        outputs.iter().for_each(|output| self.check_output(t, output));
+        if !released {
+            self.check_answer(t, input, &answer, promise);
+        }
+        self.steps += 1;
+        self.check_state(now);
+        if self.steps.is_multiple_of(RESTART_EVERY) && self.waiting.is_empty() {
+            self.restart();
+        }
+    }
+
+    fn check_answer(&mut self, t: i128, input: &Input, answer: &Answer, promise: Option<Instant>) {
+        match (input, answer) {
+            (Input::Acquire { request, now }, Answer::Decided(decision)) => {
+                self.check_decision(t, *now, request, decision, promise)
+            }
+            (Input::Enqueue { request, deadline, .. }, Answer::Enqueued(enqueued)) => match enqueued {
+                Enqueued::Granted(grant) if grant.reused => self.check_reused(request, grant),
+                Enqueued::Granted(grant) => self.granted(t, request, grant),
+                Enqueued::Denied(denial) => self.check_denial(denial),
+                Enqueued::Waiting(id, actor) => {
+                    let due = deadline.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
+                    self.waiting.insert(*id, (*request, due));
+                    self.totals.waited += 1;
+                    self.note_actor(*actor);
+                }
+            },
+            (Input::Cancel { waiter, .. }, Answer::Cancelled(waited)) => {
+                assert_eq!(self.waiting.remove(waiter).is_some(), *waited, "cancelled {waiter:?}");
+                self.totals.cancelled += u64::from(*waited);
+            }
+            (Input::Release { lease, report, .. }, Answer::Released(released)) => {
+                self.check_release(*lease, report, released)
+            }
+            (Input::Renew { lease, .. }, Answer::Renewed(renewed)) => {
+                assert_eq!(renewed.is_some(), self.held.contains_key(lease), "renewed {lease:?}");
+                let expires_at = renewed.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
+                if let (Some(at), Some(held)) = (expires_at, self.held.get_mut(lease)) {
+                    held.expires_at = at;
+                }
+            }
+            (Input::Timeout { .. }, Answer::Done) => {}
+            _ => panic!("{input:?} was answered with {answer:?}"),
+        }
+    }
+
+    /// The caller's instant of a core instant.
+    fn governor_now(&self, core: i128) -> Instant {
+        Instant::from_micros(u64::try_from(self.clock.to_caller(core)).unwrap_or(0))
+    }
+
+    fn check_decision(
+        &mut self,
+        t: i128,
+        now: Instant,
+        request: &Request,
+        decision: &Decision,
+        promise: Option<Instant>,
+    ) {
+        match decision {
+            Decision::Granted(grant) if grant.reused => self.check_reused(request, grant),
+            Decision::Granted(grant) => {
+                self.totals.promises_kept += u64::from(promise.is_some_and(|at| at <= now));
+                self.granted(t, request, grant);
+            }
+            Decision::Denied(denial) => {
+                self.check_denial(denial);
+                self.promised = denial.retry_at.filter(|&at| at >= now);
+            }
+        }
+    }
+
+    fn check_reused(&self, request: &Request, grant: &Grant) {
+        assert_eq!(Some(grant.lease), request.claim);
+        assert!(self.held.contains_key(&grant.lease), "{:?} is returned again and was never granted", grant.lease);
+    }
+
+    fn check_denial(&mut self, denial: &Denial) {
+        self.totals.denied += 1;
+        assert!((25..=5_000).contains(&denial.retry_after_ms), "{denial:?}");
+        assert_eq!(denial.max_allowed.is_some(), denial.cause == throttleai::Cause::TooLarge, "{denial:?}");
+    }
+
+    fn granted(&mut self, t: i128, request: &Request, grant: &Grant) {
+        let generation = grant.lease.generation;
+        let before = self.last_generation.insert(grant.lease.slot, generation);
+        assert!(before.is_none_or(|before| before < generation), "{:?} was granted before", grant.lease);
+        let tokens =
+            Tokens { prompt: request.tokens.prompt.min(TOKENS_MAX), output: request.tokens.output.min(TOKENS_MAX) };
+        let weight = request.weight.min(WEIGHT_MAX);
+        if let Some(concurrency) = &self.config.concurrency {
+            self.weight += u128::from(weight);
+            assert!(self.weight <= u128::from(concurrency.max_in_flight), "{} in flight", self.weight);
+        }
+        let charge = self.charge(t, tokens);
+        let expires_at = t + i128::from(self.config.lease_ttl_us);
+        assert_eq!(grant.expires_at, self.governor_now(expires_at), "expiry in the caller's time");
+        self.held.insert(grant.lease, Held { weight, tokens, expires_at, charge });
+        self.note_actor(grant.actor);
+        self.totals.granted += 1;
+    }
+
+    /// Writes an admission into the log, and checks that no window is above its limit with it.
+    fn charge(&mut self, t: i128, tokens: Tokens) -> u64 {
+        let Some(rate) = &self.config.rate else { return 0 };
+        let log = &mut self.log;
+        while log.entries.front().is_some_and(|entry| entry.0 + i128::from(rate.window_us) <= t) {
+            log.tokens -= log.entries.pop_front().map_or(0, |entry| entry.2);
+            log.dropped += 1;
+        }
+        log.entries.push_back((t, 1, u128::from(tokens.total())));
+        log.tokens += u128::from(tokens.total());
+        let requests = log.entries.len() as u64;
+        assert!(rate.requests.is_none_or(|max| requests <= max), "{requests} requests in a window");
+        assert!(rate.tokens.is_none_or(|max| log.tokens <= u128::from(max)), "{} tokens in a window", log.tokens);
+        log.dropped + requests - 1
+    }
+
+    fn settle(&mut self, held: &Held, report: &throttleai::Report) {
+        let used = Tokens {
+            prompt: report.prompt_tokens.unwrap_or(held.tokens.prompt).min(TOKENS_MAX),
+            output: report.output_tokens.unwrap_or(held.tokens.output).min(TOKENS_MAX),
+        };
+        let log = &mut self.log;
+        if let Some(entry) = held.charge.checked_sub(log.dropped).and_then(|at| log.entries.get_mut(at as usize)) {
+            log.tokens = log.tokens - entry.2 + u128::from(used.total());
+            entry.2 = u128::from(used.total());
+        }
+    }
+
+    fn check_release(&mut self, lease: LeaseId, report: &throttleai::Report, released: &Released) {
+        match released {
+            Released::Live { weight, .. } => {
+                let held =
+                    self.held.remove(&lease).unwrap_or_else(|| panic!("{lease:?} was released and was never granted"));
+                assert_eq!(*weight, held.weight);
+                self.give_back(&held);
+                self.settle(&held, report);
+                self.remember(lease);
+                self.totals.released += 1;
+            }
+            Released::AfterExpiry => {
+                let held = self.expired.remove(&lease).unwrap_or_else(|| panic!("{lease:?} settled and never expired"));
+                self.settle(&held, report);
+                self.totals.late_settlements += 1;
+            }
+            Released::Double | Released::Unknown => assert!(!self.held.contains_key(&lease), "{lease:?} is held"),
+        }
+    }
+
+    fn give_back(&mut self, held: &Held) {
+        if self.config.concurrency.is_some() {
+            self.weight -= u128::from(held.weight);
+        }
+    }
+
+    fn remember(&mut self, lease: LeaseId) {
+        self.ended.push_back(lease);
+        if self.ended.len() > 100 {
+            self.ended.pop_front();
+        }
+    }
+
+    fn check_output(&mut self, t: i128, output: &Output) {
+        match output {
+            Output::Expired { lease, weight } => {
+                let held = self.held.remove(lease).unwrap_or_else(|| panic!("{lease:?} expired and was never granted"));
+                assert_eq!(*weight, held.weight);
+                assert!(held.expires_at <= t, "{lease:?} expired too early");
+                self.give_back(&held);
+                self.remember(*lease);
+                self.expired.insert(*lease, held);
+                self.totals.expired += 1;
+            }
+            Output::Granted(waiter, grant) => {
+                let (request, due) =
+                    self.waiting.remove(waiter).unwrap_or_else(|| panic!("{waiter:?} was not waiting"));
+                assert!(due.is_none_or(|due| due > t), "{waiter:?} was served after its deadline");
+                self.granted(t, &request, grant);
+                self.totals.served += 1;
+            }
+            Output::Refused(waiter, denial) => {
+                let (_, due) = self.waiting.remove(waiter).unwrap_or_else(|| panic!("{waiter:?} was not waiting"));
+                assert!(due.is_some_and(|due| due <= t), "{waiter:?} was refused before its deadline");
+                self.check_denial(denial);
+                self.totals.refused += 1;
+            }
+            Output::ActorFreed(actor) => {
+                assert!(self.known_actors.remove(&actor.0), "{actor:?} was freed and not known");
+                self.actors.retain(|known| known != actor);
+                self.totals.actors_freed += 1;
+            }
+        }
+    }
+
+    fn note_actor(&mut self, actor: Option<ActorHandle>) {
+        if let Some(actor) = actor
+            && self.known_actors.insert(actor.0)
+        {
+            self.actors.push(actor);
+        }
+    }
+
+    fn check_state(&mut self, now: Instant) {
+        let view = self.governor.view(now);
+        assert_eq!(view.active_leases as usize, self.held.len(), "leases were lost or leaked");
+        assert_eq!(view.waiting as usize, self.waiting.len(), "waiters were lost or leaked");
+        assert_eq!(view.concurrency.map_or(0, |pool| u128::from(pool.active)), self.weight);
+        assert_eq!(self.known_actors.len(), view.actors as usize, "handles were lost or leaked");
+        if self.steps.is_multiple_of(64) {
+            self.governor.check_invariants().expect("invariants");
+        }
+    }
+
+    fn restart(&mut self) {
+        let image = self.governor.save();
+        let restored = Governor::restore(self.config.clone(), &image).expect("its own image");
+        assert_eq!(restored.save(), image, "an image of a restored governor is the same image");
+        self.twin = Some((std::mem::replace(&mut self.governor, restored), TWIN_FOR));
+        self.totals.restarts += 1;
+    }
+
+    /// Nothing is lost: left alone, every lease expires and every waiter with a deadline is answered.
+    pub fn end(&mut self) {
+        for waiter in self.waiting.keys().copied().collect::<Vec<_>>() {
+            let now = self.governor_now(self.clock.core);
+            self.step(&Input::Cancel { now, waiter });
+        }
+        while let Some((at, _)) = self.governor.poll_timeout() {
+            self.step(&Input::Timeout { now: at.max(self.governor_now(self.clock.core)) });
+        }
+        assert!(self.held.is_empty(), "leases never expired: {:?}", self.held);
+        assert!(self.governor.poll_output().is_none());
+    }
+}
