@@ -101,7 +101,7 @@ const scripts = (JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 
 /** Commands are not run here, most of them are whole test suites; what they name must exist. */
 function checkCommand(command: string, where: string): void {
-  const [program = '', ...args] = command.split(/\s+/);
+  const [program = '', ...args] = command.split(/\s+/).filter((word) => !/^[A-Z_]+=/.test(word));
   const named = args.find((arg) => /\.(mjs|ts)$/.test(arg));
   if (program === '' || program.startsWith('#')) return;
   if (program === 'npm' && args[0] === 'run') assert(scripts[args[1] ?? ''], `${where}: no script ${args[1]}`);
