@@ -29,14 +29,14 @@ impl Governor {
                 self.serve_due(now);
                 answer
             }
-            Known::Expired(held) => {
+            Known::Expired(held) if self.limits.settles_until(held.admitted).is_some_and(|until| until > t) => {
                 self.leases.release_tombstone(lease);
                 self.settle(t, &held, report);
                 self.serve_due(now);
                 Released::AfterExpiry
             }
             Known::Released => Released::Double,
-            Known::Unknown => Released::Unknown,
+            Known::Expired(_) | Known::Unknown => Released::Unknown,
         }
     }
 
