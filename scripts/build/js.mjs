@@ -6,6 +6,15 @@ import { at } from '../lib/paths.mjs';
 const TARGET = 'es2022';
 
 /**
+ * The main entry in three files, since each file costs time when it is first imported: the entry with its wasm, the core,
+ * and what adapters need of the core, so that an adapter does not load the rest.
+ */
+const chunkGroups = [
+  { name: 'shared', test: /\/js\/core\//, minShareCount: 3 },
+  { name: 'core', test: /\/(js\/core|build\/generated\/glue)/, minShareCount: 2 },
+];
+
+/**
  * @param {Record<string, string>} entries output name -> source file
  * @param {{ folder: string, format: 'esm' | 'cjs', extension: string }} about
  */
@@ -37,7 +46,7 @@ export async function bundle(entries, { folder, format, extension }) {
     },
     entryFileNames: `[name].${extension}`,
     chunkFileNames: `chunks/[name].${extension}`,
-    hashCharacters: 'hex',
+    codeSplitting: { groups: chunkGroups },
     comments: { jsdoc: false, legal: true, annotation: true },
   });
   await build.close();

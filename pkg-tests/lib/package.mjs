@@ -1,0 +1,176 @@
+/** What is in the tarball, whether tools agree that it is well made, and whether it keeps its budgets. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { run, tryRun } from '../../scripts/lib/run.mjs';
+import { filesUnder } from '../../scripts/lib/stamp.mjs';
+import { app, here, installed } from './install.mjs';
+import { nodeBinary } from './tools.mjs';
+
+const SIZE_KB_MAX = 72;
+const START_MS_MAX = 15;
+const START_RUNS = 30;
+const START_NODE = 20;
+
+export function packageChecks(tarball) {
+  return [
+    { name: 'only what users need', run: contents },
+    { name: 'no dependencies, no install scripts', run: manifest },
+    { name: 'every file that is exported is there', run: exportsExist },
+    { name: 'every entry loads, by import and by require', run: entriesLoad },
+    { name: 'one wasm, the same in both forms, without what is for tests', run: wasm },
+    { name: 'licences of what the wasm contains', run: notices },
+    { name: 'publint, strict', run: () => publint(tarball) },
+    { name: 'are the types wrong', run: () => attw(tarball) },
+    { name: `main entry at most ${SIZE_KB_MAX} KB gzip`, run: size },
+    { name: `import to first decision at most ${START_MS_MAX} ms on Node ${START_NODE}`, run: start },
+  ];
+}
+
+const packageJson = () => JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+const shipped = () => filesUnder(installed).map((file) => file.slice(installed.length + 1));
+
+function contents() {
+  const allowed =
+    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/(types\/.*\.d\.c?ts|.*\.c?js|throttleai\.wasm|THIRD-PARTY-LICENSES\.txt))$/;
+  const files = shipped();
+  const odd = files.filter((file) => !allowed.test(file));
+  const missing = ['README.md', 'CHANGELOG.md', 'LICENSE'].filter((file) => !files.includes(file));
+  if (odd.length > 0) throw new Error(`shipped, but nobody needs it: ${odd.join(', ')}`);
+  if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}`);
+}
+
+function manifest() {
+  const { dependencies, optionalDependencies, peerDependencies, scripts = {} } = packageJson();
+  if (dependencies ?? optionalDependencies ?? peerDependencies)
+    throw new Error('the package has run-time dependencies');
+  const hooks = Object.keys(scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name));
+  if (hooks.length > 0) throw new Error(`scripts that run when users install: ${hooks}`);
+}
+
+function exportsExist() {
+  const files = new Set(shipped());
+  const missing = pathsIn(packageJson().exports).filter((path) => !files.has(path.slice(2)));
+  if (missing.length > 0) throw new Error(`exported, but not there: ${missing.join(', ')}`);
+}
+
+const pathsIn = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(pathsIn));
+
+/** ES module and CommonJS give the same names. */
+async function entriesLoad() {
+  const require = createRequire(join(app, 'package.json'));
+  const code = (subpath) =>
+    `import(${JSON.stringify(subpath)}).then((m) => console.log(Object.keys(m).sort().join(' ')))`;
+  for (const path of Object.keys(packageJson().exports)) {
+    if (/\.(wasm|json)$/.test(path)) continue;
+    const subpath = path.replace('.', 'throttleai');
+    const imported = run(process.execPath, ['-e', code(subpath)], { cwd: app, quiet: true }).trim();
+    const required = Object.keys(require(subpath)).sort().join(' ');
+    if (imported !== required) throw new Error(`${subpath}: import gives ${imported}\nrequire gives ${required}`);
+  }
+}
+
+/** Prints the hash of the bytes that the inlined entry compiles. */
+const COMPILED_BYTES = `
+  import { createHash } from 'node:crypto';
+  const { Module } = WebAssembly;
+  WebAssembly.Module = class extends Module {
+    constructor(bytes) {
+      super(bytes);
+      console.log(createHash('sha256').update(bytes).digest('hex'));
+    }
+  };
+  const { createGovernor } = await import('throttleai');
+  createGovernor().close();`;
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+function wasm() {
+  const files = shipped().filter((file) => file.endsWith('.wasm'));
+  if (files.length !== 1) throw new Error(`expected one wasm, found ${files}`);
+  const module = new WebAssembly.Module(readFileSync(join(installed, files[0])));
+  const lab = WebAssembly.Module.exports(module).filter(({ name }) => /^lab_|replay|simulat|provoke/i.test(name));
+  const inlined = run(process.execPath, ['--input-type=module', '-e', COMPILED_BYTES], {
+    cwd: app,
+    quiet: true,
+  }).trim();
+  if (inlined !== sha256(readFileSync(join(installed, files[0])))) throw new Error('the inlined wasm is not the file');
+  if (lab.length > 0) throw new Error(`exports that are for tests: ${lab.map(({ name }) => name)}`);
+}
+
+function notices() {
+  const text = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+  for (const name of ['wasm-bindgen', 'Rust Standard Library']) {
+    if (!text.includes(name)) throw new Error(`THIRD-PARTY-LICENSES.txt does not name ${name}`);
+  }
+}
+
+async function publint(tarball) {
+  const { publint: lint } = await import('publint');
+  const { formatMessage } = await import('publint/utils');
+  const bytes = readFileSync(tarball);
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+  const { messages, pkg } = await lint({ strict: true, pack: { tarball: file } });
+  if (messages.length > 0) throw new Error(messages.map((message) => formatMessage(message, pkg)).join('\n'));
+}
+
+function attw(tarball) {
+  const script = join(here, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+  const options = [
+    '--profile',
+    'node16',
+    '--exclude-entrypoints',
+    'throttleai.wasm',
+    '--no-color',
+    '--format',
+    'ascii',
+  ];
+  const { status, output } = tryRun(process.execPath, [script, tarball, ...options], { quiet: true });
+  if (status !== 0) throw new Error(output);
+}
+
+/** Sum over the main entry and all that it imports, for ES modules and CommonJS; the larger counts. */
+function size() {
+  const sums = ['dist/index.js', 'dist/index.cjs'].map((entry) => {
+    const files = [...reached(join(installed, entry))];
+    const sum = files.reduce((total, file) => total + gzipSync(readFileSync(file), { level: 9 }).length, 0);
+    console.log(`       ${entry}: ${report(sum / 1024, SIZE_KB_MAX, 'KB')} in ${files.length} files`);
+    return sum;
+  });
+  const hint = 'look at the wasm first: each KB of it is a KB here';
+  if (Math.max(...sums) > SIZE_KB_MAX * 1024) throw new Error(`over the budget of ${SIZE_KB_MAX} KB gzip: ${hint}`);
+}
+
+function reached(file, found = new Set()) {
+  if (found.has(file)) return found;
+  found.add(file);
+  const text = readFileSync(file, 'utf8');
+  for (const [, path] of text.matchAll(/(?:\bfrom|\bimport|\brequire\()\s*[`'"](\.{1,2}\/[^`'"]+)[`'"]/g)) {
+    reached(join(dirname(file), path), found);
+  }
+  return found;
+}
+
+/** `THROTTLEAI_BUDGETS=print` only prints: on a machine that does other things the time says nothing. */
+function start() {
+  const code = `
+    const start = performance.now();
+    const { createGovernor, presets } = await import('throttleai');
+    createGovernor(presets.balanced()).acquire({ actorId: 'user-1', action: 'chat' });
+    console.log(performance.now() - start);
+    process.exit();`;
+  const times = Array.from({ length: START_RUNS }, () =>
+    Number(run(nodeBinary(START_NODE), ['--input-type=module', '-e', code], { cwd: app, quiet: true })),
+  ).sort((a, b) => a - b);
+  const median = (times[START_RUNS / 2 - 1] + times[START_RUNS / 2]) / 2;
+  const spread = `${times[0].toFixed(1)} to ${times.at(-1).toFixed(1)} ms over ${START_RUNS} processes`;
+  console.log(`       ${report(median, START_MS_MAX, 'ms')}, ${spread}`);
+  if (median > START_MS_MAX && process.env.THROTTLEAI_BUDGETS !== 'print') {
+    throw new Error(`over the budget of ${START_MS_MAX} ms`);
+  }
+}
+
+const report = (value, budget, unit) =>
+  `${value.toFixed(1)} ${unit}, ${Math.round((100 * value) / budget)} % of budget`;
