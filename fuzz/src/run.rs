@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use throttleai::{
-    ActorHandle, Decision, Enqueued, Governor, Grant, Instant, LeaseId, Outcome, Output, Priority, Report, Request,
-    Tokens, WaiterId,
+    ActorHandle, Caps, Config, Decision, Enqueued, Governor, Grant, Instant, LeaseId, Outcome, Output, Priority,
+    Report, Request, Tokens, WaiterId,
 };
 
 use crate::{Asked, Operation, Setup};
@@ -27,10 +27,12 @@ impl Run {
         Self::of(Governor::new(setup.config()).expect("the configuration is valid"))
     }
 
-    /// `None` if the bytes are not an image.
+    /// `None` if the bytes are not an image. With ample caps: under lower ones a restored governor is above them until it
+    /// drains.
     #[must_use]
     pub fn restored(setup: &Setup, image: &[u8]) -> Option<Self> {
-        let run = Self::of(Governor::restore(setup.config(), image).ok()?);
+        let config = Config { caps: Caps::default(), ..setup.config() };
+        let run = Self::of(Governor::restore(config, image).ok()?);
         run.check();
         Some(run)
     }
