@@ -77,6 +77,11 @@ export const steps = [
     parts: () => [optimised('properties', '--test', 'properties')],
   },
   {
+    name: 'fuzz',
+    about: 'one minute of fuzzing, on the stable compiler',
+    parts: () => [counted('fuzz', node, 'scripts/fuzz.mjs', '--seconds', '60')],
+  },
+  {
     name: 'runtimes',
     about: 'the tarball in Node 18 to 26, Bun, Deno, workerd, Chromium',
     parts: () => [counted('runtimes', node, 'pkg-tests/run.mjs', 'runtimes')],
