@@ -53,6 +53,11 @@ export class LeaseTable {
 
   /** Fills a row. @returns the id */
   add(slot: number, generation: number, actorId: string, action: string, key: string | undefined): string {
+    // The core fills slots in order, but an image may name a later one first: no holes.
+    for (let empty = this.actors.length; empty < slot; empty++) {
+      this.actors[empty] = this.actions[empty] = '';
+      this.generations[empty] = 0;
+    }
     this.actors[slot] = actorId;
     this.actions[slot] = action;
     this.generations[slot] = generation;
