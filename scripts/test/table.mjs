@@ -28,6 +28,7 @@ export const steps = [
     parts: () => [
       command('rustfmt', 'cargo', 'fmt', '--check'),
       command('rustfmt of the glue tool', 'cargo', 'fmt', '--check', '--manifest-path', 'scripts/glue/Cargo.toml'),
+      command('rustfmt of the fuzz targets', 'cargo', 'fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml'),
       tool('prettier', 'prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
     ],
   },
