@@ -20,6 +20,8 @@ pub(crate) const WEIGHT_UNIT: u64 = 1_000_000;
 pub(crate) const WEIGHT_MAX: u64 = 1_000_000_000 * WEIGHT_UNIT;
 /// Longest window and longest lease: 366 days.
 pub(crate) const SPAN_MAX_US: u64 = 366 * 86_400 * 1_000_000;
+/// Longest pause of a timer: what JavaScript's take, 2^31 - 1 ms.
+const TIMER_MAX_US: u64 = 2_147_483_647_000;
 /// Largest amount of a limit: what JavaScript counts exactly.
 pub(crate) const LIMIT_MAX: u64 = (1 << 53) - 1;
 
@@ -191,7 +193,7 @@ impl Config {
             check_adaptive(adaptive)?;
         }
         span("leaseTtlMs", self.lease_ttl_us, 1_000, SPAN_MAX_US)?;
-        span("reaperIntervalMs", self.reaper_interval_us, 1_000, i32::MAX as u64 * 1_000)?;
+        span("reaperIntervalMs", self.reaper_interval_us, 1_000, TIMER_MAX_US)?;
         count("queue.max", u64::from(self.queue_max), 0, 1_000_000)?;
         count("caps.actors", u64::from(self.caps.actors), 1, 4_000_000)?;
         count("caps.leases", u64::from(self.caps.leases), 1, 4_000_000)?;
@@ -200,7 +202,12 @@ impl Config {
 
     fn check_concurrency(&self, concurrency: &Concurrency) -> Result<(), ConfigError> {
         let (max, reserve) = (concurrency.max_in_flight, concurrency.interactive_reserve);
-        weight("concurrency.maxInFlight", max, max >= 1 && max <= WEIGHT_MAX, "a number above 0, at most 1000000000")?;
+        weight(
+            "concurrency.maxInFlight",
+            max,
+            (1..=WEIGHT_MAX).contains(&max),
+            "a number above 0, at most 1000000000",
+        )?;
         if reserve >= max {
             let mut error =
                 weight_error("concurrency.interactiveReserve", reserve, "0 or more and less than maxInFlight");

@@ -76,8 +76,7 @@ impl Fairness {
         if held.saturating_add(weight) > self.soft_cap(effective_max) {
             return false;
         }
-        let at_share = u128::from(held) * u128::from(self.active()) >= u128::from(effective_max);
-        !(at_share && self.somebody_starves())
+        !(self.somebody_starves() && times(held, self.active()) >= u128::from(effective_max))
     }
 
     /// The most that one actor may hold under load.
@@ -101,8 +100,7 @@ impl Fairness {
         match who {
             Who::Known(handle) => {
                 let others = self.active().saturating_add(u64::from(!self.actors.is_active(handle)));
-                let share = u128::from(self.actors.held(handle)) * u128::from(others);
-                if share < u128::from(effective_max) {
+                if times(self.actors.held(handle), others) < u128::from(effective_max) {
                     self.actors.starve(handle, now);
                 }
             }
@@ -136,6 +134,11 @@ impl Fairness {
         self.stranger_refused = r.option()?.map(CoreTime::from_micros);
         self.actors.restore(r)
     }
+}
+
+/// A product that 64 bits may not hold.
+fn times(weight: u64, count: u64) -> u128 {
+    u128::from(weight).saturating_mul(u128::from(count))
 }
 
 #[cfg(test)]

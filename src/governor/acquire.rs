@@ -182,7 +182,7 @@ impl Governor {
     fn slots_hint_ms(&self, t: CoreTime) -> u32 {
         let m = self.effective_max().max(1);
         let active = self.pool.as_ref().map_or(0, |pool| pool.active()).min(m);
-        let without = (active.saturating_mul(750) / m).saturating_add(250);
+        let without = active.saturating_mul(750).checked_div(m).unwrap_or(0).saturating_add(250);
         polite_ms(self.leases.next_expiry().map_or(without.saturating_mul(1_000), |at| at.since(t)))
     }
 

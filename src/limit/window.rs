@@ -118,7 +118,7 @@ impl SlidingWindow {
         while excess > 0 && offset < self.len {
             let at = self.wrap(self.head.saturating_add(offset));
             let block = self.blocks.get(at / BLOCK).copied().unwrap_or(0);
-            let whole = at % BLOCK == 0 && offset.saturating_add(BLOCK) <= self.len;
+            let whole = at.is_multiple_of(BLOCK) && offset.saturating_add(BLOCK) <= self.len;
             if whole && block < excess {
                 excess = excess.saturating_sub(block);
                 offset = offset.saturating_add(BLOCK);

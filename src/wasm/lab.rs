@@ -1,8 +1,18 @@
-//! What only tests need, in a build of its own that is never published: faults on demand.
+//! What only tests need, in a build of its own that is never published: replay, and faults on demand.
+
+use alloc::format;
+use alloc::string::{String, ToString};
 
 use wasm_bindgen::prelude::*;
 
 use super::Core;
+
+/// Replays a trace; what came of it as text, such as `20000 inputs, digest 0123456789abcdef`.
+#[wasm_bindgen]
+pub fn replay(trace: &[u8]) -> Result<String, JsValue> {
+    let replayed = crate::trace::replay(trace).map_err(|error| JsValue::from(error.to_string()))?;
+    Ok(format!("{} inputs, digest {:016x}", replayed.inputs, replayed.digest))
+}
 
 #[wasm_bindgen]
 impl Core {

@@ -3,7 +3,7 @@
 
 mod model;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use model::{Ask, Model};
 use proptest::prelude::*;
@@ -89,14 +89,14 @@ struct Pair {
     governor: Governor,
     model: Model,
     now: u64,
-    handles: HashMap<u8, ActorHandle>,
+    handles: BTreeMap<u8, ActorHandle>,
     leases: Vec<LeaseId>,
 }
 
 impl Pair {
     fn new(config: Config) -> Self {
         let governor = Governor::new(config.clone()).expect("a valid configuration");
-        Self { governor, model: Model::new(config), now: 1_000_000, handles: HashMap::new(), leases: Vec::new() }
+        Self { governor, model: Model::new(config), now: 1_000_000, handles: BTreeMap::new(), leases: Vec::new() }
     }
 
     fn run(&mut self, ops: Vec<(u64, Op)>) -> Result<(), TestCaseError> {

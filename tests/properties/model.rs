@@ -1,6 +1,6 @@
 //! The documented rules, naively: every number is counted anew from a list of all leases that ever were.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use throttleai::{Cause, Config, Reason, Tokens};
 
@@ -47,7 +47,7 @@ pub struct Model {
     config: Config,
     leases: Vec<Lease>,
     /// When each actor that was let in before was last refused for concurrency while below its share.
-    starved: HashMap<u8, u64>,
+    starved: BTreeMap<u8, u64>,
     stranger_starved: Option<u64>,
     /// Actors that were let in at least once.
     known: Vec<u8>,
@@ -57,7 +57,7 @@ pub struct Model {
 
 impl Model {
     pub fn new(config: Config) -> Self {
-        Self { config, leases: vec![], starved: HashMap::new(), stranger_starved: None, known: vec![], slots_at: None }
+        Self { config, leases: vec![], starved: BTreeMap::new(), stranger_starved: None, known: vec![], slots_at: None }
     }
 
     fn held(&self) -> impl Iterator<Item = &Lease> {

@@ -30,7 +30,7 @@ impl Clock {
     }
 
     /// A core instant in the caller's time.
-    pub const fn to_caller(&self, core: i128) -> i128 {
+    pub const fn to_caller(self, core: i128) -> i128 {
         core - self.offset
     }
 }
