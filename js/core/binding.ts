@@ -20,15 +20,32 @@ export interface CoreHandle {
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
    *   If it is still live the same slot is returned and `View.REUSED` is 1.
    */
-  acquire(now: number, actor: number, flags: number, weight: number, promptTokens: number, outputTokens: number,
-    claimSlot: number, claimGeneration: number): number;
+  acquire(
+    now: number,
+    actor: number,
+    flags: number,
+    weight: number,
+    promptTokens: number,
+    outputTokens: number,
+    claimSlot: number,
+    claimGeneration: number,
+  ): number;
   /**
    * Like `acquire`, but waits where `acquire` would refuse: returns a slot, `DENIED`, or `QUEUED` (then `View.WAITER`,
    * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
    * @param deadline instant in ms after which the waiter is refused; Infinity for none
    */
-  enqueue(now: number, actor: number, flags: number, weight: number, promptTokens: number, outputTokens: number,
-    claimSlot: number, claimGeneration: number, deadline: number): number;
+  enqueue(
+    now: number,
+    actor: number,
+    flags: number,
+    weight: number,
+    promptTokens: number,
+    outputTokens: number,
+    claimSlot: number,
+    claimGeneration: number,
+    deadline: number,
+  ): number;
   /** Takes a waiter out. 1 if it was waiting, 0 if it was already granted, refused or never known. */
   cancel(now: number, waiter: number, generation: number): number;
   /**
@@ -36,8 +53,15 @@ export interface CoreHandle {
    * `View.HELD_MS`, `View.TTL_MS`, `View.WEIGHT` are filled.
    * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled
    */
-  release(now: number, slot: number, generation: number, outcome: number, latencyMs: number, promptTokens: number,
-    outputTokens: number): number;
+  release(
+    now: number,
+    slot: number,
+    generation: number,
+    outcome: number,
+    latencyMs: number,
+    promptTokens: number,
+    outputTokens: number,
+  ): number;
   /** Moves `expiresAt` to `now + ttlMs` (NaN: the configured TTL). 1 if the lease is live, else 0. */
   renew(now: number, slot: number, generation: number, ttlMs: number): number;
   /** 1 while the lease is live (held, not yet swept), else 0. Changes nothing. */
@@ -58,7 +82,13 @@ export interface CoreHandle {
 
 export interface CoreSnapshot {
   activeLeases: number;
-  concurrency: { inFlightWeight: number; inFlightCount: number; max: number; effectiveMax: number; available: number } | null;
+  concurrency: {
+    inFlightWeight: number;
+    inFlightCount: number;
+    max: number;
+    effectiveMax: number;
+    available: number;
+  } | null;
   requestRate: { current: number; limit: number } | null;
   tokenRate: { current: number; limit: number } | null;
   fairness: boolean;
@@ -69,7 +99,13 @@ export interface CoreSnapshot {
 }
 
 /** What a failed construction or restore throws: plain data that the shell turns into a `ConfigError`. */
-export interface CoreConfigError { code: 'config' | 'image'; field: string; value: unknown; allowed: string; message: string }
+export interface CoreConfigError {
+  code: 'config' | 'image';
+  field: string;
+  value: unknown;
+  allowed: string;
+  message: string;
+}
 
 /** The glue module of one wasm instance. */
 export interface Glue {
@@ -187,7 +223,32 @@ export const Gauge = {
 /** Documented reasons, by `View.DENY_REASON`. */
 export const REASONS = ['concurrency', 'rate', 'budget', 'policy'] as const;
 /** Finer causes, by `View.DENY_CAUSE`. */
-export const CAUSES = ['slots', 'reserve', 'share', 'limit', 'budget', 'cooldown', 'queue-full', 'queued-ahead', 'deadline',
-  'too-large', 'cap', 'store', 'circuit'] as const;
+export const CAUSES = [
+  'slots',
+  'reserve',
+  'share',
+  'limit',
+  'budget',
+  'cooldown',
+  'queue-full',
+  'queued-ahead',
+  'deadline',
+  'too-large',
+  'cap',
+  'store',
+  'circuit',
+] as const;
 /** Which text, by `View.DENY_TEXT`. */
-export const TEXT = { Slots: 0, Share: 1, Requests: 2, Tokens: 3, QueuedAhead: 4, TooHeavy: 5, TooManyTokens: 6, QueueFull: 7, Deadline: 8, LeaseCap: 9, ActorCap: 10 } as const;
+export const TEXT = {
+  Slots: 0,
+  Share: 1,
+  Requests: 2,
+  Tokens: 3,
+  QueuedAhead: 4,
+  TooHeavy: 5,
+  TooManyTokens: 6,
+  QueueFull: 7,
+  Deadline: 8,
+  LeaseCap: 9,
+  ActorCap: 10,
+} as const;

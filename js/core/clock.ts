@@ -18,8 +18,13 @@ export const systemClock: ClockWithTimers = { now: () => Date.now(), ...platform
 export function clockFrom(value: Clock | ClockWithTimers | null | undefined): ClockWithTimers {
   if (value === undefined || value === null) return systemClock;
   if (typeof value === 'function') return { now: value, ...platformTimers };
-  if (typeof value === 'object' && typeof value.now === 'function' && typeof value.setTimeout === 'function'
-    && typeof value.clearTimeout === 'function') return value;
+  if (
+    typeof value === 'object' &&
+    typeof value.now === 'function' &&
+    typeof value.setTimeout === 'function' &&
+    typeof value.clearTimeout === 'function'
+  )
+    return value;
   throw new ConfigError({ field: 'clock', value, allowed: ALLOWED });
 }
 
@@ -30,7 +35,8 @@ export function clockFrom(value: Clock | ClockWithTimers | null | undefined): Cl
  */
 export function readClock(clock: ClockWithTimers): number {
   const now = clock.now();
-  if (!Number.isFinite(now)) throw new InputError({ field: 'clock', value: now, allowed: 'a clock that returns a finite number' });
+  if (!Number.isFinite(now))
+    throw new InputError({ field: 'clock', value: now, allowed: 'a clock that returns a finite number' });
   return now;
 }
 

@@ -45,8 +45,15 @@ export class Denials {
     const name = binding < 0 ? undefined : this.#limitNames[binding];
     const maxAllowed = view[View.DENY_MAX_ALLOWED]!;
     const never = at !== at;
-    if (text !== this.#text || used !== this.#used || limit !== this.#limit || asked !== this.#asked
-      || retryAfterMs !== this.#retryAfterMs || never !== this.#never || actorId !== this.#actorId) {
+    if (
+      text !== this.#text ||
+      used !== this.#used ||
+      limit !== this.#limit ||
+      asked !== this.#asked ||
+      retryAfterMs !== this.#retryAfterMs ||
+      never !== this.#never ||
+      actorId !== this.#actorId
+    ) {
       this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs, never }, actorId);
       this.#text = text;
       this.#used = used;
@@ -61,9 +68,12 @@ export class Denials {
       reason,
       retryAfterMs,
       recommendation: this.#recommendation,
-      limitsHint: text === TEXT.Slots ? { inFlight: used, maxInFlight: limit }
-        : text === TEXT.Requests || text === TEXT.Tokens ? { rateUsed: used, rateLimit: limit }
-        : this.#hint(now, reason, name),
+      limitsHint:
+        text === TEXT.Slots
+          ? { inFlight: used, maxInFlight: limit }
+          : text === TEXT.Requests || text === TEXT.Tokens
+            ? { rateUsed: used, rateLimit: limit }
+            : this.#hint(now, reason, name),
       cause,
       retryAt: never ? null : at,
     };
@@ -75,8 +85,10 @@ export class Denials {
   /** The documented numbers where those of the denial count something else. */
   #hint(now: number, reason: DenyReason, name: LimitName | undefined): LimitsHint {
     const gauge = (which: number): number => this.#gauge(now, which);
-    if (reason !== 'rate') return { inFlight: gauge(Gauge.ConcurrencyActive), maxInFlight: gauge(Gauge.ConcurrencyEffectiveMax) };
-    return name === 'tokens' ? { rateUsed: gauge(Gauge.TokenRateCount), rateLimit: gauge(Gauge.TokenRateLimit) }
+    if (reason !== 'rate')
+      return { inFlight: gauge(Gauge.ConcurrencyActive), maxInFlight: gauge(Gauge.ConcurrencyEffectiveMax) };
+    return name === 'tokens'
+      ? { rateUsed: gauge(Gauge.TokenRateCount), rateLimit: gauge(Gauge.TokenRateLimit) }
       : { rateUsed: gauge(Gauge.RateCount), rateLimit: gauge(Gauge.RateLimit) };
   }
 }

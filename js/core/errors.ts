@@ -124,13 +124,20 @@ export class PoisonedError extends GovernorError {
 /** A value in few words, for messages. Never runs code of the value. */
 export function describeValue(value: unknown): string {
   switch (typeof value) {
-    case 'string': return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
-    case 'number': return Object.is(value, -0) ? '-0' : String(value);
-    case 'bigint': return `${value}n`;
-    case 'symbol': return 'a symbol';
-    case 'function': return 'a function';
-    case 'object': return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
-    default: return String(value);
+    case 'string':
+      return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
+    case 'number':
+      return Object.is(value, -0) ? '-0' : String(value);
+    case 'bigint':
+      return `${value}n`;
+    case 'symbol':
+      return 'a symbol';
+    case 'function':
+      return 'a function';
+    case 'object':
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+    default:
+      return String(value);
   }
 }
 

@@ -28,7 +28,8 @@ export function formatEvent(event: GovernorEventFields): string {
     if (recommendation !== undefined) parts.push(`— ${recommendation}`);
   }
   if (type === 'release' && outcome !== undefined) parts.push(`outcome=${outcome}`);
-  if ((type === 'acquire' || type === 'release') && weight !== undefined && weight !== 1) parts.push(`weight=${weight}`);
+  if ((type === 'acquire' || type === 'release') && weight !== undefined && weight !== 1)
+    parts.push(`weight=${weight}`);
   if (type === 'warn' && message !== undefined) parts.push(message);
   return parts.join(' ');
 }

@@ -21,8 +21,19 @@ import { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
 import { badReportText, doubleReleaseText, heldLongText, unknownLeaseText } from './texts.ts';
 import { abortReason } from './timers.ts';
-import type { AcquireGranted, AcquireRequest, ClockWithTimers, DenyReason, GovernorConfig, GovernorDecision, GovernorOptions,
-  GovernorSnapshot, ReleaseReport, SignalLike, Wait } from './types.ts';
+import type {
+  AcquireGranted,
+  AcquireRequest,
+  ClockWithTimers,
+  DenyReason,
+  GovernorConfig,
+  GovernorDecision,
+  GovernorOptions,
+  GovernorSnapshot,
+  ReleaseReport,
+  SignalLike,
+  Wait,
+} from './types.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 
 /**
@@ -55,9 +66,11 @@ export class Governor {
   constructor(loader: Loader, config?: GovernorConfig | null, options?: GovernorOptions | null) {
     const { plain, found, strict, onEvent, clock, seed } = readConfig(config);
     const image = options?.restore === undefined || options.restore === null ? undefined : readImage(options.restore);
-    this.#port = new Port(loader,
+    this.#port = new Port(
+      loader,
       (glue) => (image === undefined ? new glue.Core(plain) : glue.Core.restore(plain, image.core)),
-      (error) => refusalFrom(error, found));
+      (error) => refusalFrom(error, found),
+    );
     this.#clock = clock;
     this.#strict = strict;
     this.#seed = seed;
@@ -72,13 +85,18 @@ export class Governor {
     const { acquire, close } = this.prototype;
     Object.defineProperty(this.prototype, INTERNALS, {
       get(this: Governor): Internals {
-        return (this.#internals ??= { acquire, clock: this.#clock, holders: this.#holders,
-          enter: (request, wait) => this.#enter(request, wait, true) });
+        return (this.#internals ??= {
+          acquire,
+          clock: this.#clock,
+          holders: this.#holders,
+          enter: (request, wait) => this.#enter(request, wait, true),
+        });
       },
     });
     // `using governor = ...`, where the platform knows it (Node 20 on).
     const dispose = (Symbol as { dispose?: symbol }).dispose;
-    if (dispose !== undefined) Object.defineProperty(this.prototype, dispose, { value: close, writable: true, configurable: true });
+    if (dispose !== undefined)
+      Object.defineProperty(this.prototype, dispose, { value: close, writable: true, configurable: true });
   }
 
   /**
@@ -100,8 +118,16 @@ export class Governor {
     const claim = ask.key === undefined ? undefined : this.#leases.claim(ask.key);
     let code: number;
     try {
-      code = core.acquire(now, actor | 0, ask.flags | 0, ask.weight, ask.promptTokens, ask.outputTokens,
-        claim === undefined ? -1 : claim.slot | 0, claim === undefined ? 0 : claim.generation | 0);
+      code = core.acquire(
+        now,
+        actor | 0,
+        ask.flags | 0,
+        ask.weight,
+        ask.promptTokens,
+        ask.outputTokens,
+        claim === undefined ? -1 : claim.slot | 0,
+        claim === undefined ? 0 : claim.generation | 0,
+      );
     } catch (error) {
       throw this.#lose(error);
     }
@@ -123,7 +149,8 @@ export class Governor {
 
   /** Async, so that bad arguments are rejections; up to the core's answer it runs at once, in the order of the calls. */
   async #enter(request: AcquireRequest, wait: Wait | null | undefined, reserve: boolean): Promise<GovernorDecision> {
-    if (wait !== undefined && typeof wait !== 'object') throw new InputError({ field: 'wait', value: wait, allowed: 'an object' });
+    if (wait !== undefined && typeof wait !== 'object')
+      throw new InputError({ field: 'wait', value: wait, allowed: 'an object' });
     const signal = readSignal(wait?.signal);
     const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', 0, Infinity);
     const until = readMs(wait?.deadline, 'wait.deadline', 0, Infinity);
@@ -136,8 +163,17 @@ export class Governor {
     const claim = ask.key === undefined ? undefined : this.#leases.claim(ask.key);
     let code: number;
     try {
-      code = core.enqueue(now, actor | 0, ask.flags | 0, ask.weight, ask.promptTokens, ask.outputTokens,
-        claim === undefined ? -1 : claim.slot | 0, claim === undefined ? 0 : claim.generation | 0, Math.min(now + timeoutMs, until));
+      code = core.enqueue(
+        now,
+        actor | 0,
+        ask.flags | 0,
+        ask.weight,
+        ask.promptTokens,
+        ask.outputTokens,
+        claim === undefined ? -1 : claim.slot | 0,
+        claim === undefined ? 0 : claim.generation | 0,
+        Math.min(now + timeoutMs, until),
+      );
     } catch (error) {
       throw this.#lose(error);
     }
@@ -166,8 +202,15 @@ export class Governor {
     const outcome = told.outcome;
     let code: number;
     try {
-      code = core.release(now, slot | 0, generation | 0, outcomeCode(outcome) | 0, told.latencyMs, told.promptTokens,
-        told.outputTokens);
+      code = core.release(
+        now,
+        slot | 0,
+        generation | 0,
+        outcomeCode(outcome) | 0,
+        told.latencyMs,
+        told.promptTokens,
+        told.outputTokens,
+      );
     } catch (error) {
       throw this.#lose(error);
     }
@@ -175,7 +218,13 @@ export class Governor {
       const events = this.#events;
       if (events !== undefined) {
         const view = this.#port.look();
-        const lease = { timestamp: now, leaseId, actorId: leases.actors[slot]!, action: leases.actions[slot]!, weight: view[View.WEIGHT]! };
+        const lease = {
+          timestamp: now,
+          leaseId,
+          actorId: leases.actors[slot]!,
+          action: leases.actions[slot]!,
+          weight: view[View.WEIGHT]!,
+        };
         if (code === ReleaseCode.ReleasedLate && this.#strict) {
           events.push({ type: 'warn', ...lease, message: heldLongText(view[View.HELD_MS]!, view[View.TTL_MS]!) });
         }
@@ -214,8 +263,10 @@ export class Governor {
   snapshot(): GovernorSnapshot {
     const now = readClock(this.#clock);
     const { concurrency, ...view } = this.#call((core) => core.snapshot(now));
-    const lastDeny = this.#denyReason === undefined ? null
-      : { reason: this.#denyReason, timestamp: this.#denyAt, actorId: this.#denyActor };
+    const lastDeny =
+      this.#denyReason === undefined
+        ? null
+        : { reason: this.#denyReason, timestamp: this.#denyAt, actorId: this.#denyActor };
     const aliased = concurrency === null ? null : { ...concurrency, active: concurrency.inFlightWeight };
     return { timestamp: now, ...view, concurrency: aliased, lastDeny };
   }
@@ -270,9 +321,11 @@ export class Governor {
     const held: Tables['leases'][number][] = [];
     for (let slot = 0; slot < leases.rows; slot++) {
       const actorId = leases.actors[slot]!;
-      if (actorId !== '') held.push([slot, leases.generations[slot]!, actorId, leases.actions[slot]!, leases.keyOf(slot) ?? null]);
+      if (actorId !== '')
+        held.push([slot, leases.generations[slot]!, actorId, leases.actions[slot]!, leases.keyOf(slot) ?? null]);
     }
-    const lastDeny = this.#denyReason === undefined ? null : [this.#denyReason, this.#denyAt, this.#denyActor] as const;
+    const lastDeny =
+      this.#denyReason === undefined ? null : ([this.#denyReason, this.#denyAt, this.#denyActor] as const);
     return writeImage(image, { part: leases.part, leases: held, actors: this.#actors.entries(), lastDeny });
   }
 
@@ -345,7 +398,13 @@ export class Governor {
   }
 
   /** Parks a caller whose request the core has queued. */
-  #park(ask: Ask, now: number, knownActor: number, signal: SignalLike | undefined, reserve: boolean): Promise<GovernorDecision> {
+  #park(
+    ask: Ask,
+    now: number,
+    knownActor: number,
+    signal: SignalLike | undefined,
+    reserve: boolean,
+  ): Promise<GovernorDecision> {
     const { actorId, action, weight, key } = ask;
     const view = this.#port.look();
     const index = view[View.WAITER]!;
@@ -356,7 +415,19 @@ export class Governor {
       const onAbort = (): void => {
         if (signal !== undefined) this.#withdraw(waiter, abortReason(signal));
       };
-      const waiter: Waiter = { index, generation, actorId, action, weight, key, reserve, resolve, reject, signal, onAbort };
+      const waiter: Waiter = {
+        index,
+        generation,
+        actorId,
+        action,
+        weight,
+        key,
+        reserve,
+        resolve,
+        reject,
+        signal,
+        onAbort,
+      };
       try {
         this.#waiters.add(waiter);
       } catch (error) {
@@ -421,15 +492,22 @@ export class Governor {
       else if (kind === OutputKind.ActorFreed) this.#actors.forget(a);
       else {
         const waiter = this.#waiters.take(a, b);
-        if (waiter !== undefined) waiter.resolve(this.#refusal(now, waiter.actorId, waiter.action, waiter.weight, false));
+        if (waiter !== undefined)
+          waiter.resolve(this.#refusal(now, waiter.actorId, waiter.action, waiter.weight, false));
       }
     }
   }
 
   #expired(now: number, slot: number, generation: number, weight: number): void {
     const leases = this.#leases;
-    this.#events?.push({ type: 'expire', timestamp: now, leaseId: leases.id(slot, generation), actorId: leases.actors[slot]!,
-      action: leases.actions[slot]!, weight });
+    this.#events?.push({
+      type: 'expire',
+      timestamp: now,
+      leaseId: leases.id(slot, generation),
+      actorId: leases.actors[slot]!,
+      action: leases.actions[slot]!,
+      weight,
+    });
     leases.drop(slot);
   }
 
@@ -456,7 +534,10 @@ export class Governor {
   #notHeld(leaseId: unknown, code: number): void {
     if (!this.#strict || code === ReleaseCode.Released) return;
     if (typeof leaseId !== 'string') throw new InputError({ field: 'leaseId', value: leaseId, allowed: 'a string' });
-    throw new LeaseLostError(leaseId, code === ReleaseCode.Double ? doubleReleaseText(leaseId) : unknownLeaseText(leaseId));
+    throw new LeaseLostError(
+      leaseId,
+      code === ReleaseCode.Double ? doubleReleaseText(leaseId) : unknownLeaseText(leaseId),
+    );
   }
 
   #gaugeNow(which: number): number {

@@ -69,7 +69,8 @@ export type EndHold = (report?: ReleaseReport) => void;
  * try { await call(); end({ outcome: 'success' }); } catch (error) { end({ outcome: 'error' }); throw error; }
  */
 export function holdLease(governor: GovernorLike, request: AcquireRequest, leaseId: string): EndHold {
-  const shared = request.idempotencyKey === undefined || request.idempotencyKey === null ? undefined : holdersOf(governor);
+  const shared =
+    request.idempotencyKey === undefined || request.idempotencyKey === null ? undefined : holdersOf(governor);
   if (shared !== undefined) takeHold(shared, leaseId);
   let ended = false;
   return (report) => {

@@ -26,7 +26,10 @@ export interface Tables {
 /** Puts an image together. */
 export function writeImage(core: Uint8Array, tables: Tables): Uint8Array {
   // JSON.stringify escapes lone surrogates; escaping the rest of what is not ASCII leaves one byte a character.
-  const json = JSON.stringify(tables).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const json = JSON.stringify(tables).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
   const image = new Uint8Array(HEADER_BYTES + core.length + json.length);
   image.set(MAGIC);
   image.set(core, HEADER_BYTES);
@@ -45,11 +48,14 @@ export function writeImage(core: Uint8Array, tables: Tables): Uint8Array {
 export function readImage(value: unknown): { core: Uint8Array; tables: Tables } {
   if (!ArrayBuffer.isView(value)) throw refuse(value, 'what save() returned');
   const image = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (image.length < HEADER_BYTES || MAGIC.slice(0, 3).some((byte, i) => image[i] !== byte)) throw refuse(value, 'what save() returned');
-  if (image[3] !== VERSION) throw refuse(value, `an image of version ${VERSION}, which this one (version ${image[3]}) is not`);
+  if (image.length < HEADER_BYTES || MAGIC.slice(0, 3).some((byte, i) => image[i] !== byte))
+    throw refuse(value, 'what save() returned');
+  if (image[3] !== VERSION)
+    throw refuse(value, `an image of version ${VERSION}, which this one (version ${image[3]}) is not`);
   const header = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const end = HEADER_BYTES + header.getUint32(8, true);
-  if (header.getUint32(4, true) !== checksum(image.subarray(8)) || end > image.length) throw refuse(value, 'an undamaged image');
+  if (header.getUint32(4, true) !== checksum(image.subarray(8)) || end > image.length)
+    throw refuse(value, 'an undamaged image');
   let json = '';
   for (let i = end; i < image.length; i++) json += String.fromCharCode(image[i]!);
   return { core: image.slice(HEADER_BYTES, end), tables: readTables(json, value) };

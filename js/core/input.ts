@@ -82,7 +82,8 @@ function readPriority(priority: unknown): number {
 function readId(value: unknown, field: string, bytesMin: number, bytesMax: number): string {
   if (typeof value !== 'string') throw bad(field, value, 'a string');
   // No UTF-16 unit takes more than 3 bytes, so most ids need no count.
-  if (value.length >= bytesMin && (value.length * 3 <= bytesMax || utf8Bytes(value, bytesMax) <= bytesMax)) return value;
+  if (value.length >= bytesMin && (value.length * 3 <= bytesMax || utf8Bytes(value, bytesMax) <= bytesMax))
+    return value;
   throw bad(field, value, `a string of ${bytesMin} to ${bytesMax} UTF-8 bytes`);
 }
 
@@ -140,7 +141,10 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   } catch (error) {
     salvageReport(report, told);
     if (InputError.isInstance(error)) return error;
-    return new InputError({ field: 'report', value: report, allowed: 'an object with readable properties' }, { cause: error });
+    return new InputError(
+      { field: 'report', value: report, allowed: 'an object with readable properties' },
+      { cause: error },
+    );
   }
 }
 
@@ -187,9 +191,12 @@ export function readCount(value: unknown, field: string, absent: number): number
 }
 
 /** @throws InputError unless `value` looks like an abort signal, or is absent */
-export function readSignal<S extends { aborted: boolean; addEventListener: unknown }>(value: S | null | undefined): S | undefined {
+export function readSignal<S extends { aborted: boolean; addEventListener: unknown }>(
+  value: S | null | undefined,
+): S | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'object' && typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function') return value;
+  if (typeof value === 'object' && typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function')
+    return value;
   throw bad('signal', value, 'an AbortSignal');
 }
 

@@ -1,8 +1,14 @@
 /** How a call that threw has ended: one rule for helpers and adapters. */
 import type { LeaseOutcome } from './types.ts';
 
-const TIMEOUTS = new Set<unknown>(['TimeoutError', 'APIConnectionTimeoutError', 'ETIMEDOUT', 'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+const TIMEOUTS = new Set<unknown>([
+  'TimeoutError',
+  'APIConnectionTimeoutError',
+  'ETIMEDOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 const ABORTS = new Set<unknown>(['AbortError', 'APIUserAbortError', 'ABORT_ERR']);
 
 /** SDKs wrap an abort in an error of their own and keep it as the cause; deeper than this nobody does. */

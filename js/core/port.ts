@@ -24,7 +24,11 @@ export class Port {
    * @param make makes the handle
    * @param refusal the error for what the core refused; undefined: it was a trap
    */
-  constructor(loader: Loader, make: (glue: Glue) => CoreHandle, refusal: (error: unknown) => GovernorError | undefined) {
+  constructor(
+    loader: Loader,
+    make: (glue: Glue) => CoreHandle,
+    refusal: (error: unknown) => GovernorError | undefined,
+  ) {
     this.#loader = loader;
     this.#instance = loader.current();
     this.#stackTop = this.#instance.stackPointer.value;
@@ -73,7 +77,9 @@ export class Port {
     if (panic === undefined) this.#loader.discard(this.#instance);
     // The handle is dropped, not freed: the core inside is still in the middle of the call.
     this.#core = undefined;
-    this.#fault = new PoisonedError(panic === undefined ? faultText(String(error)) : panicText(panic), { cause: error });
+    this.#fault = new PoisonedError(panic === undefined ? faultText(String(error)) : panicText(panic), {
+      cause: error,
+    });
     return this.#fault;
   }
 

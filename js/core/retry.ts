@@ -3,7 +3,14 @@ import { readCount, readSignal } from './input.ts';
 import { clockOf } from './internals.ts';
 import { abortReason, sleep } from './timers.ts';
 import { systemClock } from './clock.ts';
-import type { AcquireDecision, AcquireRequest, ClockWithTimers, GovernorLike, RetryOptions, SignalLike } from './types.ts';
+import type {
+  AcquireDecision,
+  AcquireRequest,
+  ClockWithTimers,
+  GovernorLike,
+  RetryOptions,
+  SignalLike,
+} from './types.ts';
 
 const ATTEMPTS_MAX = 3;
 
@@ -47,7 +54,9 @@ export async function waitForRetry(decision: AcquireDecision, options?: WaitForR
  * const decision = await retryAcquire(governor, { actorId: 'user-1', action: 'chat' }, { maxAttempts: 5 });
  */
 export async function retryAcquire(
-  governor: Pick<GovernorLike, 'acquire'>, request: AcquireRequest, options?: RetryOptions | null,
+  governor: Pick<GovernorLike, 'acquire'>,
+  request: AcquireRequest,
+  options?: RetryOptions | null,
 ): Promise<AcquireDecision> {
   const maxAttempts = readCount(options?.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX);
   const signal = readSignal(options?.signal);

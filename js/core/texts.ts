@@ -23,17 +23,28 @@ export function denialText(numbers: DenialNumbers, actorId: string): string {
   const { text, used, limit, asked, maxAllowed } = numbers;
   const retry = numbers.never ? 'Waiting cannot help' : `Retry in ${numbers.retryAfterMs}ms`;
   switch (text) {
-    case TEXT.Slots: return `All ${limit} slots in use (${used} active). ${retry} or reduce concurrent calls.`;
-    case TEXT.Share: return `Actor "${actorId}" exceeds fair share. Other actors are waiting — ${lowerFirst(retry)}.`;
-    case TEXT.Requests: return `Rate limit hit (${used}/${limit} req/window). ${retry}.`;
-    case TEXT.Tokens: return `Token rate limit hit (${used}/${limit} tokens/window). ${retry}.`;
-    case TEXT.QueuedAhead: return `${used} calls wait ahead. ${retry}.`;
-    case TEXT.TooHeavy: return `Weight ${asked} can never be granted (at most ${maxAllowed}). ${retry}; ask for less.`;
-    case TEXT.TooManyTokens: return `${asked} tokens can never be granted (at most ${maxAllowed}/window). ${retry}; ask for less.`;
-    case TEXT.QueueFull: return `The queue is full (${used}/${limit} waiters). ${retry}.`;
-    case TEXT.Deadline: return `No room before the deadline. ${retry}.`;
-    case TEXT.LeaseCap: return `As many leases are held as this governor may hold (${used}/${limit}). ${retry}.`;
-    default: return `As many actors are active as this governor may remember (${used}/${limit}). ${retry}.`;
+    case TEXT.Slots:
+      return `All ${limit} slots in use (${used} active). ${retry} or reduce concurrent calls.`;
+    case TEXT.Share:
+      return `Actor "${actorId}" exceeds fair share. Other actors are waiting — ${lowerFirst(retry)}.`;
+    case TEXT.Requests:
+      return `Rate limit hit (${used}/${limit} req/window). ${retry}.`;
+    case TEXT.Tokens:
+      return `Token rate limit hit (${used}/${limit} tokens/window). ${retry}.`;
+    case TEXT.QueuedAhead:
+      return `${used} calls wait ahead. ${retry}.`;
+    case TEXT.TooHeavy:
+      return `Weight ${asked} can never be granted (at most ${maxAllowed}). ${retry}; ask for less.`;
+    case TEXT.TooManyTokens:
+      return `${asked} tokens can never be granted (at most ${maxAllowed}/window). ${retry}; ask for less.`;
+    case TEXT.QueueFull:
+      return `The queue is full (${used}/${limit} waiters). ${retry}.`;
+    case TEXT.Deadline:
+      return `No room before the deadline. ${retry}.`;
+    case TEXT.LeaseCap:
+      return `As many leases are held as this governor may hold (${used}/${limit}). ${retry}.`;
+    default:
+      return `As many actors are active as this governor may remember (${used}/${limit}). ${retry}.`;
   }
 }
 
@@ -64,12 +75,16 @@ export function badReportText(problem: string): string {
 
 /** A panic: this governor is lost. */
 export function panicText(panic: string): string {
-  return `The core of this governor failed and it cannot go on; other governors are not affected. `
-    + `This is a bug in throttleai, please report it. Cause: ${panic}`;
+  return (
+    `The core of this governor failed and it cannot go on; other governors are not affected. ` +
+    `This is a bug in throttleai, please report it. Cause: ${panic}`
+  );
 }
 
 /** A trap that was no panic: every governor of the instance is lost. */
 export function faultText(fault: string): string {
-  return `The WebAssembly instance of this governor failed and it cannot go on, nor can the governors made before now; `
-    + `new ones work. Cause: ${fault}`;
+  return (
+    `The WebAssembly instance of this governor failed and it cannot go on, nor can the governors made before now; ` +
+    `new ones work. Cause: ${fault}`
+  );
 }

@@ -64,10 +64,14 @@ export function sleep(clock: ClockWithTimers, ms: number, signal?: SignalLike | 
       signal?.removeEventListener('abort', onAbort);
       reject(signal ? abortReason(signal) : undefined);
     };
-    const timer = armTimer(clock, () => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
+    const timer = armTimer(
+      clock,
+      () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      },
+      ms,
+    );
     signal?.addEventListener('abort', onAbort);
   });
 }

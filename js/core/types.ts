@@ -1,12 +1,54 @@
 /** The public types, by what they are about. */
-export type { AdaptiveConfig, CapsConfig, ConcurrencyConfig, FairnessConfig, GovernorConfig, GovernorOptions, QueueConfig,
-  RateConfig } from './types/config.ts';
+export type {
+  AdaptiveConfig,
+  CapsConfig,
+  ConcurrencyConfig,
+  FairnessConfig,
+  GovernorConfig,
+  GovernorOptions,
+  QueueConfig,
+  RateConfig,
+} from './types/config.ts';
 export type { Clock, ClockWithTimers } from './types/clock.ts';
-export type { AcquireRequest, LeaseOutcome, Priority, ReleaseReport, TokenEstimate, TokenUsage } from './types/request.ts';
-export type { AcquireDecision, AcquireDenied, AcquireGranted, Constraints, DenyCause, DenyReason, GovernorDecision,
-  GovernorDenied, LimitsHint } from './types/decision.ts';
-export type { AcquireEvent, DenyEvent, ExpireEvent, GovernorEvent, GovernorEventFields, GovernorEventHandler, GovernorEventType,
-  ReleaseEvent, WarnEvent } from './types/events.ts';
+export type {
+  AcquireRequest,
+  LeaseOutcome,
+  Priority,
+  ReleaseReport,
+  TokenEstimate,
+  TokenUsage,
+} from './types/request.ts';
+export type {
+  AcquireDecision,
+  AcquireDenied,
+  AcquireGranted,
+  Constraints,
+  DenyCause,
+  DenyReason,
+  GovernorDecision,
+  GovernorDenied,
+  LimitsHint,
+} from './types/decision.ts';
+export type {
+  AcquireEvent,
+  DenyEvent,
+  ExpireEvent,
+  GovernorEvent,
+  GovernorEventFields,
+  GovernorEventHandler,
+  GovernorEventType,
+  ReleaseEvent,
+  WarnEvent,
+} from './types/events.ts';
 export type { GovernorSnapshot } from './types/snapshot.ts';
-export type { GovernorLike, RetryOptions, SignalLike, StatsCollector, StatsSnapshot, Wait, WithLeaseOptions, WithLeaseResult,
-  WithLeaseStrategy } from './types/helpers.ts';
+export type {
+  GovernorLike,
+  RetryOptions,
+  SignalLike,
+  StatsCollector,
+  StatsSnapshot,
+  Wait,
+  WithLeaseOptions,
+  WithLeaseResult,
+  WithLeaseStrategy,
+} from './types/helpers.ts';

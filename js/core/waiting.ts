@@ -40,7 +40,9 @@ export function pollTimeMs({ maxAttempts, maxWaitMs, initialBackoffMs }: PollBou
  * @throws the signal's reason when it is aborted; then nothing is held
  */
 export async function poll(
-  governor: Pick<GovernorLike, 'acquire'>, request: AcquireRequest, bounds: PollBounds,
+  governor: Pick<GovernorLike, 'acquire'>,
+  request: AcquireRequest,
+  bounds: PollBounds,
 ): Promise<AcquireDecision> {
   const { maxAttempts, maxWaitMs, signal } = bounds;
   if (signal?.aborted === true) throw abortReason(signal);
@@ -66,7 +68,9 @@ export async function poll(
  * @returns the decision itself without `wait`, a promise of it with `wait`
  */
 export function acquireWith(
-  governor: GovernorLike, request: AcquireRequest, wait?: Wait | null,
+  governor: GovernorLike,
+  request: AcquireRequest,
+  wait?: Wait | null,
 ): AcquireDecision | Promise<AcquireDecision> {
   if (wait === undefined || wait === null) return governor.acquire(request);
   const queue = queueOf(governor);

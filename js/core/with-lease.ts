@@ -5,8 +5,15 @@ import { readCount, readMs, readSignal } from './input.ts';
 import { clockOf, queueOf } from './internals.ts';
 import { outcomeOfError } from './outcome.ts';
 import { abortReason } from './timers.ts';
-import type { AcquireDecision, AcquireGranted, AcquireRequest, GovernorLike, WithLeaseOptions, WithLeaseResult,
-  WithLeaseStrategy } from './types.ts';
+import type {
+  AcquireDecision,
+  AcquireGranted,
+  AcquireRequest,
+  GovernorLike,
+  WithLeaseOptions,
+  WithLeaseResult,
+  WithLeaseStrategy,
+} from './types.ts';
 import { BACKOFF_START_MS, poll, pollTimeMs, type PollBounds } from './waiting.ts';
 
 const WAIT_MAX_MS = 10_000;
@@ -29,7 +36,11 @@ function boundsOf(options: WithLeaseOptions, strategy: WithLeaseStrategy): PollB
   };
 }
 
-function ask(governor: GovernorLike, request: AcquireRequest, options: WithLeaseOptions): AcquireDecision | Promise<AcquireDecision> {
+function ask(
+  governor: GovernorLike,
+  request: AcquireRequest,
+  options: WithLeaseOptions,
+): AcquireDecision | Promise<AcquireDecision> {
   const strategy = strategyOf(options);
   const bounds = boundsOf(options, strategy);
   const { signal } = bounds;
@@ -37,7 +48,9 @@ function ask(governor: GovernorLike, request: AcquireRequest, options: WithLease
   if (strategy === 'deny') return governor.acquire(request);
   const queue = queueOf(governor);
   // The queue wakes a waiter at once; what polling would have taken at most stays the bound of the wait.
-  return queue === undefined ? poll(governor, request, bounds) : queue.enter(request, { signal: signal ?? null, timeoutMs: pollTimeMs(bounds) });
+  return queue === undefined
+    ? poll(governor, request, bounds)
+    : queue.enter(request, { signal: signal ?? null, timeoutMs: pollTimeMs(bounds) });
 }
 
 /**
@@ -55,7 +68,9 @@ function ask(governor: GovernorLike, request: AcquireRequest, options: WithLease
  * else console.log(result.decision.recommendation);
  */
 export async function withLease<T>(
-  governor: GovernorLike, request: AcquireRequest, fn: (decision: AcquireGranted) => T | PromiseLike<T>,
+  governor: GovernorLike,
+  request: AcquireRequest,
+  fn: (decision: AcquireGranted) => T | PromiseLike<T>,
   options?: WithLeaseOptions | null,
 ): Promise<WithLeaseResult<T>> {
   const answer = ask(governor, request, options ?? {});

@@ -2,8 +2,20 @@
 export type DenyReason = 'concurrency' | 'rate' | 'budget' | 'policy';
 
 /** The finer why of a denial. */
-export type DenyCause = 'slots' | 'reserve' | 'share' | 'limit' | 'budget' | 'cooldown' | 'queue-full' | 'queued-ahead'
-  | 'deadline' | 'too-large' | 'cap' | 'store' | 'circuit';
+export type DenyCause =
+  | 'slots'
+  | 'reserve'
+  | 'share'
+  | 'limit'
+  | 'budget'
+  | 'cooldown'
+  | 'queue-full'
+  | 'queued-ahead'
+  | 'deadline'
+  | 'too-large'
+  | 'cap'
+  | 'store'
+  | 'circuit';
 
 /** The numbers behind a denial. */
 export interface LimitsHint {

@@ -30,14 +30,26 @@ interface LeaseFields {
 }
 
 // Fields that a kind does not have can still be read without narrowing (`event.reason` is undefined then).
-interface NoDenial { reason?: never; retryAfterMs?: never; recommendation?: never }
-interface NoOutcome { outcome?: never }
-interface NoMessage { message?: never }
+interface NoDenial {
+  reason?: never;
+  retryAfterMs?: never;
+  recommendation?: never;
+}
+interface NoOutcome {
+  outcome?: never;
+}
+interface NoMessage {
+  message?: never;
+}
 
 /** A lease was granted. */
-export interface AcquireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage { type: 'acquire' }
+export interface AcquireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage {
+  type: 'acquire';
+}
 /** A lease ended because its time was up. */
-export interface ExpireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage { type: 'expire' }
+export interface ExpireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage {
+  type: 'expire';
+}
 /** A lease was released. */
 export interface ReleaseEvent extends LeaseFields, NoDenial, NoMessage {
   type: 'release';

@@ -51,7 +51,11 @@ const denials: Denial[] = [
     before: [ask('a'), ask('b')],
     request: ask('c'),
     expected: {
-      granted: false, reason: 'concurrency', cause: 'slots', retryAfterMs: 5000, retryAt: 160_000,
+      granted: false,
+      reason: 'concurrency',
+      cause: 'slots',
+      retryAfterMs: 5000,
+      retryAt: 160_000,
       recommendation: 'All 2 slots in use (2 active). Retry in 5000ms or reduce concurrent calls.',
       limitsHint: { inFlight: 2, maxInFlight: 2 },
     },
@@ -62,7 +66,11 @@ const denials: Denial[] = [
     before: [ask('a', { estimate: { weight: 0.7 } })],
     request: ask('b', { estimate: { weight: 0.4 } }),
     expected: {
-      granted: false, reason: 'concurrency', cause: 'slots', retryAfterMs: 5000, retryAt: 160_000,
+      granted: false,
+      reason: 'concurrency',
+      cause: 'slots',
+      retryAfterMs: 5000,
+      retryAt: 160_000,
       recommendation: 'All 1 slots in use (0.7 active). Retry in 5000ms or reduce concurrent calls.',
       limitsHint: { inFlight: 0.7, maxInFlight: 1 },
     },
@@ -73,7 +81,11 @@ const denials: Denial[] = [
     before: [ask('a'), ask('b')],
     request: ask('c', { priority: 'background' }),
     expected: {
-      granted: false, reason: 'concurrency', cause: 'reserve', retryAfterMs: 5000, retryAt: 160_000,
+      granted: false,
+      reason: 'concurrency',
+      cause: 'reserve',
+      retryAfterMs: 5000,
+      retryAt: 160_000,
       recommendation: 'All 4 slots in use (2 active). Retry in 5000ms or reduce concurrent calls.',
       limitsHint: { inFlight: 2, maxInFlight: 4 },
     },
@@ -84,7 +96,11 @@ const denials: Denial[] = [
     before: [ask('a'), ask('a'), ask('a')],
     request: ask('a'),
     expected: {
-      granted: false, reason: 'policy', cause: 'share', retryAfterMs: 5000, retryAt: 160_000,
+      granted: false,
+      reason: 'policy',
+      cause: 'share',
+      retryAfterMs: 5000,
+      retryAt: 160_000,
       recommendation: 'Actor "a" exceeds fair share. Other actors are waiting — retry in 5000ms.',
       limitsHint: { inFlight: 3, maxInFlight: 5 },
     },
@@ -95,9 +111,14 @@ const denials: Denial[] = [
     before: [ask('a'), ask('b')],
     request: ask('c'),
     expected: {
-      granted: false, reason: 'rate', cause: 'limit', retryAfterMs: 5000, retryAt: 110_000,
+      granted: false,
+      reason: 'rate',
+      cause: 'limit',
+      retryAfterMs: 5000,
+      retryAt: 110_000,
       recommendation: 'Rate limit hit (2/2 req/window). Retry in 5000ms.',
-      limitsHint: { rateUsed: 2, rateLimit: 2 }, limit: 'requests',
+      limitsHint: { rateUsed: 2, rateLimit: 2 },
+      limit: 'requests',
     },
   },
   {
@@ -106,9 +127,14 @@ const denials: Denial[] = [
     before: [ask('a', { estimate: { promptTokens: 40.2, maxOutputTokens: 50 } })],
     request: ask('c', { estimate: { promptTokens: 10 } }),
     expected: {
-      granted: false, reason: 'rate', cause: 'limit', retryAfterMs: 1000, retryAt: 101_000,
+      granted: false,
+      reason: 'rate',
+      cause: 'limit',
+      retryAfterMs: 1000,
+      retryAt: 101_000,
       recommendation: 'Token rate limit hit (91/100 tokens/window). Retry in 1000ms.',
-      limitsHint: { rateUsed: 91, rateLimit: 100 }, limit: 'tokens',
+      limitsHint: { rateUsed: 91, rateLimit: 100 },
+      limit: 'tokens',
     },
   },
 ];
@@ -117,7 +143,12 @@ for (const { name, config, before, request, expected } of denials) {
   test(`denied: ${name}`, (t) => {
     const { governor } = bench(t, config);
     for (const earlier of before) granted(governor.acquire(earlier));
-    const counts = () => [governor.activeLeases, governor.concurrencyActive, governor.rateCount, governor.tokenRateCount];
+    const counts = () => [
+      governor.activeLeases,
+      governor.concurrencyActive,
+      governor.rateCount,
+      governor.tokenRateCount,
+    ];
     const held = counts();
     assert.deepEqual(governor.acquire(request), expected);
     assert.deepEqual(counts(), held, 'a denied call is free');
@@ -126,11 +157,16 @@ for (const { name, config, before, request, expected } of denials) {
 
 test('texts, order: idempotency, concurrency, fairness, requests, tokens', (t) => {
   const config = {
-    concurrency: { maxInFlight: 4 }, fairness: { softCapRatio: 0.5 }, rate: { requestsPerMinute: 4, tokensPerMinute: 10 },
+    concurrency: { maxInFlight: 4 },
+    fairness: { softCapRatio: 0.5 },
+    rate: { requestsPerMinute: 4, tokensPerMinute: 10 },
   };
   const { governor } = bench(t, config);
   const keyed = granted(governor.acquire(ask('a', { idempotencyKey: 'k', estimate: { promptTokens: 10 } })));
-  assert.equal(denied(governor.acquire(ask('b', { estimate: { promptTokens: 1 } }))).recommendation.slice(0, 5), 'Token');
+  assert.equal(
+    denied(governor.acquire(ask('b', { estimate: { promptTokens: 1 } }))).recommendation.slice(0, 5),
+    'Token',
+  );
   granted(governor.acquire(ask('a')));
   assert.equal(denied(governor.acquire(ask('a', { estimate: { promptTokens: 1 } }))).reason, 'policy');
   granted(governor.acquire(ask('b')));
@@ -154,7 +190,10 @@ test('retryAfterMs is clamped to 25..5000, retryAt is exact', (t) => {
 });
 
 test('what can never be granted says so', (t) => {
-  const { governor } = bench(t, { concurrency: { maxInFlight: 4, interactiveReserve: 1 }, rate: { tokensPerMinute: 100 } });
+  const { governor } = bench(t, {
+    concurrency: { maxInFlight: 4, interactiveReserve: 1 },
+    rate: { tokensPerMinute: 100 },
+  });
   const heavy = denied(governor.acquire(ask('a', { estimate: { weight: 4.5 } })));
   assert.deepEqual([heavy.retryAt, heavy.cause, heavy.reason, heavy.maxAllowed], [null, 'too-large', 'concurrency', 4]);
   assert.match(heavy.recommendation, /can never be granted.*Waiting cannot help/);
@@ -214,11 +253,17 @@ test('expired leases are freed inside acquire, and the getters do not sweep', (t
   assert.equal(governor.activeLeases, 1);
   assert.equal(governor.snapshot().activeLeases, 1);
   granted(governor.acquire(ask('b')));
-  assert.deepEqual(events.map(({ type, actorId }) => `${type} ${actorId}`), ['acquire a', 'expire a', 'acquire b']);
+  assert.deepEqual(
+    events.map(({ type, actorId }) => `${type} ${actorId}`),
+    ['acquire a', 'expire a', 'acquire b'],
+  );
 });
 
 test('priority defaults to interactive, weight to 1, tokens to nothing; null is absent', (t) => {
-  const { governor } = bench(t, { concurrency: { maxInFlight: 2, interactiveReserve: 1 }, rate: { tokensPerMinute: 1 } });
+  const { governor } = bench(t, {
+    concurrency: { maxInFlight: 2, interactiveReserve: 1 },
+    rate: { tokensPerMinute: 1 },
+  });
   granted(governor.acquire({ actorId: 'a', action: 'b', priority: null, estimate: null, idempotencyKey: null }));
   granted(governor.acquire(ask('a', { estimate: { promptTokens: null, maxOutputTokens: null, weight: null } })));
   assert.deepEqual([governor.concurrencyActive, governor.tokenRateCount], [2, 0]);

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError, createGovernor, createTestClock, Governor, GovernorError, presets, type GovernorConfig } from 'throttleai';
+import {
+  ConfigError,
+  createGovernor,
+  createTestClock,
+  Governor,
+  GovernorError,
+  presets,
+  type GovernorConfig,
+} from 'throttleai';
 import { ask, bench, denied, granted } from './support.ts';
 
 /** The error that a configuration is refused with. */
@@ -24,16 +32,57 @@ function withField(path: string, value: unknown): GovernorConfig {
 }
 
 const NUMBERS = [
-  'concurrency.maxInFlight', 'concurrency.interactiveReserve', 'rate.requestsPerMinute', 'rate.tokensPerMinute', 'rate.windowMs',
-  'fairness.softCapRatio', 'fairness.starvationWindowMs', 'adaptive.alpha', 'adaptive.targetDenyRate',
-  'adaptive.latencyThreshold', 'adaptive.adjustIntervalMs', 'adaptive.minConcurrency', 'leaseTtlMs', 'reaperIntervalMs', 'queue.max',
-  'caps.actors', 'caps.leases', 'caps.idBytes',
+  'concurrency.maxInFlight',
+  'concurrency.interactiveReserve',
+  'rate.requestsPerMinute',
+  'rate.tokensPerMinute',
+  'rate.windowMs',
+  'fairness.softCapRatio',
+  'fairness.starvationWindowMs',
+  'adaptive.alpha',
+  'adaptive.targetDenyRate',
+  'adaptive.latencyThreshold',
+  'adaptive.adjustIntervalMs',
+  'adaptive.minConcurrency',
+  'leaseTtlMs',
+  'reaperIntervalMs',
+  'queue.max',
+  'caps.actors',
+  'caps.leases',
+  'caps.idBytes',
 ];
-const throwing = { valueOf: () => { throw new Error('no'); }, toString: () => { throw new Error('no'); } };
+const throwing = {
+  valueOf: () => {
+    throw new Error('no');
+  },
+  toString: () => {
+    throw new Error('no');
+  },
+};
 const cyclic: unknown[] = [];
 cyclic.push(cyclic);
-const BAD_NUMBERS: unknown[] = [NaN, Infinity, -Infinity, -1, 1e300, '5', '', true, {}, [], [5], cyclic, throwing, () => 5, Symbol('x'), 5n,
-  new Date(0), new Map(), Object.create(null), new Proxy({}, {})];
+const BAD_NUMBERS: unknown[] = [
+  NaN,
+  Infinity,
+  -Infinity,
+  -1,
+  1e300,
+  '5',
+  '',
+  true,
+  {},
+  [],
+  [5],
+  cyclic,
+  throwing,
+  () => 5,
+  Symbol('x'),
+  5n,
+  new Date(0),
+  new Map(),
+  Object.create(null),
+  new Proxy({}, {}),
+];
 
 for (const path of NUMBERS) {
   test(`${path}: everything but a number in range is refused and named (fix)`, () => {
@@ -79,24 +128,41 @@ test('sections, switches and the fields of the shell', () => {
 });
 
 test('configurations that throw when read are refused, not crashed on', () => {
-  const field = Object.defineProperty({ maxInFlight: 5 }, 'interactiveReserve', { get() { throw new Error('boo'); } });
+  const field = Object.defineProperty({ maxInFlight: 5 }, 'interactiveReserve', {
+    get() {
+      throw new Error('boo');
+    },
+  });
   assert.equal(refused({ concurrency: field }).field, 'concurrency.interactiveReserve');
-  const all = new Proxy({}, { get() { throw new Error('boo'); } });
+  const all = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('boo');
+      },
+    },
+  );
   assert.equal((refused(all).cause as Error).message, 'boo');
 });
 
 test('each property is read once', () => {
   const reads = new Map<string, number>();
-  const count = (target: object, path: string): object => new Proxy(target, {
-    get(object, name) {
-      const at = `${path}${String(name)}`;
-      reads.set(at, (reads.get(at) ?? 0) + 1);
-      return Reflect.get(object, name);
-    },
-  });
-  createGovernor(count({ concurrency: count({ maxInFlight: 5, interactiveReserve: 1 }, 'c.'), leaseTtlMs: 5 }, '')).close();
+  const count = (target: object, path: string): object =>
+    new Proxy(target, {
+      get(object, name) {
+        const at = `${path}${String(name)}`;
+        reads.set(at, (reads.get(at) ?? 0) + 1);
+        return Reflect.get(object, name);
+      },
+    });
+  createGovernor(
+    count({ concurrency: count({ maxInFlight: 5, interactiveReserve: 1 }, 'c.'), leaseTtlMs: 5 }, ''),
+  ).close();
   assert.ok(reads.get('concurrency') === 1 && reads.get('c.maxInFlight') === 1 && reads.get('leaseTtlMs') === 1);
-  assert.ok([...reads.values()].every((times) => times === 1), JSON.stringify([...reads]));
+  assert.ok(
+    [...reads.values()].every((times) => times === 1),
+    JSON.stringify([...reads]),
+  );
 });
 
 test('the documented message for the reserve', () => {
@@ -110,11 +176,16 @@ test('errors are errors, with a code, and known across copies', () => {
   assert.deepEqual([error.code, error.name, GovernorError.isInstance(error)], ['config', 'ConfigError', true]);
   const copy = Object.assign(new Error('x'), { code: 'config', [Symbol.for('throttleai.error')]: true });
   assert.ok(ConfigError.isInstance(copy));
-  for (const other of [null, undefined, 'x', new Error('x'), { code: 'config' }]) assert.equal(ConfigError.isInstance(other), false);
+  for (const other of [null, undefined, 'x', new Error('x'), { code: 'config' }])
+    assert.equal(ConfigError.isInstance(other), false);
 });
 
 test('defaults: lease 60 s, window 60 s, reserve 0, soft cap 0.6', (t) => {
-  const { governor, clock } = bench(t, { concurrency: { maxInFlight: 10 }, rate: { requestsPerMinute: 7 }, fairness: true });
+  const { governor, clock } = bench(t, {
+    concurrency: { maxInFlight: 10 },
+    rate: { requestsPerMinute: 7 },
+    fairness: true,
+  });
   const first = governor.acquire(ask('a'));
   assert.equal(first.granted && first.expiresAt - clock.time, 60_000);
   for (let i = 0; i < 5; i++) granted(governor.acquire(ask('a')));
@@ -133,14 +204,23 @@ test('defaults: sweeps every 5 s while leases are held', (t) => {
 });
 
 test('presets are fresh objects with the documented numbers', () => {
-  assert.deepEqual(presets.quiet(), { concurrency: { maxInFlight: 1 }, rate: { requestsPerMinute: 10 }, leaseTtlMs: 30_000 });
+  assert.deepEqual(presets.quiet(), {
+    concurrency: { maxInFlight: 1 },
+    rate: { requestsPerMinute: 10 },
+    leaseTtlMs: 30_000,
+  });
   assert.deepEqual(presets.balanced(), {
-    concurrency: { maxInFlight: 5, interactiveReserve: 2 }, rate: { requestsPerMinute: 60, tokensPerMinute: 100_000 },
-    fairness: true, leaseTtlMs: 60_000,
+    concurrency: { maxInFlight: 5, interactiveReserve: 2 },
+    rate: { requestsPerMinute: 60, tokensPerMinute: 100_000 },
+    fairness: true,
+    leaseTtlMs: 60_000,
   });
   assert.deepEqual(presets.aggressive(), {
-    concurrency: { maxInFlight: 20, interactiveReserve: 5 }, rate: { requestsPerMinute: 300, tokensPerMinute: 500_000 },
-    fairness: true, adaptive: true, leaseTtlMs: 120_000,
+    concurrency: { maxInFlight: 20, interactiveReserve: 5 },
+    rate: { requestsPerMinute: 300, tokensPerMinute: 500_000 },
+    fairness: true,
+    adaptive: true,
+    leaseTtlMs: 120_000,
   });
   for (const preset of [presets.quiet, presets.balanced, presets.aggressive]) {
     assert.notEqual(preset(), preset());

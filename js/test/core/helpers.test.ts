@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  ClosedError, InputError, retryAcquire, waitForRetry, withLease, type AcquireDecision, type AcquireDenied, type AcquireRequest,
-  type GovernorLike, type ReleaseReport, type TestClock, type WithLeaseOptions,
+  ClosedError,
+  InputError,
+  retryAcquire,
+  waitForRetry,
+  withLease,
+  type AcquireDecision,
+  type AcquireDenied,
+  type GovernorLike,
+  type ReleaseReport,
+  type TestClock,
+  type WithLeaseOptions,
 } from 'throttleai';
 import { ask, bench, countedSignal, granted, settled } from './support.ts';
 
@@ -17,7 +26,11 @@ async function pass(clock: TestClock, ms: number, step = 50): Promise<void> {
 const denial: AcquireDenied = { granted: false, reason: 'rate', retryAfterMs: 300, recommendation: 'Wait.' };
 
 /** An object of a user's: denies until `grants` attempts were made, and notes when it was asked. */
-function foreign(clock: TestClock | undefined, grantsAt: number, decision = denial): GovernorLike & { asked: number[]; released: (ReleaseReport | undefined)[] } {
+function foreign(
+  clock: TestClock | undefined,
+  grantsAt: number,
+  decision = denial,
+): GovernorLike & { asked: number[]; released: (ReleaseReport | undefined)[] } {
   const asked: number[] = [];
   const released: (ReleaseReport | undefined)[] = [];
   return {
@@ -46,7 +59,10 @@ test('withLease runs the function under a lease and reports the latency', async 
   });
   assert.deepEqual(result, { granted: true, result: 'answer' });
   assert.deepEqual(reports, [{ outcome: 'success', latencyMs: 40 }]);
-  assert.deepEqual(events.map(({ type }) => type), ['acquire', 'release']);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['acquire', 'release'],
+  );
 });
 
 test('withLease calls the function before it returns when nobody has to wait', (t) => {
@@ -67,14 +83,34 @@ test('a denied withLease does not call the function', async (t) => {
 
 test('what the function throws is thrown after the release, with its outcome', async (t) => {
   const cases: [unknown, string][] = [
-    [new Error('x'), 'error'], ['text', 'error'], [undefined, 'error'], [new DOMException('x', 'AbortError'), 'cancelled'],
-    [new DOMException('x', 'TimeoutError'), 'timeout'], [new Error('wrapped', { cause: new DOMException('x', 'AbortError') }), 'cancelled'],
-    [Object.assign(new Error('x'), { code: 'ETIMEDOUT' }), 'timeout'], [Object.defineProperty({}, 'name', { get() { throw new Error('boo'); } }), 'error'],
+    [new Error('x'), 'error'],
+    ['text', 'error'],
+    [undefined, 'error'],
+    [new DOMException('x', 'AbortError'), 'cancelled'],
+    [new DOMException('x', 'TimeoutError'), 'timeout'],
+    [new Error('wrapped', { cause: new DOMException('x', 'AbortError') }), 'cancelled'],
+    [Object.assign(new Error('x'), { code: 'ETIMEDOUT' }), 'timeout'],
+    [
+      Object.defineProperty({}, 'name', {
+        get() {
+          throw new Error('boo');
+        },
+      }),
+      'error',
+    ],
   ];
   for (const [error, outcome] of cases) {
-    for (const fail of [() => { throw error; }, () => Promise.reject(error)]) {
+    for (const fail of [
+      () => {
+        throw error;
+      },
+      () => Promise.reject(error),
+    ]) {
       const { governor, events } = bench(t);
-      await withLease(governor, ask('a'), fail).then(() => assert.fail(), (thrown) => assert.equal(thrown, error));
+      await withLease(governor, ask('a'), fail).then(
+        () => assert.fail(),
+        (thrown) => assert.equal(thrown, error),
+      );
       assert.equal(events[1]?.outcome, outcome);
       assert.equal(governor.activeLeases, 0);
     }
@@ -83,9 +119,17 @@ test('what the function throws is thrown after the release, with its outcome', a
 
 test('strategy beats the deprecated wait; what is unknown means deny', async (t) => {
   const cases: [WithLeaseOptions, boolean][] = [
-    [{}, false], [{ strategy: 'deny' }, false], [{ strategy: 'deny', wait: true }, false], [{ strategy: 'later' as never }, false],
-    [{ strategy: 'later' as never, wait: true }, false], [{ wait: true }, true], [{ strategy: 'wait' }, true], [{ strategy: 'wait', wait: false }, true],
-    [{ strategy: 'wait-then-deny' }, true], [{ wait: false }, false], [{ strategy: null, wait: true }, true],
+    [{}, false],
+    [{ strategy: 'deny' }, false],
+    [{ strategy: 'deny', wait: true }, false],
+    [{ strategy: 'later' as never }, false],
+    [{ strategy: 'later' as never, wait: true }, false],
+    [{ wait: true }, true],
+    [{ strategy: 'wait' }, true],
+    [{ strategy: 'wait', wait: false }, true],
+    [{ strategy: 'wait-then-deny' }, true],
+    [{ wait: false }, false],
+    [{ strategy: null, wait: true }, true],
   ];
   for (const [options, waits] of cases) {
     const { governor } = bench(t, { concurrency: { maxInFlight: 1 }, leaseTtlMs: 700 });
@@ -107,8 +151,11 @@ test('on our governor a waiter is woken at once instead of polling (fix)', async
 
 test('the documented bounds stay upper bounds of the wait', async (t) => {
   const cases: [WithLeaseOptions, number][] = [
-    [{ strategy: 'wait' }, 10_000], [{ strategy: 'wait', maxWaitMs: 400 }, 400], [{ strategy: 'wait-then-deny' }, 750],
-    [{ strategy: 'wait-then-deny', maxAttempts: 2, initialBackoffMs: 100 }, 100], [{ strategy: 'wait-then-deny', maxAttempts: 1 }, 0],
+    [{ strategy: 'wait' }, 10_000],
+    [{ strategy: 'wait', maxWaitMs: 400 }, 400],
+    [{ strategy: 'wait-then-deny' }, 750],
+    [{ strategy: 'wait-then-deny', maxAttempts: 2, initialBackoffMs: 100 }, 100],
+    [{ strategy: 'wait-then-deny', maxAttempts: 1 }, 0],
     [{ strategy: 'wait-then-deny', maxAttempts: 8, maxWaitMs: 60_000 }, 250 + 500 + 1000 + 2000 + 4000 + 5000 + 5000],
     [{ strategy: 'wait-then-deny', maxAttempts: Infinity, maxWaitMs: 1000 }, 1000],
   ];
@@ -143,7 +190,10 @@ test('anything with acquire and release is polled with the documented pauses (fi
   for (const [options, times] of cases) {
     const start = Date.now();
     const asked: number[] = [];
-    const governor: GovernorLike = { acquire: () => (asked.push(Date.now() - start), denial), release: () => assert.fail('released') };
+    const governor: GovernorLike = {
+      acquire: () => (asked.push(Date.now() - start), denial),
+      release: () => assert.fail('released'),
+    };
     let over = false;
     const result = withLease(governor, ask('a'), () => assert.fail('called'), options).finally(() => (over = true));
     while (!over) {
@@ -177,7 +227,10 @@ test('waiting stops at once when it can never help', async (t) => {
     assert.equal((await withLease(other, ask('a'), () => 1, { strategy })).granted, false);
     assert.equal(other.asked.length, 1);
     const { governor } = bench(t, { concurrency: { maxInFlight: 1 } });
-    assert.equal((await withLease(governor, ask('a', { estimate: { weight: 2 } }), () => 1, { strategy })).granted, false);
+    assert.equal(
+      (await withLease(governor, ask('a', { estimate: { weight: 2 } }), () => 1, { strategy })).granted,
+      false,
+    );
   }
   const other = foreign(undefined, 9, never);
   assert.deepEqual(await retryAcquire(other, ask('a')), never);
@@ -186,7 +239,10 @@ test('waiting stops at once when it can never help', async (t) => {
 
 test('a signal cancels the wait; a grant that came with the abort is released', async (t) => {
   const { governor, events } = bench(t, { concurrency: { maxInFlight: 1 } });
-  await assert.rejects(withLease(governor, ask('a'), () => assert.fail('called'), { signal: AbortSignal.abort('early') }), (error) => error === 'early');
+  await assert.rejects(
+    withLease(governor, ask('a'), () => assert.fail('called'), { signal: AbortSignal.abort('early') }),
+    (error) => error === 'early',
+  );
   const id = granted(governor.acquire(ask('a')));
   const { signal, abort, listeners } = countedSignal();
   const waiting = withLease(governor, ask('b'), () => assert.fail('called'), { strategy: 'wait', signal });
@@ -226,14 +282,18 @@ test('a successful call stays one, whatever strict mode or a closed governor say
     return 'kept';
   });
   assert.deepEqual(closed, { granted: true, result: 'kept' });
-  await assert.rejects(withLease(governor, ask('a'), () => 1), ClosedError);
+  await assert.rejects(
+    withLease(governor, ask('a'), () => 1),
+    ClosedError,
+  );
 });
 
 test('calls under one key hold the slot until the last has finished (fix)', async (t) => {
   const { governor, events } = bench(t, { concurrency: { maxInFlight: 1 } });
   const keyed = ask('a', { idempotencyKey: 'k' });
   const ends: (() => void)[] = [];
-  const call = (): Promise<unknown> => withLease(governor, keyed, () => new Promise<void>((resolve) => ends.push(resolve)));
+  const call = (): Promise<unknown> =>
+    withLease(governor, keyed, () => new Promise<void>((resolve) => ends.push(resolve)));
   const calls = [call(), call(), call()];
   for (const [i, end] of ends.entries()) {
     assert.equal(governor.activeLeases, 1);
@@ -241,7 +301,10 @@ test('calls under one key hold the slot until the last has finished (fix)', asyn
     await calls[i];
   }
   assert.equal(governor.activeLeases, 0);
-  assert.deepEqual(events.map(({ type }) => type), ['acquire', 'release']);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['acquire', 'release'],
+  );
 });
 
 test('a waiter that joins a lease holds it from the grant on, not from when it hears of it', async (t) => {
@@ -250,9 +313,14 @@ test('a waiter that joins a lease holds it from the grant on, not from when it h
   let held = 0;
   // The first call ends in the microtasks in which the second one learns of its grant.
   const first = withLease(governor, keyed, () => Promise.resolve());
-  const second = withLease(governor, keyed, () => {
-    held = governor.activeLeases;
-  }, { strategy: 'wait' });
+  const second = withLease(
+    governor,
+    keyed,
+    () => {
+      held = governor.activeLeases;
+    },
+    { strategy: 'wait' },
+  );
   await Promise.all([first, second]);
   assert.equal(held, 1);
   assert.equal(governor.activeLeases, 0);
@@ -265,19 +333,30 @@ test('a raw release ends a shared lease', async (t) => {
   governor.release(granted(governor.acquire(keyed)));
   assert.equal(governor.activeLeases, 0);
   await Promise.all(calls);
-  assert.deepEqual(events.map(({ type }) => type), ['acquire', 'release']);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['acquire', 'release'],
+  );
 });
 
 test('retryAcquire sleeps retryAfterMs between attempts', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
-  for (const [grantsAt, maxAttempts, times] of [[1, 3, [0]], [3, 3, [0, 300, 600]], [9, null, [0, 300, 600]], [9, 1, [0]], [4, 9, [0, 300, 600, 900]]] as const) {
+  for (const [grantsAt, maxAttempts, times] of [
+    [1, 3, [0]],
+    [3, 3, [0, 300, 600]],
+    [9, null, [0, 300, 600]],
+    [9, 1, [0]],
+    [4, 9, [0, 300, 600, 900]],
+  ] as const) {
     const start = Date.now();
     const asked: number[] = [];
     let over = false;
-    const governor = { acquire: (_: AcquireRequest): AcquireDecision => {
-      asked.push(Date.now() - start);
-      return asked.length >= grantsAt ? { granted: true, leaseId: 'x', expiresAt: 0 } : denial;
-    } };
+    const governor = {
+      acquire: (): AcquireDecision => {
+        asked.push(Date.now() - start);
+        return asked.length >= grantsAt ? { granted: true, leaseId: 'x', expiresAt: 0 } : denial;
+      },
+    };
     const decision = retryAcquire(governor, ask('a'), { maxAttempts }).finally(() => (over = true));
     while (!over) {
       await settled();

@@ -27,30 +27,44 @@ function storm(config: object, body: string): Outcome {
     const honest = governor.acquire({ actorId: 'honest', action: 'chat' });
     console.log(JSON.stringify({ heapMiB: (process.memoryUsage().heapUsed - before) / 2 ** 20, wasmMiB: memory.buffer.byteLength / 2 ** 20,
       actors, granted: honest.granted, leases: activeLeases }));`;
-  return JSON.parse(execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', code], { encoding: 'utf8', timeout: 120_000 })) as Outcome;
+  return JSON.parse(
+    execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', code], {
+      encoding: 'utf8',
+      timeout: 120_000,
+    }),
+  ) as Outcome;
 }
 
 const fair = { concurrency: { maxInFlight: 5 }, fairness: true };
 
 test('a million actors that come and go', () => {
-  const outcome = storm({ ...fair, caps: { actors: 1000 } }, `
+  const outcome = storm(
+    { ...fair, caps: { actors: 1000 } },
+    `
     const decision = governor.acquire({ actorId: pad + i, action: pad + i, idempotencyKey: pad + i });
-    governor.release(decision.leaseId);`);
+    governor.release(decision.leaseId);`,
+  );
   assert.ok(outcome.granted && outcome.leases === 0, JSON.stringify(outcome));
   assert.ok(outcome.actors <= 1000 && outcome.heapMiB < 4 && outcome.wasmMiB < 4, JSON.stringify(outcome));
 });
 
 test('a million actors that are refused leave nothing', () => {
-  const outcome = storm({ ...fair, leaseTtlMs: 1e9 }, `
+  const outcome = storm(
+    { ...fair, leaseTtlMs: 1e9 },
+    `
     governor.acquire({ actorId: pad + i, action: pad + i, idempotencyKey: pad + i });
-    if (i === 5) governor.dispose();`);
+    if (i === 5) governor.dispose();`,
+  );
   assert.ok(outcome.leases === 5 && outcome.actors <= 5, JSON.stringify(outcome));
   assert.ok(outcome.heapMiB < 2 && outcome.wasmMiB < 4, JSON.stringify(outcome));
 });
 
 test('a million actors that hold their leases, up to the caps', () => {
-  const outcome = storm({ concurrency: { maxInFlight: 1e6 }, fairness: true, caps: { actors: 2000, leases: 5000 } }, `
-    governor.acquire({ actorId: pad + i, action: 'x' });`);
+  const outcome = storm(
+    { concurrency: { maxInFlight: 1e6 }, fairness: true, caps: { actors: 2000, leases: 5000 } },
+    `
+    governor.acquire({ actorId: pad + i, action: 'x' });`,
+  );
   assert.ok(outcome.leases === 5000 && outcome.actors <= 2000, JSON.stringify(outcome));
   // 5000 rows of 400 characters each in the table of leases.
   assert.ok(outcome.heapMiB < 12 && outcome.wasmMiB < 8, JSON.stringify(outcome));

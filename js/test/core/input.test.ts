@@ -1,16 +1,73 @@
 /** Every argument of every call, with what callers should not pass: a typed error, and nothing has changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InputError, retryAcquire, withLease, type AcquireRequest, type Governor, type ReleaseReport } from 'throttleai';
+import {
+  InputError,
+  retryAcquire,
+  withLease,
+  type AcquireRequest,
+  type Governor,
+  type ReleaseReport,
+} from 'throttleai';
 import { ask, bench, granted } from './support.ts';
 
-const hostile = new Proxy({}, { get() { throw new Error('boo'); } });
-const NOT_STRINGS: unknown[] = [undefined, null, 5, NaN, true, {}, [], () => {}, Symbol('x'), 5n, Object('boxed'), hostile];
-const NOT_AMOUNTS: unknown[] = [NaN, Infinity, -Infinity, -1, -1e-9, 2 ** 53, 1e300, '5', '', true, {}, [], () => {}, Symbol('x'), 5n, Object(5), hostile];
+const hostile = new Proxy(
+  {},
+  {
+    get() {
+      throw new Error('boo');
+    },
+  },
+);
+const NOT_STRINGS: unknown[] = [
+  undefined,
+  null,
+  5,
+  NaN,
+  true,
+  {},
+  [],
+  () => {},
+  Symbol('x'),
+  5n,
+  Object('boxed'),
+  hostile,
+];
+const NOT_AMOUNTS: unknown[] = [
+  NaN,
+  Infinity,
+  -Infinity,
+  -1,
+  -1e-9,
+  2 ** 53,
+  1e300,
+  '5',
+  '',
+  true,
+  {},
+  [],
+  () => {},
+  Symbol('x'),
+  5n,
+  Object(5),
+  hostile,
+];
 const HUGE = 'x'.repeat(513);
 
 const BAD_REQUESTS: [field: string, bad: unknown[]][] = [
-  ['actorId', [...NOT_STRINGS, '', HUGE, 'é'.repeat(257), '€'.repeat(171), '😀'.repeat(129), '\ud800'.repeat(171), 'x'.repeat(1e7)]],
+  [
+    'actorId',
+    [
+      ...NOT_STRINGS,
+      '',
+      HUGE,
+      'é'.repeat(257),
+      '€'.repeat(171),
+      '😀'.repeat(129),
+      '\ud800'.repeat(171),
+      'x'.repeat(1e7),
+    ],
+  ],
   ['action', [...NOT_STRINGS, HUGE, '€'.repeat(171)]],
   ['priority', ['', 'high', 1, 0, true, {}, 'Interactive', Symbol('x')]],
   ['estimate', [5, 'x', true, Symbol('x'), () => {}]],
@@ -25,8 +82,18 @@ function requestWith(field: string, value: unknown): AcquireRequest {
   return { ...ask('a'), [outer]: inner === undefined ? value : { [inner]: value } } as AcquireRequest;
 }
 
-const state = (governor: Governor): unknown => [governor.activeLeases, governor.rateCount, governor.tokenRateCount, governor.snapshot().actors, governor.snapshot().waiting];
-const config = { concurrency: { maxInFlight: 10 }, rate: { requestsPerMinute: 100, tokensPerMinute: 1000 }, fairness: true } as const;
+const state = (governor: Governor): unknown => [
+  governor.activeLeases,
+  governor.rateCount,
+  governor.tokenRateCount,
+  governor.snapshot().actors,
+  governor.snapshot().waiting,
+];
+const config = {
+  concurrency: { maxInFlight: 10 },
+  rate: { requestsPerMinute: 100, tokensPerMinute: 1000 },
+  fairness: true,
+} as const;
 
 for (const [field, values] of BAD_REQUESTS) {
   test(`a bad ${field} is an InputError and changes nothing`, async (t) => {
@@ -43,8 +110,14 @@ for (const [field, values] of BAD_REQUESTS) {
       };
       assert.throws(() => governor.acquire(request), check);
       await assert.rejects(governor.acquireAsync(request), check);
-      await assert.rejects(withLease(governor, request, () => assert.fail('called')), check);
-      await assert.rejects(withLease(governor, request, () => assert.fail('called'), { strategy: 'wait' }), check);
+      await assert.rejects(
+        withLease(governor, request, () => assert.fail('called')),
+        check,
+      );
+      await assert.rejects(
+        withLease(governor, request, () => assert.fail('called'), { strategy: 'wait' }),
+        check,
+      );
       await assert.rejects(retryAcquire(governor, request), check);
     }
     assert.deepEqual(state(governor), before);
@@ -55,7 +128,10 @@ for (const [field, values] of BAD_REQUESTS) {
 test('requests that are no objects, or throw when read, change nothing', (t) => {
   const { governor } = bench(t, config);
   for (const request of [undefined, null, 5, 'x', true, () => {}, Symbol('x')]) {
-    assert.throws(() => governor.acquire(request as never), (error) => InputError.isInstance(error) && error.field === 'request');
+    assert.throws(
+      () => governor.acquire(request as never),
+      (error) => InputError.isInstance(error) && error.field === 'request',
+    );
   }
   assert.throws(() => governor.acquire(hostile as never), /boo/);
   assert.throws(() => governor.acquire(ask('a', { estimate: hostile })), /boo/);
@@ -64,19 +140,36 @@ test('requests that are no objects, or throw when read, change nothing', (t) => 
 
 test('ids that objects know as keys are ids like any other', (t) => {
   const { governor, events } = bench(t, config);
-  const names = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__', 'then', '\0', ' ', '\ud800', '😀'];
+  const names = [
+    '__proto__',
+    'constructor',
+    'prototype',
+    'toString',
+    'hasOwnProperty',
+    'valueOf',
+    '__defineGetter__',
+    'then',
+    '\0',
+    ' ',
+    '\ud800',
+    '😀',
+  ];
   for (const name of names) {
     const id = granted(governor.acquire({ actorId: name, action: name, idempotencyKey: name }));
     assert.equal(granted(governor.acquire({ actorId: name, action: name, idempotencyKey: name })), id);
     governor.release(id);
   }
-  assert.deepEqual(events.filter(({ type }) => type === 'release').map(({ actorId }) => actorId), names);
+  assert.deepEqual(
+    events.filter(({ type }) => type === 'release').map(({ actorId }) => actorId),
+    names,
+  );
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
 });
 
 test('ids up to the cap in UTF-8 bytes are taken, whatever they are made of', (t) => {
   const { governor } = bench(t);
-  for (const id of ['x'.repeat(512), 'é'.repeat(256), '€'.repeat(170), '😀'.repeat(128)]) granted(governor.acquire(ask(id, { action: id })));
+  for (const id of ['x'.repeat(512), 'é'.repeat(256), '€'.repeat(170), '😀'.repeat(128)])
+    granted(governor.acquire(ask(id, { action: id })));
   granted(governor.acquire(ask('a', { action: '' })));
   const short = bench(t, { caps: { idBytes: 4 } }).governor;
   granted(short.acquire({ actorId: '😀', action: 'abcd' }));
@@ -86,10 +179,13 @@ test('ids up to the cap in UTF-8 bytes are taken, whatever they are made of', (t
 test('a getter that calls the governor sees and causes whole calls only', (t) => {
   const { governor } = bench(t, { concurrency: { maxInFlight: 2 } });
   let inner = '';
-  const request = { actorId: 'outer', get action() {
-    inner = granted(governor.acquire(ask('inner', { estimate: { weight: 0.5 } })));
-    return 'chat';
-  } };
+  const request = {
+    actorId: 'outer',
+    get action() {
+      inner = granted(governor.acquire(ask('inner', { estimate: { weight: 0.5 } })));
+      return 'chat';
+    },
+  };
   const outer = granted(governor.acquire(request));
   assert.notEqual(inner, outer);
   assert.equal(governor.concurrencyActive, 1.5);
@@ -121,7 +217,10 @@ for (const [field, values] of BAD_REPORTS) {
         if (strict) assert.throws(release, InputError);
         else release();
         assert.equal(governor.activeLeases, 0);
-        assert.deepEqual(events.map(({ type }) => type), ['acquire', 'warn', 'release']);
+        assert.deepEqual(
+          events.map(({ type }) => type),
+          ['acquire', 'warn', 'release'],
+        );
         assert.match(events[1]?.message ?? '', /^Bad release report/);
         assert.equal(events[1]?.leaseId, id);
       }
@@ -140,8 +239,28 @@ test('the good parts of a bad report count', (t) => {
 });
 
 test('release and renew take any value for an id', (t) => {
-  const values = [...NOT_STRINGS, '', 'x', 'lease-', 'lease-1-', 'lease-1-0', 'lease-1-0.', 'lease-1-.0', 'lease-1-0.0.0', 'lease-1-00.0', 'lease-1-0.00',
-    'lease-1-0.0 ', 'lease-1-0.0A', 'LEASE-1-0.0', 'lease-1-zzzzzzz.0', 'lease-1-0.zzzzzzz', 'lease-1-1z141z4.0', 'lease-2-0.0', 'lease-1--1.0', 'x'.repeat(1e6)];
+  const values = [
+    ...NOT_STRINGS,
+    '',
+    'x',
+    'lease-',
+    'lease-1-',
+    'lease-1-0',
+    'lease-1-0.',
+    'lease-1-.0',
+    'lease-1-0.0.0',
+    'lease-1-00.0',
+    'lease-1-0.00',
+    'lease-1-0.0 ',
+    'lease-1-0.0A',
+    'LEASE-1-0.0',
+    'lease-1-zzzzzzz.0',
+    'lease-1-0.zzzzzzz',
+    'lease-1-1z141z4.0',
+    'lease-2-0.0',
+    'lease-1--1.0',
+    'x'.repeat(1e6),
+  ];
   const { governor, events } = bench(t);
   const strict = bench(t, { strict: true }).governor;
   assert.equal(granted(governor.acquire(ask('a'))), 'lease-1-0.0');
@@ -159,20 +278,37 @@ test('release and renew take any value for an id', (t) => {
 test('bad ttlMs, wait, signal and options', async (t) => {
   const { governor } = bench(t);
   const id = granted(governor.acquire(ask('a')));
-  const field = (name: string) => (error: unknown): boolean => InputError.isInstance(error) && error.field === name;
-  for (const ttl of [0, -1, NaN, Infinity, '5', {}, true]) assert.throws(() => governor.renew(id, ttl as number), field('ttlMs'));
+  const field =
+    (name: string) =>
+    (error: unknown): boolean =>
+      InputError.isInstance(error) && error.field === name;
+  for (const ttl of [0, -1, NaN, Infinity, '5', {}, true])
+    assert.throws(() => governor.renew(id, ttl as number), field('ttlMs'));
   for (const ms of [-1, NaN, '5', {}, true]) {
     await assert.rejects(governor.acquireAsync(ask('a'), { timeoutMs: ms as number }), field('wait.timeoutMs'));
     await assert.rejects(governor.acquireAsync(ask('a'), { deadline: ms as number }), field('wait.deadline'));
-    await assert.rejects(withLease(governor, ask('a'), () => 1, { maxWaitMs: ms as number }), field('options.maxWaitMs'));
-    await assert.rejects(withLease(governor, ask('a'), () => 1, { maxAttempts: ms as number }), field('options.maxAttempts'));
-    await assert.rejects(withLease(governor, ask('a'), () => 1, { initialBackoffMs: ms as number }), field('options.initialBackoffMs'));
+    await assert.rejects(
+      withLease(governor, ask('a'), () => 1, { maxWaitMs: ms as number }),
+      field('options.maxWaitMs'),
+    );
+    await assert.rejects(
+      withLease(governor, ask('a'), () => 1, { maxAttempts: ms as number }),
+      field('options.maxAttempts'),
+    );
+    await assert.rejects(
+      withLease(governor, ask('a'), () => 1, { initialBackoffMs: ms as number }),
+      field('options.initialBackoffMs'),
+    );
     await assert.rejects(retryAcquire(governor, ask('a'), { maxAttempts: ms as number }), field('options.maxAttempts'));
   }
   for (const signal of [5, 'x', {}, true]) {
     await assert.rejects(governor.acquireAsync(ask('a'), { signal: signal as never }), field('signal'));
-    await assert.rejects(withLease(governor, ask('a'), () => 1, { signal: signal as never }), field('signal'));
+    await assert.rejects(
+      withLease(governor, ask('a'), () => 1, { signal: signal as never }),
+      field('signal'),
+    );
   }
-  for (const wait of [5, 'x', true]) await assert.rejects(governor.acquireAsync(ask('a'), wait as never), field('wait'));
+  for (const wait of [5, 'x', true])
+    await assert.rejects(governor.acquireAsync(ask('a'), wait as never), field('wait'));
   assert.equal(governor.activeLeases, 1);
 });

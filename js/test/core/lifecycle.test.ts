@@ -5,7 +5,13 @@ import { ClosedError, createGovernor, createTestClock, type ClockWithTimers, typ
 import { ask, bench, denied, granted } from './support.ts';
 
 /** A clock that notes what is armed. */
-function notedClock(): { clock: ClockWithTimers; time: (ms: number) => void; armed: () => number; delays: number[]; refs: () => number } {
+function notedClock(): {
+  clock: ClockWithTimers;
+  time: (ms: number) => void;
+  armed: () => number;
+  delays: number[];
+  refs: () => number;
+} {
   const inner = createTestClock();
   const live = new Set<object>();
   const delays: number[] = [];
@@ -78,11 +84,18 @@ test('the timer keeps the process alive while somebody waits, and not otherwise'
 test('delays beyond what platforms keep are cut, and looked at again', async (t) => {
   const { clock, time, delays } = notedClock();
   const day = 86_400_000;
-  const governor = createGovernor({ clock, rate: { requestsPerMinute: 1, windowMs: 60 * day }, reaperIntervalMs: 2 ** 31 - 1 });
+  const governor = createGovernor({
+    clock,
+    rate: { requestsPerMinute: 1, windowMs: 60 * day },
+    reaperIntervalMs: 2 ** 31 - 1,
+  });
   t.after(() => governor.close());
   governor.release(granted(governor.acquire(ask('a'))));
   const waiter = governor.acquireAsync(ask('b'));
-  assert.ok(delays.every((ms) => ms >= 1 && ms <= 2 ** 31 - 1), String(delays));
+  assert.ok(
+    delays.every((ms) => ms >= 1 && ms <= 2 ** 31 - 1),
+    String(delays),
+  );
   for (let i = 0; i < 60; i++) time(day);
   granted(await waiter);
 });
@@ -90,7 +103,12 @@ test('delays beyond what platforms keep are cut, and looked at again', async (t)
 test('dispose stops the timer, is idempotent, and the governor goes on answering', (t) => {
   const { clock, time, armed } = notedClock();
   const events: GovernorEvent[] = [];
-  const governor = createGovernor({ clock, leaseTtlMs: 1000, concurrency: { maxInFlight: 2 }, onEvent: (event) => events.push(event) });
+  const governor = createGovernor({
+    clock,
+    leaseTtlMs: 1000,
+    concurrency: { maxInFlight: 2 },
+    onEvent: (event) => events.push(event),
+  });
   t.after(() => governor.close());
   granted(governor.acquire(ask('a')));
   governor.dispose();
@@ -110,8 +128,15 @@ test('close frees at once: everything throws ClosedError, no timer is left', (t)
   governor.close();
   governor.close();
   assert.equal(armed(), 0);
-  const calls = [() => governor.acquire(ask('a')), () => governor.release(id), () => governor.renew(id), () => governor.snapshot(), () => governor.save(),
-    () => governor.activeLeases, () => governor.tokenRateLimit];
+  const calls = [
+    () => governor.acquire(ask('a')),
+    () => governor.release(id),
+    () => governor.renew(id),
+    () => governor.snapshot(),
+    () => governor.save(),
+    () => governor.activeLeases,
+    () => governor.tokenRateLimit,
+  ];
   for (const call of calls) assert.throws(call, ClosedError);
   governor.dispose();
   assert.ok(t);
@@ -119,29 +144,42 @@ test('close frees at once: everything throws ClosedError, no timer is left', (t)
 
 test('Symbol.dispose closes, where the platform has it', () => {
   const governor = createGovernor();
-  const dispose = (governor as unknown as Record<symbol, () => void>)[(Symbol as unknown as { dispose: symbol }).dispose];
+  const dispose = (governor as unknown as Record<symbol, () => void>)[
+    (Symbol as unknown as { dispose: symbol }).dispose
+  ];
   dispose?.call(governor);
   assert.throws(() => governor.acquire(ask('a')), ClosedError);
 });
 
 /** Runs a program of its own, so that nothing else keeps it alive; returns what it printed. */
 function program(code: string, ...flags: string[]): string {
-  return execFileSync(process.execPath, [...flags, '--input-type=module', '-e', code], { encoding: 'utf8', timeout: 30_000 });
+  return execFileSync(process.execPath, [...flags, '--input-type=module', '-e', code], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
 }
 
 test('a process with a governor ends; one in which somebody waits does not, before the answer', () => {
-  assert.equal(program(`import { createGovernor } from 'throttleai';
+  assert.equal(
+    program(`import { createGovernor } from 'throttleai';
     const governor = createGovernor({ concurrency: { maxInFlight: 1 } });
     governor.acquire({ actorId: 'a', action: 'b' });
-    process.stdout.write('over');`), 'over');
-  assert.equal(program(`import { createGovernor } from 'throttleai';
+    process.stdout.write('over');`),
+    'over',
+  );
+  assert.equal(
+    program(`import { createGovernor } from 'throttleai';
     const governor = createGovernor({ concurrency: { maxInFlight: 1 }, leaseTtlMs: 30, reaperIntervalMs: 20 });
     governor.acquire({ actorId: 'a', action: 'b' });
-    governor.acquireAsync({ actorId: 'a', action: 'b' }).then(({ granted }) => process.stdout.write(String(granted)));`), 'true');
+    governor.acquireAsync({ actorId: 'a', action: 'b' }).then(({ granted }) => process.stdout.write(String(granted)));`),
+    'true',
+  );
 });
 
 test('a forgotten governor is collected, timer and all; one that somebody waits for is not', () => {
-  assert.equal(program(`import { createGovernor } from 'throttleai';
+  assert.equal(
+    program(
+      `import { createGovernor } from 'throttleai';
     const request = { actorId: 'a', action: 'b' };
     let collected = 0;
     const registry = new FinalizationRegistry(() => collected++);
@@ -156,11 +194,17 @@ test('a forgotten governor is collected, timer and all; one that somebody waits 
       return governor.acquireAsync(request);
     })();
     for (let i = 0; i < 5; i++) { gc(); await new Promise((resolve) => setImmediate(resolve)); }
-    process.stdout.write((collected > 90) + ' ' + (await waiting).granted);`, '--expose-gc'), 'true true');
+    process.stdout.write((collected > 90) + ' ' + (await waiting).granted);`,
+      '--expose-gc',
+    ),
+    'true true',
+  );
 });
 
 test('memory of forgotten governors is used again', () => {
-  assert.equal(program(`import { createGovernor } from 'throttleai';
+  assert.equal(
+    program(
+      `import { createGovernor } from 'throttleai';
     const memories = new Set();
     const original = WebAssembly.Instance;
     WebAssembly.Instance = class extends original { constructor(...args) { super(...args); memories.add(this.exports.memory); } };
@@ -169,7 +213,11 @@ test('memory of forgotten governors is used again', () => {
     for (let i = 0; i < 5; i++) { round(); await rest(); }
     const bytes = [...memories][0].buffer.byteLength;
     for (let i = 0; i < 40; i++) { round(); await rest(); }
-    process.stdout.write([...memories].map((memory) => memory.buffer.byteLength <= bytes * 1.5).join());`, '--expose-gc'), 'true');
+    process.stdout.write([...memories].map((memory) => memory.buffer.byteLength <= bytes * 1.5).join());`,
+      '--expose-gc',
+    ),
+    'true',
+  );
 });
 
 test('Date.now is looked up at each call', (t) => {
@@ -187,12 +235,27 @@ test('a clock without a time is refused where nothing has to be done, and bridge
   const events: GovernorEvent[] = [];
   const governor = createGovernor({ clock: () => reading() as number, onEvent: (event) => events.push(event) });
   t.after(() => governor.close());
-  const faults = [() => NaN, () => Infinity, () => undefined, () => '5', () => 5n, () => null, () => { throw new Error('broken clock'); }];
+  const faults = [
+    () => NaN,
+    () => Infinity,
+    () => undefined,
+    () => '5',
+    () => 5n,
+    () => null,
+    () => {
+      throw new Error('broken clock');
+    },
+  ];
   for (const fault of faults) {
     reading = () => 5000;
     const id = granted(governor.acquire(ask('a')));
     reading = fault;
-    for (const call of [() => governor.acquire(ask('b')), () => governor.renew(id), () => governor.snapshot(), () => governor.activeLeases]) {
+    for (const call of [
+      () => governor.acquire(ask('b')),
+      () => governor.renew(id),
+      () => governor.snapshot(),
+      () => governor.activeLeases,
+    ]) {
       assert.throws(call, /clock/);
     }
     governor.release(id);
@@ -208,13 +271,20 @@ test('a clock that goes back: small steps are clamped, large ones are bridged; n
     granted(governor.acquire(ask('a')));
     clock.time -= back;
     const refused = denied(governor.acquire(ask('a')));
-    assert.ok((refused.retryAt ?? 0) > clock.time && (refused.retryAt ?? 0) <= clock.time + 60_000 + 1000, String(refused.retryAt));
+    assert.ok(
+      (refused.retryAt ?? 0) > clock.time && (refused.retryAt ?? 0) <= clock.time + 60_000 + 1000,
+      String(refused.retryAt),
+    );
     clock.time = refused.retryAt ?? 0;
     granted(governor.acquire(ask('a')));
   }
 });
 
-const saved = { concurrency: { maxInFlight: 4 }, rate: { requestsPerMinute: 20, tokensPerMinute: 1000 }, fairness: true } as const;
+const saved = {
+  concurrency: { maxInFlight: 4 },
+  rate: { requestsPerMinute: 20, tokensPerMinute: 1000 },
+  fairness: true,
+} as const;
 
 test('a restored governor goes on where the saved one was', (t) => {
   const one = bench(t, saved);
@@ -233,7 +303,10 @@ test('a restored governor goes on where the saved one was', (t) => {
   assert.equal(granted(restored.acquire(keyed)), id);
   // From here on both do the same.
   one.events.length = 0;
-  for (const { governor, at } of [{ governor: one.governor, at: one.clock }, { governor: restored, at: clock }]) {
+  for (const { governor, at } of [
+    { governor: one.governor, at: one.clock },
+    { governor: restored, at: clock },
+  ]) {
     at.advance(1000);
     governor.release(id, { usage: { promptTokens: 7 } });
     governor.acquire(ask('b'));
@@ -249,7 +322,18 @@ test('an image that is none, or damaged, is refused', (t) => {
   const { governor } = bench(t, saved);
   granted(governor.acquire(ask('a')));
   const image = governor.save();
-  const values: unknown[] = [5, 'x', {}, [], new Uint8Array(), new Uint8Array(100), image.subarray(0, 20), image.subarray(1), image.buffer, true];
+  const values: unknown[] = [
+    5,
+    'x',
+    {},
+    [],
+    new Uint8Array(),
+    new Uint8Array(100),
+    image.subarray(0, 20),
+    image.subarray(1),
+    image.buffer,
+    true,
+  ];
   for (let i = 0; i < image.length; i++) {
     const damaged = image.slice();
     damaged[i]! ^= 1 << (i % 8);
@@ -257,8 +341,12 @@ test('an image that is none, or damaged, is refused', (t) => {
   }
   for (let length = 0; length < image.length; length += 7) values.push(image.slice(0, length));
   for (const restore of values) {
-    assert.throws(() => createGovernor(saved, { restore: restore as Uint8Array }), { code: 'config', field: 'restore' });
+    assert.throws(() => createGovernor(saved, { restore: restore as Uint8Array }), {
+      code: 'config',
+      field: 'restore',
+    });
   }
-  for (const restore of [image, Buffer.from(image), null, undefined]) createGovernor(saved, { restore: restore as Uint8Array }).close();
+  for (const restore of [image, Buffer.from(image), null, undefined])
+    createGovernor(saved, { restore: restore as Uint8Array }).close();
   assert.throws(() => createGovernor({ leaseTtlMs: -1 }, { restore: image }), { code: 'config', field: 'leaseTtlMs' });
 });

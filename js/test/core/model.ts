@@ -46,7 +46,9 @@ export class Model {
   }
 
   weightAt(at: number): number {
-    return this.held.filter((lease) => lease.expiresAt > at).reduce((sum, lease) => sum + millionths(lease.weight), 0) / 1e6;
+    return (
+      this.held.filter((lease) => lease.expiresAt > at).reduce((sum, lease) => sum + millionths(lease.weight), 0) / 1e6
+    );
   }
 
   window(at: number): { requests: number; tokens: number } {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { createGlue } from '../../../build/lab/glue.js';
 import { bindGovernor, type GovernorApi } from '../../core/api.ts';
-import type { CoreHandle, Glue } from '../../core/binding.ts';
+import type { CoreHandle } from '../../core/binding.ts';
 import { ClosedError, PoisonedError } from '../../core/errors.ts';
 import type { Governor } from '../../core/governor.ts';
 import { createLoader, type Loader } from '../../core/loader.ts';
@@ -37,13 +37,13 @@ function lab(): Lab {
   const makeGlue: typeof createGlue = (platform) => {
     instances++;
     const glue = createGlue(platform);
-    class Core extends (glue.Core as unknown as new (config: unknown) => LabHandle) {
-      constructor(config: unknown) {
-        super(config);
-        last = this;
-      }
-    }
-    return { ...glue, Core: Core as unknown as Glue['Core'] };
+    const Core = new Proxy(glue.Core, {
+      construct(target, [config]: [unknown]) {
+        last = new target(config) as LabHandle;
+        return last;
+      },
+    });
+    return { ...glue, Core };
   };
   const loader = createLoader(() => module, makeGlue);
   return {
@@ -53,7 +53,9 @@ function lab(): Lab {
     sabotage(method, fault) {
       const handle = last;
       assert.ok(handle !== undefined);
-      Object.assign(handle, { [method]: () => (fault === 'panic' ? handle.provoke_panic() : handle.provoke_overflow(1e6)) });
+      Object.assign(handle, {
+        [method]: () => (fault === 'panic' ? handle.provoke_panic() : handle.provoke_overflow(1e6)),
+      });
     },
   };
 }
@@ -112,8 +114,15 @@ for (const [method, call] of Object.entries(calls)) {
 
 for (const fault of ['panic', 'overflow'] as const) {
   test(`who waits is told of a ${fault}, wherever it happens`, async () => {
-    const fatal: [keyof CoreHandle, (governor: Governor, id: string, abort: () => void, advance: () => void) => unknown][] = [
-      ['enqueue', (governor) => governor.acquireAsync(ask('c')).catch((error: unknown) => assert.ok(PoisonedError.isInstance(error)))],
+    const fatal: [
+      keyof CoreHandle,
+      (governor: Governor, id: string, abort: () => void, advance: () => void) => unknown,
+    ][] = [
+      [
+        'enqueue',
+        (governor) =>
+          governor.acquireAsync(ask('c')).catch((error: unknown) => assert.ok(PoisonedError.isInstance(error))),
+      ],
       ['cancel', (_governor, _id, abort) => abort()],
       ['handle_timeout', (_governor, _id, _abort, advance) => advance()],
       ['poll_output', (governor, id) => poisoned(() => governor.release(id), /./)],
@@ -128,7 +137,12 @@ for (const fault of ['panic', 'overflow'] as const) {
       const waiter = governor.acquireAsync(ask('b'));
       const aborting = governor.acquireAsync(ask('b'), { signal: controller.signal }).catch(() => {});
       sabotage(method, fault);
-      await provoke(governor, id, () => controller.abort(), () => clock.advance(60_000));
+      await provoke(
+        governor,
+        id,
+        () => controller.abort(),
+        () => clock.advance(60_000),
+      );
       await assert.rejects(waiter, PoisonedError);
       await aborting;
     }

@@ -20,8 +20,10 @@ test('a waiter is granted when a lease is released, in order', async (t) => {
     governor.release(held);
     held = granted(await waiter);
   }
-  assert.deepEqual(events.map(({ type, actorId }) => `${type} ${actorId}`),
-    ['acquire a', 'release a', 'acquire b', 'release b', 'acquire c', 'release c', 'acquire d']);
+  assert.deepEqual(
+    events.map(({ type, actorId }) => `${type} ${actorId}`),
+    ['acquire a', 'release a', 'acquire b', 'release b', 'acquire c', 'release c', 'acquire d'],
+  );
 });
 
 test('a waiter is granted at the instant a window frees, by the timer', async (t) => {
@@ -46,7 +48,10 @@ test('calls run in the order in which they were made, up to the answer', (t) => 
   const { governor, events } = bench(t);
   void governor.acquireAsync(ask('a'));
   governor.acquire(ask('b'));
-  assert.deepEqual(events.map(({ actorId }) => actorId), ['a', 'b']);
+  assert.deepEqual(
+    events.map(({ actorId }) => actorId),
+    ['a', 'b'],
+  );
 });
 
 test('a synchronous acquire does not overtake who waits', async (t) => {
@@ -61,8 +66,17 @@ test('a synchronous acquire does not overtake who waits', async (t) => {
 });
 
 test('a wait ends at its deadline, the earlier of timeoutMs and deadline', async (t) => {
-  for (const wait of [{ timeoutMs: 2000 }, { deadline: 102_000 }, { timeoutMs: 2000, deadline: 500_000 }, { timeoutMs: 9000, deadline: 102_000 }]) {
-    const { governor, clock, events } = bench(t, { concurrency: { maxInFlight: 1 }, leaseTtlMs: 1500, reaperIntervalMs: 100_000 });
+  for (const wait of [
+    { timeoutMs: 2000 },
+    { deadline: 102_000 },
+    { timeoutMs: 2000, deadline: 500_000 },
+    { timeoutMs: 9000, deadline: 102_000 },
+  ]) {
+    const { governor, clock, events } = bench(t, {
+      concurrency: { maxInFlight: 1 },
+      leaseTtlMs: 1500,
+      reaperIntervalMs: 100_000,
+    });
     const id = granted(governor.acquire(ask('a')));
     const waiter = governor.acquireAsync(ask('b'), wait);
     clock.advance(1000);
@@ -71,7 +85,10 @@ test('a wait ends at its deadline, the earlier of timeoutMs and deadline', async
     clock.advance(1000);
     const decision = denied(await waiter);
     assert.deepEqual([decision.cause, decision.reason], ['deadline', 'concurrency']);
-    assert.deepEqual(events.map(({ type }) => type), ['acquire', 'deny']);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['acquire', 'deny'],
+    );
     assert.equal(governor.snapshot().waiting, 0);
   }
 });
@@ -88,7 +105,10 @@ test('the queue is bounded', async (t) => {
   granted(governor.acquire(ask('a')));
   const waiters = [governor.acquireAsync(ask('b')), governor.acquireAsync(ask('c'))];
   const full = denied(await governor.acquireAsync(ask('d')));
-  assert.deepEqual([full.cause, full.recommendation.slice(0, 36)], ['queue-full', 'The queue is full (2/2 waiters). Ret']);
+  assert.deepEqual(
+    [full.cause, full.recommendation.slice(0, 36)],
+    ['queue-full', 'The queue is full (2/2 waiters). Ret'],
+  );
   governor.close();
   for (const waiter of waiters) await assert.rejects(waiter, ClosedError);
 });
@@ -135,7 +155,10 @@ test('listeners are gone after a grant, a time-out and close', async (t) => {
 
 test('an abort inside a handler of the grant is too late, and the lease is the caller’s', async (t) => {
   const { signal, abort } = countedSignal();
-  const { governor } = bench(t, { concurrency: { maxInFlight: 1 }, onEvent: (event) => event.type === 'acquire' && event.actorId === 'b' && abort() });
+  const { governor } = bench(t, {
+    concurrency: { maxInFlight: 1 },
+    onEvent: (event) => event.type === 'acquire' && event.actorId === 'b' && abort(),
+  });
   const id = granted(governor.acquire(ask('a')));
   const waiter = governor.acquireAsync(ask('b'), { signal });
   governor.release(id);
@@ -146,7 +169,15 @@ test('an abort inside a handler of the grant is too late, and the lease is the c
 test('signals of somebody’s making that throw leave nothing behind', async (t) => {
   const { governor } = bench(t, { concurrency: { maxInFlight: 1 } });
   const id = granted(governor.acquire(ask('a')));
-  const refusing = { aborted: false, addEventListener: () => { throw new Error('no listeners'); }, removeEventListener: () => { throw new Error('none'); } };
+  const refusing = {
+    aborted: false,
+    addEventListener: () => {
+      throw new Error('no listeners');
+    },
+    removeEventListener: () => {
+      throw new Error('none');
+    },
+  };
   await assert.rejects(governor.acquireAsync(ask('b'), { signal: refusing }), /no listeners/);
   assert.equal(governor.snapshot().waiting, 0);
   const clinging = { ...refusing, addEventListener: () => {} };
@@ -159,7 +190,12 @@ test('waiters under one idempotency key get one lease', async (t) => {
   const { governor, events } = bench(t, { concurrency: { maxInFlight: 1 } });
   const id = granted(governor.acquire(ask('a')));
   const keyed = ask('b', { idempotencyKey: 'k' });
-  const waiters = [governor.acquireAsync(keyed), governor.acquireAsync(keyed), governor.acquireAsync(ask('c')), governor.acquireAsync(keyed)] as const;
+  const waiters = [
+    governor.acquireAsync(keyed),
+    governor.acquireAsync(keyed),
+    governor.acquireAsync(ask('c')),
+    governor.acquireAsync(keyed),
+  ] as const;
   governor.release(id);
   const decisions = [await waiters[0], await waiters[1], await waiters[3]] as AcquireDecision[];
   assert.equal(new Set(decisions.map(granted)).size, 1);
@@ -195,7 +231,9 @@ test('a hundred thousand waiters come and go', async (t) => {
   const { governor } = bench(t, { concurrency: { maxInFlight: 1 }, queue: { max: 100_000 } });
   const id = granted(governor.acquire(ask('a')));
   const controllers = Array.from({ length: 100_000 }, () => new AbortController());
-  const waits = controllers.map(({ signal }, i) => governor.acquireAsync(ask(`w${i % 100}`), { signal }).catch(() => 'aborted'));
+  const waits = controllers.map(({ signal }, i) =>
+    governor.acquireAsync(ask(`w${i % 100}`), { signal }).catch(() => 'aborted'),
+  );
   assert.equal(governor.snapshot().waiting, 100_000);
   for (const controller of controllers.slice(1)) controller.abort();
   governor.release(id);

@@ -9,17 +9,30 @@ test('an unknown or repeated release is ignored', (t) => {
   governor.release(id);
   governor.release(id);
   governor.release('lease-none');
-  assert.deepEqual(events.map(({ type }) => type), ['acquire', 'release']);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['acquire', 'release'],
+  );
 });
 
 test('strict: the documented texts', (t) => {
   const { governor, clock } = bench(t, { strict: true, leaseTtlMs: 1000 });
   const id = granted(governor.acquire(ask('a')));
   governor.release(id);
-  assert.throws(() => governor.release(id), (error) => LeaseLostError.isInstance(error) && error.leaseId === id
-    && error.message === `[ThrottleAI strict] Double release detected for lease "${id}". This lease was already released.`);
-  const unknown = (lease: string) => (error: unknown): boolean => LeaseLostError.isInstance(error)
-    && error.message === `[ThrottleAI strict] Unknown lease ID "${lease}". The lease may have expired or was never issued.`;
+  assert.throws(
+    () => governor.release(id),
+    (error) =>
+      LeaseLostError.isInstance(error) &&
+      error.leaseId === id &&
+      error.message ===
+        `[ThrottleAI strict] Double release detected for lease "${id}". This lease was already released.`,
+  );
+  const unknown =
+    (lease: string) =>
+    (error: unknown): boolean =>
+      LeaseLostError.isInstance(error) &&
+      error.message ===
+        `[ThrottleAI strict] Unknown lease ID "${lease}". The lease may have expired or was never issued.`;
   assert.throws(() => governor.release('lease-x'), unknown('lease-x'));
   const late = granted(governor.acquire(ask('a')));
   clock.advance(10_000);
@@ -46,8 +59,14 @@ test('an id is good for one lease: a later lease in the same slot is not release
 
 test('usage replaces the estimate, up and down, and a missing half keeps it (fix)', (t) => {
   const cases: [usage: object | null | undefined, expected: number][] = [
-    [undefined, 100], [null, 100], [{}, 100], [{ promptTokens: 10 }, 70], [{ outputTokens: 10 }, 50],
-    [{ promptTokens: null, outputTokens: 0 }, 40], [{ promptTokens: 0, outputTokens: 0 }, 0], [{ promptTokens: 300, outputTokens: 200 }, 500],
+    [undefined, 100],
+    [null, 100],
+    [{}, 100],
+    [{ promptTokens: 10 }, 70],
+    [{ outputTokens: 10 }, 50],
+    [{ promptTokens: null, outputTokens: 0 }, 40],
+    [{ promptTokens: 0, outputTokens: 0 }, 0],
+    [{ promptTokens: 300, outputTokens: 200 }, 500],
     [{ promptTokens: 0.5, outputTokens: 1.5 }, 3],
   ];
   for (const [usage, expected] of cases) {
@@ -69,7 +88,11 @@ test('usage counts at the instant of the admission', (t) => {
 });
 
 test('a release after expiry settles the charge, frees nothing and tells nobody', (t) => {
-  const { governor, clock, events } = bench(t, { leaseTtlMs: 1000, rate: { tokensPerMinute: 100 }, concurrency: { maxInFlight: 2 } });
+  const { governor, clock, events } = bench(t, {
+    leaseTtlMs: 1000,
+    rate: { tokensPerMinute: 100 },
+    concurrency: { maxInFlight: 2 },
+  });
   const id = granted(governor.acquire(ask('a', { estimate: { promptTokens: 80 } })));
   clock.advance(5000);
   granted(governor.acquire(ask('b')));
@@ -88,13 +111,22 @@ test('strict: a lease held for more than 80 % of its time is told of before its 
   const late = granted(governor.acquire(ask('a')));
   clock.advance(8500);
   governor.release(late);
-  assert.deepEqual(events.map(({ type }) => type), ['acquire', 'release', 'acquire', 'warn', 'release']);
-  assert.equal(events[3]?.message, 'Lease held for 8500ms (85% of 10000ms TTL). Consider releasing sooner or increasing leaseTtlMs.');
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['acquire', 'release', 'acquire', 'warn', 'release'],
+  );
+  assert.equal(
+    events[3]?.message,
+    'Lease held for 8500ms (85% of 10000ms TTL). Consider releasing sooner or increasing leaseTtlMs.',
+  );
   const { governor: lax, clock: other, events: told } = bench(t, { leaseTtlMs: 10_000 });
   const id = granted(lax.acquire(ask('a')));
   other.time += 9000;
   lax.release(id);
-  assert.deepEqual(told.map(({ type }) => type), ['acquire', 'release']);
+  assert.deepEqual(
+    told.map(({ type }) => type),
+    ['acquire', 'release'],
+  );
 });
 
 test('renew moves the end, by default to the configured time, and not of a lost lease', (t) => {
@@ -123,8 +155,16 @@ test('events: the documented shapes', (t) => {
   const lease = { leaseId: id, actorId: 'a', action: 'chat', weight: 1.5 };
   const expected: GovernorEvent[] = [
     { type: 'acquire', timestamp: 100_000, ...lease },
-    { type: 'deny', timestamp: 100_000, actorId: 'b', action: 'chat', reason: 'concurrency', retryAfterMs: 1000,
-      recommendation: 'All 2 slots in use (1.5 active). Retry in 1000ms or reduce concurrent calls.', weight: 1 },
+    {
+      type: 'deny',
+      timestamp: 100_000,
+      actorId: 'b',
+      action: 'chat',
+      reason: 'concurrency',
+      retryAfterMs: 1000,
+      recommendation: 'All 2 slots in use (1.5 active). Retry in 1000ms or reduce concurrent calls.',
+      weight: 1,
+    },
     { type: 'release', timestamp: 100_010, ...lease, outcome: 'timeout' },
     { type: 'acquire', timestamp: 100_010, leaseId: second, actorId: 'c', action: 'chat', weight: 1 },
     { type: 'expire', timestamp: 105_000, leaseId: second, actorId: 'c', action: 'chat', weight: 1 },
@@ -144,10 +184,18 @@ test('what a handler throws or rejects with reaches nobody (fix)', async (t) => 
   process.on('unhandledRejection', note);
   t.after(() => process.off('unhandledRejection', note));
   const handlers = [
-    () => { throw new Error('sync'); },
-    async () => { throw new Error('async'); },
+    () => {
+      throw new Error('sync');
+    },
+    async () => {
+      throw new Error('async');
+    },
     () => ({ then: (_: unknown, reject: (error: unknown) => void) => reject(new Error('thenable')) }),
-    () => ({ get then() { throw new Error('getter'); } }),
+    () => ({
+      get then() {
+        throw new Error('getter');
+      },
+    }),
   ];
   for (const onEvent of handlers) {
     const { governor } = bench(t, { onEvent, concurrency: { maxInFlight: 1 } });
@@ -165,7 +213,9 @@ test('a handler may call the governor: events stay in the order of the calls, ne
   const seen: string[] = [];
   let depth = 0;
   const { governor } = bench(t, {
-    clock, concurrency: { maxInFlight: 3 }, leaseTtlMs: 1000,
+    clock,
+    concurrency: { maxInFlight: 3 },
+    leaseTtlMs: 1000,
     onEvent(event) {
       assert.equal(++depth, 1, 'no handler inside a handler');
       seen.push(`${event.type} ${event.actorId}`);
@@ -178,6 +228,15 @@ test('a handler may call the governor: events stay in the order of the calls, ne
   granted(governor.acquire(ask('y')));
   clock.time += 1000;
   granted(governor.acquire(ask('last')));
-  assert.deepEqual(seen, ['acquire x', 'acquire y', 'expire x', 'expire y', 'acquire last', 'acquire after-x', 'acquire after-y', 'release last']);
+  assert.deepEqual(seen, [
+    'acquire x',
+    'acquire y',
+    'expire x',
+    'expire y',
+    'acquire last',
+    'acquire after-x',
+    'acquire after-y',
+    'release last',
+  ]);
   assert.equal(governor.activeLeases, 2);
 });

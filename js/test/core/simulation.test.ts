@@ -4,7 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createGovernor, createTestClock, formatEvent, type Governor, type GovernorConfig, type GovernorEvent, type TestClock } from 'throttleai';
+import {
+  createGovernor,
+  createTestClock,
+  formatEvent,
+  type Governor,
+  type GovernorConfig,
+  type GovernorEvent,
+  type TestClock,
+} from 'throttleai';
 import { Model, type ModelConfig } from './model.ts';
 import { denied, granted, random } from './support.ts';
 
@@ -26,7 +34,14 @@ class Run {
     this.pick = random(seed);
     const { pick } = this;
     const max = 1 + pick(8);
-    this.config = { max, reserve: pick(max), requests: 1 + pick(30), tokens: 1 + pick(2000), windowMs: 1 + pick(5000), ttlMs: 1 + pick(4000) };
+    this.config = {
+      max,
+      reserve: pick(max),
+      requests: 1 + pick(30),
+      tokens: 1 + pick(2000),
+      windowMs: 1 + pick(5000),
+      ttlMs: 1 + pick(4000),
+    };
     this.model = new Model(this.config);
     this.governor = this.make();
   }
@@ -34,8 +49,12 @@ class Run {
   make(restore?: Uint8Array): Governor {
     const { max, reserve, requests, tokens, windowMs, ttlMs } = this.config;
     const config: GovernorConfig = {
-      concurrency: { maxInFlight: max, interactiveReserve: reserve }, rate: { requestsPerMinute: requests, tokensPerMinute: tokens, windowMs },
-      leaseTtlMs: ttlMs, clock: this.clock, seed: 1, onEvent: (event) => void this.events.push(event),
+      concurrency: { maxInFlight: max, interactiveReserve: reserve },
+      rate: { requestsPerMinute: requests, tokensPerMinute: tokens, windowMs },
+      leaseTtlMs: ttlMs,
+      clock: this.clock,
+      seed: 1,
+      onEvent: (event) => void this.events.push(event),
     };
     const governor = createGovernor(config, { restore: restore ?? null });
     governor.dispose(); // The model frees lazily only.
@@ -62,9 +81,18 @@ class Run {
     const swept = model.sweep(clock.time);
     const refusal = model.refusal(request, clock.time);
     const decision = this.governor.acquire({
-      actorId: `a${pick(5)}`, action: 'x', priority: request.background ? 'background' : 'interactive', estimate: { weight, promptTokens, maxOutputTokens },
+      actorId: `a${pick(5)}`,
+      action: 'x',
+      priority: request.background ? 'background' : 'interactive',
+      estimate: { weight, promptTokens, maxOutputTokens },
     });
-    assert.deepEqual(this.events.filter(({ type }) => type === 'expire').map(({ leaseId }) => leaseId).sort(), swept.map(({ id }) => id).sort());
+    assert.deepEqual(
+      this.events
+        .filter(({ type }) => type === 'expire')
+        .map(({ leaseId }) => leaseId)
+        .sort(),
+      swept.map(({ id }) => id).sort(),
+    );
     assert.equal(this.events.at(-1)?.type, refusal === undefined ? 'acquire' : 'deny');
     this.events.length = 0;
     if (refusal === undefined) {
@@ -93,7 +121,10 @@ class Run {
     if (pick(3) > 0) usage.outputTokens = pick(400);
     const live = model.release(id, usage);
     this.governor.release(id, { usage });
-    assert.deepEqual(events.map(({ type }) => type), live ? ['release'] : []);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      live ? ['release'] : [],
+    );
     events.length = 0;
   }
 
@@ -104,7 +135,13 @@ class Run {
   }
 
   mistake(): void {
-    const bad = [{}, { actorId: 'a' }, { actorId: 'a', action: 'b', estimate: { weight: -1 } }, { actorId: '__proto__', action: 'b', priority: 'x' }, null];
+    const bad = [
+      {},
+      { actorId: 'a' },
+      { actorId: 'a', action: 'b', estimate: { weight: -1 } },
+      { actorId: '__proto__', action: 'b', priority: 'x' },
+      null,
+    ];
     assert.throws(() => this.governor.acquire(bad[this.pick(bad.length)] as never));
     this.governor.release(['', '__proto__', 'lease-1-', 'lease-1-9.9', 'lease-2-0.0'][this.pick(5)] ?? '');
   }
@@ -136,7 +173,13 @@ test('random operations are answered as the naive model answers them', () => {
       for (; step < OPERATIONS_A_RUN && done < OPERATIONS; step++, done++) current.step();
       current.governor.close();
     } catch (error) {
-      const trace = { seed, step, config: current.config, time: current.clock.time, events: current.events.map((event) => formatEvent(event)) };
+      const trace = {
+        seed,
+        step,
+        config: current.config,
+        time: current.clock.time,
+        events: current.events.map((event) => formatEvent(event)),
+      };
       throw new Error(`SEED=${seed} fails at step ${step}: ${JSON.stringify(trace)}`, { cause: error });
     }
   }

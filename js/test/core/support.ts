@@ -2,8 +2,16 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import {
-  createGovernor, createTestClock, type AcquireDecision, type AcquireDenied, type AcquireGranted, type AcquireRequest, type Governor,
-  type GovernorConfig, type GovernorEvent, type TestClock,
+  createGovernor,
+  createTestClock,
+  type AcquireDecision,
+  type AcquireDenied,
+  type AcquireGranted,
+  type AcquireRequest,
+  type Governor,
+  type GovernorConfig,
+  type GovernorEvent,
+  type TestClock,
 } from 'throttleai';
 
 export interface Bench {
@@ -20,7 +28,11 @@ export function bench(t: TestContext, config: GovernorConfig = {}, clock: TestCl
   return { governor, clock, events };
 }
 
-export const ask = (actorId: string, more: Partial<AcquireRequest> = {}): AcquireRequest => ({ actorId, action: 'chat', ...more });
+export const ask = (actorId: string, more: Partial<AcquireRequest> = {}): AcquireRequest => ({
+  actorId,
+  action: 'chat',
+  ...more,
+});
 
 /** @returns the id of the lease */
 export function granted(decision: AcquireDecision): string {
