@@ -11,10 +11,8 @@ const buildLab = command('build for tests', node, 'scripts/build.mjs', 'lab');
 const tool = (name, path, ...args) => command(name, node, `node_modules/${path}`, ...args);
 const clippy = (about, ...args) => command(about, 'cargo', 'clippy', '--quiet', ...args, '--', '-D', 'warnings');
 /** Optimised, but without the link-time optimisation that only what is published needs: links in a third of the time. */
-const optimised = (about, ...args) => ({
-  ...cargoTest(about, '--release', ...args),
-  env: { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16' },
-});
+const optimisedEnv = { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16' };
+const optimised = (about, ...args) => ({ ...cargoTest(about, '--release', ...args), env: optimisedEnv });
 
 export const steps = [
   {
@@ -89,7 +87,14 @@ export const steps = [
   },
   {
     name: 'simulation',
-    about: 'seeded random runs with faults',
-    parts: () => [optimised('simulation', '--test', 'simulation', '--', '--nocapture')],
+    about: 'seeded random runs with faults, natively; a million of their commands again in wasm',
+    parts: () => [
+      {
+        ...optimised('simulation', '--test', 'simulation', '--', '--nocapture'),
+        env: { ...optimisedEnv, SIMULATION_TRACES: 'target/traces' },
+      },
+      buildLab,
+      counted('replay in wasm', node, 'scripts/replay.mjs', 'target/traces'),
+    ],
   },
 ];
