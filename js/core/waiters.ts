@@ -20,13 +20,18 @@ export interface Waiter {
   readonly onAbort: () => void;
 }
 
+/** By both parts of the name: the core may reuse a place before the answer of who was there before has been taken in. */
+function nameOf(index: number, generation: number): string {
+  return `${index}.${generation}`;
+}
+
 export class Waiters {
-  readonly #rows = new Map<number, Waiter>();
+  readonly #rows = new Map<string, Waiter>();
   readonly #byKey = new Map<string, Set<Waiter>>();
 
   /** Adds a row. Last of all listens to the signal, which may be of somebody's making. */
   add(waiter: Waiter): void {
-    this.#rows.set(waiter.index, waiter);
+    this.#rows.set(nameOf(waiter.index, waiter.generation), waiter);
     this.#share(waiter);
     waiter.signal?.addEventListener('abort', waiter.onAbort);
   }
@@ -40,9 +45,10 @@ export class Waiters {
 
   /** Takes a row out; undefined if that waiter is not here (any more). */
   take(index: number, generation: number): Waiter | undefined {
-    const waiter = this.#rows.get(index);
-    if (waiter === undefined || waiter.generation !== generation) return undefined;
-    this.#rows.delete(index);
+    const name = nameOf(index, generation);
+    const waiter = this.#rows.get(name);
+    if (waiter === undefined) return undefined;
+    this.#rows.delete(name);
     try {
       waiter.signal?.removeEventListener('abort', waiter.onAbort);
     } catch {

@@ -37,6 +37,19 @@ test('a waiter is granted at the instant a window frees, by the timer', async (t
   assert.ok(decision.granted && decision.expiresAt === clock.time + 60_000);
 });
 
+test('a call that comes when the window has freed, before the timer, takes nothing from who waits', async (t) => {
+  const { governor, clock } = bench(t, { rate: { requestsPerMinute: 1 } });
+  granted(governor.acquire(ask('a')));
+  const first = governor.acquireAsync(ask('b'));
+  // The jump fires no timer: the next command finds that `b` may go, and its own place is the one that `b` leaves.
+  clock.time += 60_000;
+  const second = governor.acquireAsync(ask('c'));
+  granted(await first);
+  assert.equal(await now(second), 'waiting');
+  clock.advance(60_000);
+  granted(await second);
+});
+
 test('acquireAsync answers at once where nobody has to wait, or waiting cannot help', async (t) => {
   const { governor } = bench(t, { concurrency: { maxInFlight: 2 } });
   granted(await governor.acquireAsync(ask('a')));
