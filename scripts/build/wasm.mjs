@@ -65,15 +65,26 @@ function installDebian() {
 
 /** A stable compiler without the target builds the standard library from its sources; only bootstrap mode allows it. */
 function withDebian(args) {
-  const sysroot = run(DEBIAN.rustc, ['--print', 'sysroot'], { quiet: true }).trim();
-  const host = run(DEBIAN.rustc, ['-vV'], { quiet: true }).match(/^host: (.*)$/m)?.[1] ?? '';
   const targetDir = at('target/build-std');
   run('cargo', [...args, '-Z', 'build-std=std,panic_abort', '--target-dir', targetDir], {
     env: {
       RUSTC: DEBIAN.rustc,
       RUSTC_BOOTSTRAP: '1',
-      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: join(sysroot, 'lib/rustlib', host, 'bin/rust-lld'),
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker(),
     },
   });
   return join(targetDir, TARGET, 'release/throttleai.wasm');
+}
+
+/** Debian's compiler comes without the linker for wasm; every rustup toolchain has one, whatever its targets. */
+function linker() {
+  const candidates = ['rustc', DEBIAN.rustc].map((rustc) => {
+    const sysroot = tryRun(rustc, ['--print', 'sysroot'], { quiet: true }).stdout.trim();
+    const host = /^host: (.*)$/m.exec(tryRun(rustc, ['-vV'], { quiet: true }).stdout)?.[1] ?? '';
+    return join(sysroot, 'lib/rustlib', host, 'bin/rust-lld');
+  });
+  const onPath = ['rust-lld', 'wasm-ld'].filter((name) => tryRun(name, ['--version'], { quiet: true }).status === 0);
+  const found = candidates.find((path) => existsSync(path)) ?? onPath[0];
+  if (found === undefined) throw new StepError('No linker for wasm: apt-get install lld, or use a rustup toolchain');
+  return found;
 }
