@@ -2,7 +2,6 @@
 //!
 //! Units: weights in millionths (1.0 is 1,000,000), tokens whole, times in the caller's microseconds.
 
-use crate::limit::{Tokens, round_up};
 use crate::time::Instant;
 
 /// Who is served first, and whether the interactive reserve is open to the call.
@@ -35,6 +34,57 @@ pub struct WaiterId {
     pub slot: u32,
     /// Tells the users of one place apart.
     pub generation: u32,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Calls admitted.
+    Requests,
+    /// Model tokens of prompt and output together, estimated when admitted and corrected when reported.
+    Tokens,
+}
+
+/// The tokens of a call: estimated before it, used after it. Whole tokens, each at most [`TOKENS_MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Tokens of the prompt.
+    pub prompt: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+}
+
+/// The largest number of tokens that one half of an estimate or report may name: 10^12. With at most 4,000,000 leases in
+/// flight, no window can be taken beyond 2^63 by any sequence of reports.
+pub const TOKENS_MAX: u64 = 1_000_000_000_000;
+
+impl Tokens {
+    /// Tokens of an estimate or report with fractions (`text.length / 4` is how people estimate): each half is rounded up;
+    /// what is not a positive number is 0.
+    ///
+    /// ```
+    /// # use throttleai::Tokens;
+    /// assert_eq!(Tokens::rounded_up(12.25, f64::NAN), Tokens { prompt: 13, output: 0 });
+    /// ```
+    #[must_use]
+    pub fn rounded_up(prompt: f64, output: f64) -> Self {
+        Self { prompt: round_up(prompt), output: round_up(output) }
+    }
+
+    /// Prompt and output together.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.prompt.saturating_add(self.output)
+    }
+
+    pub(crate) fn capped(self) -> Self {
+        Self { prompt: self.prompt.min(TOKENS_MAX), output: self.output.min(TOKENS_MAX) }
+    }
+}
+
+pub(crate) fn round_up(amount: f64) -> u64 {
+    let whole = amount as u64;
+    whole.saturating_add(u64::from((whole as f64) < amount))
 }
 
 /// What a call asks for.

@@ -63,6 +63,10 @@ impl Heap {
     /// a best-first walk over at most 16 nodes.
     pub(crate) fn key_when_sum_reaches(&self, need: u64, amount_of: impl Fn(u32) -> u64) -> Option<u64> {
         const STEPS: usize = 16;
+        let first = self.nodes.first()?;
+        if amount_of(first.id) >= need {
+            return Some(first.key);
+        }
         let mut frontier = [0usize; STEPS * ARITY];
         let mut open = 1usize;
         let mut sum = 0u64;

@@ -66,10 +66,14 @@ pub mod wasm;
 
 pub use config::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate, Value};
 pub use decision::{
-    ActorHandle, Cause, Decision, Denial, Enqueued, Grant, LeaseId, Outcome, Output, Priority, Reason, Released,
-    Report, Request, Subject, WaiterId, WakeReason,
+    ActorHandle, Cause, Decision, Denial, Enqueued, Grant, LeaseId, Metric, Outcome, Output, Priority, Reason,
+    Released, Report, Request, Subject, TOKENS_MAX, Tokens, WaiterId, WakeReason,
 };
 pub use error::{ConfigError, ImageError};
 pub use governor::{ConcurrencyView, Governor, RateView, RestoreError, View};
-pub use limit::{Metric, TOKENS_MAX, Tokens};
 pub use time::Instant;
+
+// The README's Rust example is a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

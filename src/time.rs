@@ -130,6 +130,11 @@ impl TimeLine {
         }
     }
 
+    /// The core time of the last command.
+    pub(crate) const fn last(&self) -> CoreTime {
+        self.last
+    }
+
     /// The core time of a reading, without taking it: for getters. Never before the last command.
     pub(crate) fn peek(&self, now: Instant) -> CoreTime {
         self.last.plus(u64::try_from(self.ahead(now)).unwrap_or(0))

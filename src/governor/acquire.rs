@@ -3,10 +3,10 @@
 
 use super::Governor;
 use crate::config::WEIGHT_MAX;
-use crate::decision::{ActorHandle, Cause, Decision, Denial, Grant, LeaseId, Output, Reason, Request, Subject};
+use crate::decision::{ActorHandle, Cause, Decision, Denial, Grant, LeaseId, Metric, Output, Reason, Request, Subject};
 use crate::fairness::Who;
 use crate::lease::{Known, Lease, NO_ACTOR};
-use crate::limit::{Full, Metric, Shortage};
+use crate::limit::{Full, Shortage};
 use crate::time::{CoreTime, Instant};
 
 /// Bounds of the delay that callers are told, in milliseconds: shorter is a busy loop, longer hides that slots free early.

@@ -80,7 +80,7 @@ impl Governor {
     fn read(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
         self.clock = TimeLine::read(r)?;
         self.leases = Leases::read(r)?;
-        self.limits.restore(r)?;
+        self.limits.restore(self.clock.last(), r)?;
         self.queue = Queue::read(r)?;
         if r.bool()? {
             let mut saved = Fairness::new(self.config.fairness.unwrap_or_default(), self.config.caps);

@@ -16,11 +16,11 @@ use alloc::collections::VecDeque;
 
 use crate::adaptive::Adaptive;
 use crate::config::Config;
-use crate::decision::{Output, WakeReason};
+use crate::decision::{Metric, Output, WakeReason};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
 use crate::lease::Leases;
-use crate::limit::{Limits, Metric, Pool};
+use crate::limit::{Limits, Pool};
 use crate::queue::Queue;
 use crate::time::{CoreTime, Instant, TimeLine};
 pub use image::RestoreError;

@@ -2,10 +2,10 @@
 
 use super::Governor;
 use crate::config::SPAN_MAX_US;
-use crate::decision::{LeaseId, Output, Released, Report};
+use crate::decision::{LeaseId, Output, Released, Report, Tokens};
 use crate::fairness::Fairness;
 use crate::lease::{Known, Lease, NO_ACTOR};
-use crate::limit::{Pool, Tokens};
+use crate::limit::Pool;
 use crate::time::{CoreTime, Instant};
 
 impl Governor {

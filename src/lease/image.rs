@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 
 use super::{Lease, Leases, Slot, State, TOMBSTONES_MAX};
 use crate::codec::{Malformed, Reader, Writer};
-use crate::decision::{LeaseId, Priority};
-use crate::limit::{TOKENS_MAX, Tokens};
+use crate::decision::{LeaseId, Priority, TOKENS_MAX, Tokens};
 use crate::time::CoreTime;
 
 impl Leases {

@@ -13,9 +13,8 @@ mod image;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::decision::{LeaseId, Priority};
+use crate::decision::{LeaseId, Priority, Tokens};
 use crate::heap::Heap;
-use crate::limit::Tokens;
 use crate::time::CoreTime;
 
 /// Expired leases that are remembered for a late settlement. More would cost memory that an abandoned load controls.

@@ -13,68 +13,18 @@ mod window;
 use alloc::vec::Vec;
 
 use crate::codec::{Malformed, Reader, Writer};
+use crate::decision::{Metric, Tokens};
 use crate::time::CoreTime;
 pub(crate) use pool::{Full, Pool};
 use window::SlidingWindow;
 
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Metric {
-    /// Calls admitted.
-    Requests,
-    /// Model tokens of prompt and output together, estimated when admitted and corrected when reported.
-    Tokens,
-}
-
-/// The tokens of a call: estimated before it, used after it. Whole tokens, each at most [`TOKENS_MAX`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Tokens of the prompt.
-    pub prompt: u64,
-    /// Tokens of the answer.
-    pub output: u64,
-}
-
-/// The largest number of tokens that one half of an estimate or report may name: 10^12. With at most 4,000,000 leases in
-/// flight, no window can be taken beyond 2^63 by any sequence of reports.
-pub const TOKENS_MAX: u64 = 1_000_000_000_000;
-
-impl Tokens {
-    /// Tokens of an estimate or report with fractions (`text.length / 4` is how people estimate): each half is rounded up;
-    /// what is not a positive number is 0.
-    ///
-    /// ```
-    /// # use throttleai::Tokens;
-    /// assert_eq!(Tokens::rounded_up(12.25, f64::NAN), Tokens { prompt: 13, output: 0 });
-    /// ```
-    #[must_use]
-    pub fn rounded_up(prompt: f64, output: f64) -> Self {
-        Self { prompt: round_up(prompt), output: round_up(output) }
-    }
-
-    /// Prompt and output together.
-    #[must_use]
-    pub const fn total(self) -> u64 {
-        self.prompt.saturating_add(self.output)
-    }
-
-    pub(crate) fn capped(self) -> Self {
-        Self { prompt: self.prompt.min(TOKENS_MAX), output: self.output.min(TOKENS_MAX) }
-    }
-}
-
-pub(crate) fn round_up(amount: f64) -> u64 {
-    let whole = amount as u64;
-    whole.saturating_add(u64::from((whole as f64) < amount))
-}
-
-impl Metric {
-    /// What a call counts.
+impl Limit {
+    /// What a call counts here.
     #[inline]
-    pub(crate) const fn amount(self, tokens: Tokens) -> u64 {
-        match self {
-            Self::Requests => 1,
-            Self::Tokens => tokens.total(),
+    const fn amount(&self, tokens: Tokens) -> u64 {
+        match self.metric {
+            Metric::Requests => 1,
+            Metric::Tokens => tokens.total(),
         }
     }
 }
@@ -117,7 +67,7 @@ impl Limits {
         let mut room = true;
         for limit in &mut self.list {
             limit.window.advance(now);
-            room &= limit.window.sum().saturating_add(limit.metric.amount(tokens)) <= limit.max;
+            room &= limit.window.sum().saturating_add(limit.amount(tokens)) <= limit.max;
         }
         room
     }
@@ -125,7 +75,7 @@ impl Limits {
     /// The limits without room, in the order of checks. Call `have_room` first.
     pub(crate) fn shortages(&self, now: CoreTime, tokens: Tokens) -> impl Iterator<Item = Shortage> + '_ {
         self.list.iter().enumerate().filter_map(move |(index, limit)| {
-            let (used, asked) = (limit.window.sum(), limit.metric.amount(tokens));
+            let (used, asked) = (limit.window.sum(), limit.amount(tokens));
             if used.saturating_add(asked) <= limit.max {
                 return None;
             }
@@ -138,14 +88,14 @@ impl Limits {
     #[inline]
     pub(crate) fn take(&mut self, now: CoreTime, tokens: Tokens) {
         for limit in &mut self.list {
-            limit.window.add(now, limit.metric.amount(tokens));
+            limit.window.add(now, limit.amount(tokens));
         }
     }
 
     /// Corrects what was taken at `admitted` for `from` to what was really used.
     pub(crate) fn settle(&mut self, now: CoreTime, admitted: CoreTime, from: Tokens, to: Tokens) {
         for limit in &mut self.list {
-            let (from, to) = (limit.metric.amount(from), limit.metric.amount(to));
+            let (from, to) = (limit.amount(from), limit.amount(to));
             if from != to {
                 limit.window.advance(now);
                 limit.window.settle(admitted, from, to);
@@ -175,7 +125,7 @@ impl Limits {
     }
 
     /// Takes over the saved state of the limits that still exist: a limit is its metric and its window.
-    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
+    pub(crate) fn restore(&mut self, now: CoreTime, r: &mut Reader<'_>) -> Result<(), Malformed> {
         for _ in 0..r.len()? {
             let metric = match r.u8()? {
                 0 => Metric::Requests,
@@ -183,7 +133,7 @@ impl Limits {
                 _ => return Err(Malformed),
             };
             let window_us = r.u64()?;
-            let window = SlidingWindow::read(r, window_us)?;
+            let window = SlidingWindow::read(r, window_us, now)?;
             let same = |limit: &&mut Limit| limit.metric == metric && limit.window.window_us() == window_us;
             if let Some(limit) = self.list.iter_mut().find(same) {
                 limit.window = window;

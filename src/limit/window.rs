@@ -226,7 +226,8 @@ impl SlidingWindow {
         }
     }
 
-    pub(crate) fn read(r: &mut Reader<'_>, window_us: u64) -> Result<Self, Malformed> {
+    /// Fails on entries out of order, later than `now`, or further apart than a window.
+    pub(crate) fn read(r: &mut Reader<'_>, window_us: u64, now: CoreTime) -> Result<Self, Malformed> {
         let grid_bits = r.u32()?;
         let len = r.len()?;
         if grid_bits > MAX_GRID_BITS || len > MAX_ENTRIES {
@@ -238,7 +239,7 @@ impl SlidingWindow {
             let cell = r.u64()?.checked_add(previous.unwrap_or(0)).ok_or(Malformed)?;
             let amount = r.u64()?;
             let fits = window.sum.checked_add(amount).is_some_and(|sum| sum <= i64::MAX as u64);
-            if previous.is_some_and(|previous| cell <= previous) || cell > u64::MAX >> 2 >> grid_bits || !fits {
+            if previous.is_some_and(|previous| cell <= previous) || cell > now.as_micros() >> grid_bits || !fits {
                 return Err(Malformed);
             }
             previous = Some(cell);
@@ -325,7 +326,7 @@ mod tests {
                 let mut w = Writer::default();
                 window.write(&mut w);
                 let bytes = w.into_bytes();
-                let read = SlidingWindow::read(&mut Reader::new(&bytes), window_us).unwrap();
+                let read = SlidingWindow::read(&mut Reader::new(&bytes), window_us, at(now)).unwrap();
                 prop_assert_eq!(read.entries().collect::<Vec<_>>(), window.entries().collect::<Vec<_>>());
                 prop_assert_eq!(read.sum, window.sum);
             }

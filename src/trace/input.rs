@@ -3,8 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::decision::{ActorHandle, LeaseId, Outcome, Priority, Report, Request, WaiterId};
-use crate::limit::Tokens;
+use crate::decision::{ActorHandle, LeaseId, Outcome, Priority, Report, Request, Tokens, WaiterId};
 use crate::time::Instant;
 
 /// One command of a [`Governor`](crate::Governor).

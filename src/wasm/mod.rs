@@ -18,10 +18,9 @@ use wasm_bindgen::prelude::*;
 
 use crate::config::Config;
 use crate::decision::{
-    ActorHandle, Decision, Enqueued, Grant, LeaseId, Outcome, Priority, Released, Report, Request, WaiterId,
+    ActorHandle, Decision, Enqueued, Grant, LeaseId, Outcome, Priority, Released, Report, Request, Tokens, WaiterId,
 };
 use crate::governor::Governor;
-use crate::limit::Tokens;
 use crate::time::Instant;
 use view::{View, write_denial, write_grant, write_output};
 

@@ -405,6 +405,10 @@ impl Oracle {
         assert_eq!(view.waiting as usize, self.waiting.len(), "waiters were lost or leaked");
         assert_eq!(view.concurrency.map_or(0, |pool| u128::from(pool.active)), self.weight);
         assert_eq!(self.known_actors.len(), view.actors as usize, "handles were lost or leaked");
+        let caps = &self.config.caps;
+        let within =
+            view.active_leases <= caps.leases && view.actors <= caps.actors && view.waiting <= self.config.queue_max;
+        assert!(within, "a cap is exceeded: {view:?}");
         if self.steps.is_multiple_of(64) {
             self.governor.check_invariants().expect("invariants");
         }
