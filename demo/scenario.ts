@@ -9,7 +9,7 @@ export const MINUTE_MS = 2000;
 export const RUN_MS = 16_000;
 
 /** What the provider allows; the governor is told the same numbers. */
-export const LIMITS = { requestsPerMinute: 30, tokensPerMinute: 7000, maxInFlight: 10 };
+export const LIMITS = { requestsPerMinute: 50, tokensPerMinute: 10_500, maxInFlight: 10 };
 
 export const PROVIDER: MockProviderOptions = {
   seed: 2026,
@@ -33,7 +33,7 @@ export const GOVERNOR = {
     tokensPerMinute: LIMITS.tokensPerMinute,
     windowMs: MINUTE_MS + JITTER_MS,
   },
-  fairness: true,
+  fairness: { softCapRatio: 0.3 },
   strict: true,
 };
 

@@ -14,7 +14,7 @@
 import type { SignalLike, TokenEstimate } from '../core/types.ts';
 import { governed, requestOf } from './internal/call.ts';
 import { holdResponse } from './internal/response.ts';
-import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ProviderUsage } from './internal/types.ts';
+import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ExtractedUsage } from './internal/types.ts';
 import { IDLE_MS } from './internal/unread.ts';
 import {
   web,
@@ -48,9 +48,7 @@ export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
    * Reads the real usage from an answer whose bytes have all arrived; the response it gets is a copy with (at most the
    * last 1 MiB of) the body. Without it, or if it throws, the estimate stays charged.
    */
-  extractUsage?: (
-    response: WebResponse,
-  ) => ProviderUsage | null | undefined | void | Promise<ProviderUsage | null | undefined | void>;
+  extractUsage?: (response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>;
   /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */
   idempotencyKey?: (input: FetchInput, init?: FetchInit) => string | null | undefined;
   /** An event stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. */
@@ -115,7 +113,7 @@ export function wrapFetch(
       const hold = {
         call,
         idleMs,
-        extractUsage: extractUsage as ((response: ResponseLike) => ProviderUsage | null) | undefined,
+        extractUsage: extractUsage as ((response: ResponseLike) => ExtractedUsage) | undefined,
       };
       return (await holdResponse(response as ResponseLike, hold)) as WebResponse;
     });

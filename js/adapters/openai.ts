@@ -58,7 +58,8 @@ export interface OpenAIAdapterOptions extends AdapterOptions, CallerOptions {
 export type ChatCreate = (params: never, requestOptions?: never) => unknown;
 
 type Params<C extends ChatCreate> = Parameters<C>[0];
-type RequestOptions<C extends ChatCreate> = NonNullable<Parameters<C>[1]>;
+// Inferred, not indexed: indexing the parameters of a constrained type parameter gives those of the constraint.
+type RequestOptions<C> = C extends (params: never, requestOptions?: infer O) => unknown ? O : never;
 type Answer<C extends ChatCreate> = Awaited<ReturnType<C>>;
 type Streamed<A> = Extract<A, AsyncIterable<unknown>>;
 type Whole<A> = [Exclude<A, AsyncIterable<unknown>>] extends [never] ? A : Exclude<A, AsyncIterable<unknown>>;

@@ -13,6 +13,7 @@
  * console.log(response.status); // 200
  * await provider.close();
  */
+export { createTestClock, type TestClock } from '../core/test-clock.ts';
 export { createMockProvider } from './server.ts';
 export type { MockProvider } from './server.ts';
 export type { MockFaults, MockLatency, MockLimits, MockProviderOptions } from './options.ts';

@@ -16,7 +16,7 @@ import type {
 } from '../../core/types.ts';
 import { acquireWith } from '../../core/waiting.ts';
 import { outcomeOfCall } from './outcome.ts';
-import type { AdapterGovernor, AdapterOptions, AdapterResult } from './types.ts';
+import type { AdapterGovernor, AdapterOptions, AdapterResult, ProviderUsage } from './types.ts';
 
 export interface Call {
   readonly clock: ClockWithTimers;
@@ -25,7 +25,7 @@ export interface Call {
   /** Bytes have arrived: prolongs the lease when half of its time is over. */
   flow(): void;
   /** Ends the lease with a report. Idempotent, never throws. */
-  end(outcome: LeaseOutcome, usage?: TokenUsage | null): void;
+  end(outcome: LeaseOutcome, usage?: ProviderUsage | null): void;
   /** Ends the lease with the outcome that `error` stands for. */
   fail(error: unknown): void;
   /** Called at the end, once. */
@@ -62,7 +62,7 @@ export function openCall(
       if (ended) return;
       ended = true;
       call.onEnd?.();
-      release({ outcome, latencyMs: call.elapsed(), ...(usage && { usage }) });
+      release({ outcome, latencyMs: call.elapsed(), ...(usage && { usage: usage as TokenUsage }) });
     },
     fail: (error) => call.end(outcomeOfCall(error, signal)),
   };

@@ -1,6 +1,7 @@
 /** Keeps a lease until a stream of chunks has ended, failed or been left. The stream stays the SDK's own object. */
-import type { SignalLike, TokenUsage } from '../../core/types.ts';
+import type { SignalLike } from '../../core/types.ts';
 import type { Call } from './call.ts';
+import type { ProviderUsage } from './types.ts';
 import { watchUnread } from './unread.ts';
 
 type Iterate = () => AsyncIterator<unknown>;
@@ -22,22 +23,27 @@ export function holdIterable(
   stream: StreamLike,
   call: Call,
   idleMs: number,
-  usageOf: (chunk: unknown) => TokenUsage | undefined,
+  usageOf: (chunk: unknown) => ProviderUsage | undefined,
 ): unknown {
   const unread = watchUnread(call, idleMs);
   const signal = stream.controller?.signal;
-  let usage: TokenUsage | undefined;
+  let usage: ProviderUsage | undefined;
+  let reading = false;
   const cancelled = (): void => call.end('cancelled', usage);
-  // An abort reaches the reader as a silent end, and without a reader not at all.
-  signal?.addEventListener('abort', cancelled);
+  // An abort reaches the reader as a silent end, and without a reader not at all. While a read is pending its end tells
+  // more: the SDK aborts its own request also when the read fails.
+  signal?.addEventListener('abort', () => {
+    if (!reading) cancelled();
+  });
 
   const track = (inner: AsyncIterator<unknown>): AsyncIterableIterator<unknown> => {
     const step = async (advance: () => Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
       unread.reading();
+      reading = true;
       try {
         const result = await advance();
         if (result.done) {
-          call.end('success', usage);
+          call.end(signal?.aborted ? 'cancelled' : 'success', usage);
         } else {
           call.flow();
           usage = usageOf(result.value) ?? usage;
@@ -47,6 +53,8 @@ export function holdIterable(
       } catch (error) {
         call.fail(error);
         throw error;
+      } finally {
+        reading = false;
       }
     };
     const leave = (value?: unknown): Promise<IteratorResult<unknown>> => {

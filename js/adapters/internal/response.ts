@@ -2,7 +2,7 @@
 import { holdBody } from './body.ts';
 import type { Call } from './call.ts';
 import { classifyOutcome } from './outcome.ts';
-import type { ProviderUsage } from './types.ts';
+import type { ExtractedUsage } from './types.ts';
 import { web, type ResponseLike } from './web.ts';
 
 /** Bytes of a body that are kept for `extractUsage`: the last ones, where streams report their usage. */
@@ -13,7 +13,6 @@ export interface HoldResponse {
   idleMs: number;
   extractUsage?: ((response: ResponseLike) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
 }
-export type ExtractedUsage = ProviderUsage | null | undefined | void;
 
 /** What `new Response` does not copy. */
 const COPIED = ['url', 'redirected', 'type'] as const;

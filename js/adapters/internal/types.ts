@@ -1,5 +1,5 @@
 /** What the adapters share in their options and results. */
-import type { AcquireDenied, GovernorLike, Priority, TokenUsage, Wait } from '../../core/types.ts';
+import type { AcquireDenied, GovernorLike, Priority, Wait } from '../../core/types.ts';
 
 /** What an adapter needs of a governor: a `Governor`, or any object with `acquire` and `release`. */
 export interface AdapterGovernor extends GovernorLike {
@@ -46,4 +46,10 @@ export interface AdapterDenied {
 export type AdapterResult<T> = AdapterGranted<T> | AdapterDenied;
 
 /** Tokens as the provider reported them. A missing half keeps its estimate. */
-export type ProviderUsage = TokenUsage;
+export interface ProviderUsage {
+  promptTokens?: number | null | undefined;
+  outputTokens?: number | null | undefined;
+}
+
+/** What a function that looks for usage may find. */
+export type ExtractedUsage = ProviderUsage | null | undefined | void;
