@@ -92,7 +92,7 @@ if (decision.granted) {
   decision.leaseId satisfies string;
   decision.expiresAt satisfies number;
   // @ts-expect-error a grant has no reason
-  decision.reason;
+  void decision.reason;
 } else {
   const reason: DenyReason = decision.reason;
   const hint: LimitsHint | undefined = decision.limitsHint;
