@@ -9,7 +9,7 @@ import { entries, esmOnly } from './build/entries.mjs';
 import { bindgen, writeFactory } from './build/glue.mjs';
 import { bundle } from './build/js.mjs';
 import { writeNotices } from './build/notices.mjs';
-import { optimise } from './build/opt.mjs';
+import { assemble, optimise } from './build/opt.mjs';
 import { emitTypes } from './build/types.mjs';
 import { wasmTextModule } from './build/wasm-text.mjs';
 import { buildWasm, forced } from './build/wasm.mjs';
@@ -52,7 +52,10 @@ const steps = {
     make() {
       optimise(join(paths.bindgen, 'throttleai_bg.wasm'), paths.optimised);
       mkdirSync(dirname(textFile), { recursive: true });
-      const { source, declaration } = wasmTextModule(readFileSync(paths.optimised));
+      const { source, declaration } = wasmTextModule(
+        readFileSync(paths.optimised),
+        assemble(at('scripts/build/read-text.wat')),
+      );
       writeFileSync(textFile, source);
       writeFileSync(textFile.replace('.js', '.d.ts'), declaration);
     },

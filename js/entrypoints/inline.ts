@@ -14,20 +14,20 @@ import { wasm } from '../../build/generated/wasm-text.js';
 import { bindGovernor, type GovernorApi, type GovernorClass } from '../core/api.ts';
 import type { Governor as GovernorInstance } from '../core/governor.ts';
 import { createLoader, type WasmModule } from '../core/loader.ts';
-import { readWasmText } from './wasm-text.ts';
+import { readWasmText, type WebAssemblyLike } from './wasm-text.ts';
 
 export * from '../index.ts';
 
 /** What is used of the platform, declared here because the main entry needs no DOM or Node types. */
 interface Platform {
-  readonly WebAssembly: { readonly Module: new (bytes: Uint8Array) => WasmModule };
+  readonly WebAssembly: WebAssemblyLike;
   readonly navigator?: { readonly userAgent?: string };
 }
 
 const platform = globalThis as unknown as Platform;
 
 function compile(): WasmModule {
-  return new platform.WebAssembly.Module(readWasmText(wasm));
+  return new platform.WebAssembly.Module(readWasmText(platform.WebAssembly, wasm));
 }
 
 /** A Cloudflare bundle made without the `workerd` condition lands here, and bytes compile only at start-up there. */

@@ -1,9 +1,13 @@
-/** Reads the wasm back from the text that `scripts/build/wasm-text.mjs` makes of it, which says why it is not base64. */
-
+/**
+ * Reads the wasm back from the text that `scripts/build/wasm-text.mjs` makes of it, which says why it is not base64. The
+ * work is done by a module of 130 bytes, `scripts/build/read-text.wat`, which says why.
+ */
 import { TextEncoder } from '../core/text-codec.ts';
 
 /** The module as text, with what it takes to read it. */
 export interface WasmText {
+  /** The module that reads. */
+  readonly reader: readonly number[];
   /** The characters of the text. The first ones stand for a byte, the last ones for the first half of a pair. */
   readonly alphabet: string;
   /** How many characters open a pair. */
@@ -15,26 +19,41 @@ export interface WasmText {
   readonly text: string;
 }
 
-export function readWasmText({ alphabet, escapes, bytes, length, text }: WasmText): Uint8Array {
-  const { single, pair } = tablesOf(alphabet, escapes, bytes);
-  // This loop runs cold, once: bytes are read faster than characters, and most of them need one table only.
-  const codes = new TextEncoder().encode(text);
-  const module = new Uint8Array(length);
-  for (let at = 0, i = 0; i < length; i++) {
-    const code = codes[at++] as number;
-    const byte = single[code] as number;
-    module[i] = byte === PAIR ? (pair[(code << 7) | (codes[at++] as number)] as number) : byte;
-  }
-  return module;
+interface Reader {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  read(text: number, out: number, end: number): void;
 }
 
-/** In `single`: this character opens a pair. */
+/** What is used of the platform's `WebAssembly`, declared here because the main entry has no DOM types. */
+export interface WebAssemblyLike {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+}
+
+const PAGE_BYTES = 65_536;
+/** In the table of single characters: this one opens a pair. */
 const PAIR = 256;
+const PAIRS_AT = 256;
+const TEXT_AT = PAIRS_AT + 128 * 128;
+
+export function readWasmText({ Module, Instance }: WebAssemblyLike, wasm: WasmText): Uint8Array {
+  const codes = new TextEncoder().encode(wasm.text);
+  const out = TEXT_AT + codes.length;
+  const end = out + wasm.length;
+
+  const { memory, read } = new Instance(new Module(Uint8Array.from(wasm.reader))).exports as Reader;
+  memory.grow(Math.ceil(end / PAGE_BYTES) - 1);
+  writeTables(memory.buffer, wasm);
+  const bytes = new Uint8Array(memory.buffer);
+  bytes.set(codes, TEXT_AT);
+  read(TEXT_AT, out, end);
+  return bytes.slice(out, end);
+}
 
 /** Byte values by the code of one character, and by those of two. */
-function tablesOf(alphabet: string, escapes: number, bytes: string): { single: Uint16Array; pair: Uint8Array } {
-  const single = new Uint16Array(128).fill(PAIR);
-  const pair = new Uint8Array(128 * 128);
+function writeTables(memory: ArrayBuffer, { alphabet, escapes, bytes }: WasmText): void {
+  const single = new Uint16Array(memory, 0, 128).fill(PAIR);
+  const pair = new Uint8Array(memory, PAIRS_AT, 128 * 128);
   const size = alphabet.length;
   const singles = size - escapes;
   for (let rank = 0; rank < 256; rank++) {
@@ -43,5 +62,4 @@ function tablesOf(alphabet: string, escapes: number, bytes: string): { single: U
     if (rest < 0) single[alphabet.charCodeAt(rank)] = byte;
     else pair[(alphabet.charCodeAt(singles + Math.floor(rest / size)) << 7) | alphabet.charCodeAt(rest % size)] = byte;
   }
-  return { single, pair };
 }

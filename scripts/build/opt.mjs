@@ -1,6 +1,7 @@
 /** wasm-opt from npm, then a look at what came out: a module that the loader cannot use must not leave the build. */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { at } from '../lib/paths.mjs';
 import { StepError, run } from '../lib/run.mjs';
 
@@ -11,6 +12,18 @@ export function optimise(input, output) {
   mkdirSync(dirname(output), { recursive: true });
   run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), input, ...FLAGS, '-o', output]);
   check(output);
+}
+
+/** @returns {Uint8Array} the module that a text file describes */
+export function assemble(wat) {
+  const folder = mkdtempSync(join(tmpdir(), 'throttleai-wat-'));
+  try {
+    const output = join(folder, 'out.wasm');
+    run(process.execPath, [at('node_modules/binaryen/bin/wasm-as'), wat, '-o', output]);
+    return readFileSync(output);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function check(file) {

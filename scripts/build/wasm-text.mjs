@@ -13,8 +13,13 @@ const ALPHABET = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i
 const ESCAPES = 2;
 const SINGLES = ALPHABET.length - ESCAPES;
 
-/** A module for `js/entrypoints/wasm-text.ts` to decode, and its declaration. */
-export function wasmTextModule(bytes) {
+/**
+ * A module for `js/entrypoints/wasm-text.ts` to read, and its declaration.
+ *
+ * @param {Uint8Array} bytes the wasm
+ * @param {Uint8Array} reader `read-text.wat`, assembled
+ */
+export function wasmTextModule(bytes, reader) {
   const count = new Array(256).fill(0);
   for (const byte of bytes) count[byte] += 1;
   const order = count.map((_, byte) => byte).sort((a, b) => count[b] - count[a] || a - b);
@@ -24,6 +29,7 @@ export function wasmTextModule(bytes) {
   const hex = order.map((byte) => byte.toString(16).padStart(2, '0')).join('');
   return {
     source: `export const wasm = {
+  reader: [${Array.from(reader)}],
   alphabet: '${ALPHABET}',
   escapes: ${ESCAPES},
   bytes: '${hex}',
