@@ -42,7 +42,8 @@ export interface HonoLikeContext {
   readonly error?: Error | undefined;
   res: WebResponse;
   set(key: 'throttleai_leaseId', value: string): void;
-  json(body: object, status: 400 | 429, headers?: Record<string, string>): WebResponse;
+  json(body: object, status?: number, headers?: Record<string, string>): WebResponse;
+  text(body: string, status?: number, headers?: Record<string, string>): WebResponse;
 }
 
 /** Options of `throttle`. */
@@ -64,6 +65,9 @@ export interface HonoThrottleOptions<C extends HonoLikeContext = HonoLikeContext
   idleMs?: number;
 }
 
+/** Status for the log of a request whose client left while it waited. Source: nginx, "client closed request". */
+const CLIENT_GONE = 499;
+
 /** Ends the call with the response: at once without a body, else when its bytes have been produced or given up. */
 function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
   const response = c.res as ResponseLike;
@@ -77,7 +81,8 @@ function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
  * handler finds the lease under `c.get('throttleai_leaseId')`. Ids that the governor refuses answer 400.
  *
  * @example
- * app.use('/ai/*', throttle({ governor, getActorId: (c) => c.get('userId'), wait: { timeoutMs: 5_000 } }));
+ * const getActorId = (c: Context<{ Variables: { userId: string } }>): string => c.get('userId');
+ * app.use('/ai/*', throttle({ governor, getActorId, wait: { timeoutMs: 5_000 } }));
  */
 export function throttle<C extends HonoLikeContext = HonoLikeContext>(
   options: HonoThrottleOptions<C>,
@@ -100,6 +105,8 @@ export function throttle<C extends HonoLikeContext = HonoLikeContext>(
       const answer = acquireWith(governor, request, wait && { ...wait, ...(signal && { signal }) });
       decision = 'then' in answer ? await answer : answer;
     } catch (error) {
+      // Nobody is left to answer: what the runtime makes of this status, no client sees.
+      if (signal?.aborted) return c.text('', CLIENT_GONE);
       const body = badRequest(error);
       if (!body) throw error;
       return c.json(body, 400);

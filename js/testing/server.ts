@@ -28,6 +28,7 @@ class Provider implements MockProvider {
   readonly #counters = new Counters();
   readonly #server: Server;
   #closed: Promise<void> | undefined;
+  baseURL = '';
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -36,14 +37,13 @@ class Provider implements MockProvider {
     this.#server = createServer((request, response) => void this.#answer(request, response));
   }
 
-  get baseURL(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
-  }
-
   listen(): Promise<this> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(0, '127.0.0.1', () => resolve(this));
+      this.#server.listen(0, '127.0.0.1', () => {
+        this.baseURL = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+        resolve(this);
+      });
     });
   }
 

@@ -35,6 +35,7 @@ function finalizers(): Registry | undefined {
 /** Starts in the state "nobody waits". */
 export function watchUnread(call: Call, idleMs: number): Unread {
   const token = {};
+  let over = false;
   let timer: unknown;
   const reading = (): void => {
     if (timer !== undefined) clearTimer(call.clock, timer);
@@ -42,12 +43,14 @@ export function watchUnread(call: Call, idleMs: number): Unread {
   };
   const resting = (): void => {
     reading();
+    if (over) return;
     timer = armTimer(call.clock, () => call.end('timeout'), idleMs);
     keepProcessAlive(timer, false);
   };
   const unfollow = (): void => finalizers()?.unregister(token);
   const follow = (target: object, collected?: () => void): void => {
     unfollow();
+    if (over) return;
     const held = (): void => {
       call.end('cancelled');
       collected?.();
@@ -55,6 +58,7 @@ export function watchUnread(call: Call, idleMs: number): Unread {
     finalizers()?.register(target, held, token);
   };
   call.onEnd = () => {
+    over = true;
     reading();
     unfollow();
   };
