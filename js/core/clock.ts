@@ -49,3 +49,23 @@ export function readClockOr(clock: ClockWithTimers, fallback: number): number {
     return fallback;
   }
 }
+
+/** The clock of one governor, with its last good reading. */
+export class Time {
+  readonly clock: ClockWithTimers;
+  #last = 0;
+
+  constructor(clock: ClockWithTimers) {
+    this.clock = clock;
+  }
+
+  /** @throws InputError if the clock fails */
+  read(): number {
+    return (this.#last = readClock(this.clock));
+  }
+
+  /** The last good reading if the clock fails: for what must not fail, such as a release. */
+  readOrLast(): number {
+    return (this.#last = readClockOr(this.clock, this.#last));
+  }
+}

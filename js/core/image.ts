@@ -5,7 +5,8 @@
  * the core's image, the tables as JSON in ASCII.
  */
 import { ConfigError } from './errors.ts';
-import type { DenyReason } from './types.ts';
+import type { LeaseRow } from './lease-table.ts';
+import type { GovernorSnapshot } from './types.ts';
 
 const VERSION = 1;
 const MAGIC = [0x54, 0x41, 0x49, VERSION] as const;
@@ -15,12 +16,10 @@ const HEADER_BYTES = 12;
 export interface Tables {
   /** The random part of lease ids; empty before the first grant. */
   readonly part: string;
-  /** Slot, generation, actor, action, idempotency key of every lease that is held. */
-  readonly leases: readonly (readonly [number, number, string, string, string | null])[];
+  readonly leases: readonly LeaseRow[];
   /** Handle and id of every actor that the core remembers. */
   readonly actors: readonly (readonly [number, string])[];
-  /** Reason, timestamp and actor of the last denial. */
-  readonly lastDeny: readonly [DenyReason, number, string] | null;
+  readonly lastDeny: GovernorSnapshot['lastDeny'];
 }
 
 /** Puts an image together. */

@@ -121,40 +121,44 @@ export function outcomeCode(outcome: LeaseOutcome): number {
  * @returns the first problem, if there was one
  */
 export function readReport(report: ReleaseReport | null | undefined, told: Told): InputError | undefined {
-  told.outcome = 'success';
-  told.latencyMs = told.promptTokens = told.outputTokens = NaN;
-  if (report === undefined || report === null) return undefined;
-  try {
-    if (typeof report !== 'object') throw bad('report', report, 'an object');
-    const outcome = readOutcome(report.outcome);
-    const latencyMs = readAmount(report.latencyMs, 'report.latencyMs', TOKENS_MAX, NaN);
-    const { usage } = report;
-    if (usage !== undefined && usage !== null) {
-      if (typeof usage !== 'object') throw bad('report.usage', usage, 'an object');
-      const promptTokens = readAmount(usage.promptTokens, 'report.usage.promptTokens', TOKENS_MAX, NaN);
-      told.outputTokens = readAmount(usage.outputTokens, 'report.usage.outputTokens', TOKENS_MAX, NaN);
-      told.promptTokens = promptTokens;
+  let outcome: LeaseOutcome = 'success';
+  let latencyMs = NaN;
+  let promptTokens = NaN;
+  let outputTokens = NaN;
+  if (report !== undefined && report !== null) {
+    try {
+      if (typeof report !== 'object') throw bad('report', report, 'an object');
+      outcome = readOutcome(report.outcome);
+      latencyMs = readAmount(report.latencyMs, 'report.latencyMs', TOKENS_MAX, NaN);
+      const { usage } = report;
+      if (usage !== undefined && usage !== null) {
+        if (typeof usage !== 'object') throw bad('report.usage', usage, 'an object');
+        promptTokens = readAmount(usage.promptTokens, 'report.usage.promptTokens', TOKENS_MAX, NaN);
+        outputTokens = readAmount(usage.outputTokens, 'report.usage.outputTokens', TOKENS_MAX, NaN);
+      }
+    } catch (error) {
+      Object.assign(told, salvageReport(report));
+      if (InputError.isInstance(error)) return error;
+      const allowed = 'an object with readable properties';
+      return new InputError({ field: 'report', value: report, allowed }, { cause: error });
     }
-    told.outcome = outcome;
-    told.latencyMs = latencyMs;
-    return undefined;
-  } catch (error) {
-    salvageReport(report, told);
-    if (InputError.isInstance(error)) return error;
-    return new InputError(
-      { field: 'report', value: report, allowed: 'an object with readable properties' },
-      { cause: error },
-    );
   }
+  told.outcome = outcome;
+  told.latencyMs = latencyMs;
+  told.promptTokens = promptTokens;
+  told.outputTokens = outputTokens;
+  return undefined;
 }
 
-/** Reads the good parts of a report that has a bad one. */
-function salvageReport(report: ReleaseReport, told: Told): void {
+/** The good parts of a report that has a bad one. */
+function salvageReport(report: ReleaseReport): Told {
   const usage = (): NonNullable<ReleaseReport['usage']> => report.usage ?? {};
-  told.outcome = part<LeaseOutcome>('success', () => readOutcome(report.outcome));
-  told.latencyMs = part(NaN, () => readAmount(report.latencyMs, 'latencyMs', TOKENS_MAX, NaN));
-  told.promptTokens = part(NaN, () => readAmount(usage().promptTokens, 'promptTokens', TOKENS_MAX, NaN));
-  told.outputTokens = part(NaN, () => readAmount(usage().outputTokens, 'outputTokens', TOKENS_MAX, NaN));
+  return {
+    outcome: part<LeaseOutcome>('success', () => readOutcome(report.outcome)),
+    latencyMs: part(NaN, () => readAmount(report.latencyMs, 'latencyMs', TOKENS_MAX, NaN)),
+    promptTokens: part(NaN, () => readAmount(usage().promptTokens, 'promptTokens', TOKENS_MAX, NaN)),
+    outputTokens: part(NaN, () => readAmount(usage().outputTokens, 'outputTokens', TOKENS_MAX, NaN)),
+  };
 }
 
 function part<T>(fallback: T, read: () => T): T {

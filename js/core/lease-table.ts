@@ -12,6 +12,11 @@ export interface LeaseRef {
   readonly generation: number;
 }
 
+/** A lease that is held: slot, generation, actor, action, idempotency key. */
+export type LeaseRow = readonly [slot: number, generation: number, actorId: string, action: string, key: string | null];
+
+const RADIX = 36;
+const DIGITS: readonly string[] = Array.from('0123456789abcdefghijklmnopqrstuvwxyz');
 const ZERO = 48;
 const NINE = 57;
 const LETTER_A = 97;
@@ -21,8 +26,10 @@ const U32_MAX = 0xffffffff;
 export class LeaseTable {
   /** `lease-PART-`; empty until the first grant. */
   #head = '';
-  /** `lease-PART-SLOT.` by slot. */
+  // All of an id but its last digit changes once in 36 uses of a slot, so it is kept: `lease-PART-SLOT.` and the higher
+  // digits of the generation, by slot.
   readonly #heads: string[] = [];
+  readonly #highs: number[] = [];
   /** Empty string: the row is empty. */
   readonly actors: string[] = [];
   readonly actions: string[] = [];
@@ -74,8 +81,14 @@ export class LeaseTable {
 
   /** The id of a lease. */
   id(slot: number, generation: number): string {
-    const head = this.#heads[slot] ?? (this.#heads[slot] = `${this.#head}${slot.toString(36)}.`);
-    return head + generation.toString(36);
+    const high = (generation / RADIX) | 0;
+    if (this.#highs[slot] !== high) this.#renewHead(slot, high);
+    return this.#heads[slot]! + DIGITS[generation % RADIX]!;
+  }
+
+  #renewHead(slot: number, high: number): void {
+    this.#highs[slot] = high;
+    this.#heads[slot] = `${this.#head}${slot.toString(RADIX)}.${high === 0 ? '' : high.toString(RADIX)}`;
   }
 
   /** Reads an id: the slot, and the generation into `generation`. -1 for what was never an id of this table. */
@@ -109,14 +122,14 @@ export class LeaseTable {
     return slot === undefined ? undefined : { slot, generation: this.generations[slot] ?? 0 };
   }
 
-  /** The idempotency key of a row. */
-  keyOf(slot: number): string | undefined {
-    return this.#keyOfSlot.get(slot);
-  }
-
-  /** Rows ever used. */
-  get rows(): number {
-    return this.actors.length;
+  /** All rows that are filled. */
+  entries(): LeaseRow[] {
+    const rows: LeaseRow[] = [];
+    for (const [slot, actorId] of this.actors.entries()) {
+      if (actorId === '') continue;
+      rows.push([slot, this.generations[slot]!, actorId, this.actions[slot]!, this.#keyOfSlot.get(slot) ?? null]);
+    }
+    return rows;
   }
 }
 
@@ -130,7 +143,7 @@ function readBase36(text: string, start: number, end: number): number {
     if (unit >= ZERO && unit <= NINE) digit = unit - ZERO;
     else if (unit >= LETTER_A && unit <= LETTER_Z) digit = unit - LETTER_A + 10;
     if (digit < 0) return -1;
-    value = value * 36 + digit;
+    value = value * RADIX + digit;
   }
   return value > U32_MAX ? -1 : value;
 }

@@ -1,5 +1,5 @@
 /** Runs a function under a lease: acquire, call, report, release. */
-import { readClock } from './clock.ts';
+import { readClockOr } from './clock.ts';
 import { holdLease } from './holders.ts';
 import { readCount, readMs, readSignal } from './input.ts';
 import { clockOf, queueOf } from './internals.ts';
@@ -84,8 +84,9 @@ export async function withLease<T>(
     throw abortReason(signal);
   }
   const clock = clockOf(governor);
-  const start = readClock(clock);
-  const latencyMs = (): number => Math.max(0, readClock(clock) - start);
+  const start = readClockOr(clock, 0);
+  // A clock that fails by now takes nothing from the result of the call.
+  const latencyMs = (): number => Math.max(0, readClockOr(clock, start) - start);
   try {
     const result = await fn(decision);
     end({ outcome: 'success', latencyMs: latencyMs() });

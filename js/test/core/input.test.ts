@@ -191,6 +191,19 @@ test('a getter that calls the governor sees and causes whole calls only', (t) =>
   assert.equal(governor.concurrencyActive, 1.5);
 });
 
+test('a report whose getter calls the governor is read as a whole', (t) => {
+  const { governor } = bench(t, config);
+  const outer = granted(governor.acquire(ask('a', { estimate: { promptTokens: 10 } })));
+  const inner = granted(governor.acquire(ask('a', { estimate: { promptTokens: 20 } })));
+  governor.release(outer, {
+    get outcome() {
+      governor.release(inner, { outcome: 'error', usage: { promptTokens: 1, outputTokens: 2 } });
+      return 'success' as const;
+    },
+  });
+  assert.equal(governor.tokenRateCount, 13, 'the outer report named no usage: its estimate stands');
+});
+
 const BAD_REPORTS: [field: string, bad: unknown[]][] = [
   ['', [5, 'success', true, Symbol('x'), () => {}, hostile]],
   ['outcome', ['', 'ok', 5, {}, true, Symbol('x')]],
