@@ -5,9 +5,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { mirror } from './build/dist.mjs';
-import { entries, esmOnly } from './build/entries.mjs';
+import { entries } from './build/entries.mjs';
 import { bindgen, writeFactory } from './build/glue.mjs';
-import { bundle } from './build/js.mjs';
+import { bundleAll } from './build/js.mjs';
 import { writeNotices } from './build/notices.mjs';
 import { assemble, optimise } from './build/opt.mjs';
 import { emitTypes } from './build/types.mjs';
@@ -65,11 +65,7 @@ const steps = {
     needs: ['opt'],
     inputs: [paths.generated, ...sources, lock],
     outputs: [paths.js],
-    async make() {
-      await bundle(entries, { folder: paths.js, format: 'esm', extension: 'js' });
-      const both = Object.entries(entries).filter(([name]) => !esmOnly.includes(name));
-      await bundle(Object.fromEntries(both), { folder: paths.js, format: 'cjs', extension: 'cjs' });
-    },
+    make: () => bundleAll(paths.js),
   },
   types: {
     about: 'declarations for both',

@@ -1,24 +1,50 @@
 /** TypeScript to JavaScript, ESM and CommonJS, with rolldown. */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 import { at } from '../lib/paths.mjs';
+import { StepError } from '../lib/run.mjs';
+import { filesUnder } from '../lib/stamp.mjs';
+import { entries } from './entries.mjs';
 
 /** What the supported runtimes all know: Node 18 is the oldest. */
 const TARGET = 'es2022';
 
 /**
- * The main entry in three files, since each file costs time when it is first imported: the entry with its wasm, the core,
- * and what adapters need of the core, so that an adapter does not load the rest.
+ * The main entry in two files, since each file costs time when it is first imported: the entry with core and wasm, and
+ * what adapters need of the core, so that an adapter does not load the rest.
  */
-const chunkGroups = [
-  { name: 'shared', test: /\/js\/core\//, minShareCount: 3 },
-  { name: 'core', test: /\/(js\/core|build\/generated\/glue)/, minShareCount: 2 },
-];
+const chunkGroups = [{ name: 'shared', test: /\/js\/core\//, minShareCount: 2 }];
+
+/**
+ * Everything, for `import` and `require`. The edge entry has a core of its own, so it is bundled in a second pass with
+ * the same adapters; what both passes make must be the same, or there would be two versions of it.
+ */
+export async function bundleAll(folder) {
+  const { index, 'index.edge': edge, ...others } = entries;
+  const main = { index, ...others };
+  await bundle(main, { folder, format: 'esm', extension: 'js' });
+  await bundle(main, { folder, format: 'cjs', extension: 'cjs' });
+
+  const second = mkdtempSync(join(tmpdir(), 'throttleai-edge-'));
+  try {
+    await bundle({ 'index.edge': edge, ...others }, { folder: second, format: 'esm', extension: 'js' });
+    for (const file of filesUnder(second)) {
+      const target = join(folder, relative(second, file));
+      if (file.endsWith('index.edge.js')) copyFileSync(file, target);
+      else if (!readFileSync(file).equals(readFileSync(target))) throw new StepError(`js: two versions of ${target}`);
+    }
+  } finally {
+    rmSync(second, { recursive: true, force: true });
+  }
+}
 
 /**
  * @param {Record<string, string>} entries output name -> source file
  * @param {{ folder: string, format: 'esm' | 'cjs', extension: string }} about
  */
-export async function bundle(entries, { folder, format, extension }) {
+async function bundle(entries, { folder, format, extension }) {
   const build = await rolldown({
     cwd: at('.'),
     input: entries,
