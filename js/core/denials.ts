@@ -69,7 +69,7 @@ export class Denials {
       retryAfterMs,
       recommendation: this.#recommendation,
       limitsHint:
-        text === TEXT.Slots
+        text === TEXT.Slots || text === TEXT.Share
           ? { inFlight: used, maxInFlight: limit }
           : text === TEXT.Requests || text === TEXT.Tokens
             ? { rateUsed: used, rateLimit: limit }
