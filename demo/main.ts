@@ -52,7 +52,8 @@ async function run(title: string, clientOf: (user: User, baseURL: string) => Ask
 const minute = `${MINUTE_MS / 1000} s`;
 console.log(`${USERS.length} users and ${prompts.length} prompts against a mock provider on a real socket, ${RUN_MS / 1000} s each way.
 It allows ${LIMITS.requestsPerMinute} calls and ${LIMITS.tokensPerMinute} tokens a "minute" of ${minute}, and ${LIMITS.maxInFlight} calls at once; refused calls count as calls.
-Both ways the programs are the same (openai SDK and fetch, two retries that obey retry-after).\n`);
+Both ways the programs are the same: openai SDK and fetch, JSON and streams, two retries that obey retry-after. A call that is
+given up after them costs its user half a second; then comes the next.\n`);
 await warmUp();
 const without = await run('without', plainClient);
 const governor = createGovernor(GOVERNOR);

@@ -3,7 +3,7 @@ import type { Outcome } from './run.ts';
 import { LIMITS, MINUTE_MS, RUN_MS, USERS } from './scenario.ts';
 
 /** The value below which `part` of the sorted values lie. */
-function quantile(values: readonly number[], part: number): number {
+export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
 }
@@ -29,8 +29,8 @@ function rows(outcome: Outcome): [string, string][] {
     ['429s', String(provider.refused)],
     ['throughput', `${((1000 * done) / RUN_MS).toFixed(1)} calls/s`],
     ['tokens of the limit used', percent(provider.tokens / tokensAllowed)],
-    ['wait p50', ms(quantile(waits, 0.5))],
-    ['wait p95', ms(quantile(waits, 0.95))],
+    ['wait p50 (of calls done)', ms(quantile(waits, 0.5))],
+    ['wait p95 (of calls done)', ms(quantile(waits, 0.95))],
     ['evenness (Jain, 1 = equal)', evenness(doneOf(outcome)).toFixed(2)],
     ...USERS.map(({ name, workers }): [string, string] => {
       const own = outcome.doneBy.get(name) ?? 0;
