@@ -79,7 +79,7 @@ impl Heap {
             if sum >= need {
                 return Some(node.key);
             }
-            let first_child = at.saturating_mul(ARITY).saturating_add(1);
+            let first_child = at.wrapping_mul(ARITY).wrapping_add(1);
             open = open.saturating_sub(1);
             frontier.swap(slot, open);
             for child in first_child..first_child.saturating_add(ARITY).min(self.nodes.len()) {
@@ -105,7 +105,7 @@ impl Heap {
 
     fn sift_up(&mut self, mut at: usize, node: Node) -> usize {
         while at > 0 {
-            let up = at.saturating_sub(1) / ARITY;
+            let up = at.wrapping_sub(1) / ARITY;
             match self.nodes.get(up).copied() {
                 Some(parent) if node < parent => self.put(at, parent),
                 _ => break,
@@ -118,8 +118,8 @@ impl Heap {
 
     fn sift_down(&mut self, mut at: usize, node: Node) {
         loop {
-            let first = at.saturating_mul(ARITY).saturating_add(1);
-            let children = self.nodes.get(first..first.saturating_add(ARITY).min(self.nodes.len()));
+            let first = at.wrapping_mul(ARITY).wrapping_add(1);
+            let children = self.nodes.get(first..first.wrapping_add(ARITY).min(self.nodes.len()));
             let least = children.unwrap_or(&[]).iter().copied().enumerate().min_by_key(|&(_, child)| child);
             match least {
                 Some((offset, child)) if child < node => {

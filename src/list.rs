@@ -73,7 +73,15 @@ impl List {
     }
 
     /// Removes `id` if it is there.
+    #[inline]
     pub(crate) fn remove(&mut self, id: u32) -> bool {
+        if self.len == 0 {
+            return false;
+        }
+        self.unlink(id)
+    }
+
+    fn unlink(&mut self, id: u32) -> bool {
         let Some(link) = self.links.get_mut(id as usize).filter(|link| link.prev != OUT) else {
             return false;
         };

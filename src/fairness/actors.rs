@@ -129,12 +129,11 @@ impl Actors {
     /// The actor has a lease of `weight` more. Whoever gets something is not starved.
     #[inline]
     pub(crate) fn hold(&mut self, handle: u32, weight: u64) {
-        let was_active = self.is_active(handle);
-        self.starved.remove(handle);
+        let was_starved = self.starved.remove(handle);
+        let Some(actor) = self.slots.get_mut(handle as usize) else { return };
+        let was_active = was_starved || actor.held > 0;
+        actor.held = actor.held.saturating_add(weight);
         self.attach(handle);
-        if let Some(actor) = self.slots.get_mut(handle as usize) {
-            actor.held = actor.held.saturating_add(weight);
-        }
         self.recount(handle, was_active);
     }
 
@@ -151,24 +150,25 @@ impl Actors {
 
     /// Something names the actor: it is not idle.
     pub(crate) fn attach(&mut self, handle: u32) {
-        if let Some(actor) = self.slots.get_mut(handle as usize) {
-            actor.refs = actor.refs.saturating_add(1);
+        let Some(actor) = self.slots.get_mut(handle as usize) else { return };
+        actor.refs = actor.refs.saturating_add(1);
+        if actor.refs == 1 {
+            self.idle.remove(handle);
         }
-        self.idle.remove(handle);
     }
 
     /// Something names it no more.
     pub(crate) fn detach(&mut self, handle: u32) {
-        if let Some(actor) = self.slots.get_mut(handle as usize) {
-            actor.refs = actor.refs.saturating_sub(1);
+        let Some(actor) = self.slots.get_mut(handle as usize) else { return };
+        actor.refs = actor.refs.saturating_sub(1);
+        if actor.refs == 0 {
+            self.rest(handle);
         }
-        self.rest(handle);
     }
 
-    /// Puts the actor among the idle if nothing needs it.
+    /// Puts an actor that nothing names among the idle, unless it is starved or stands for others.
     fn rest(&mut self, handle: u32) {
-        let unused = self.slots.get(handle as usize).is_some_and(|actor| actor.refs == 0);
-        if unused && !self.starved.contains(handle) && !self.is_overflow(handle) {
+        if !self.starved.contains(handle) && !self.is_overflow(handle) {
             self.idle.push_back(handle);
         }
     }
@@ -193,7 +193,9 @@ impl Actors {
             }
             self.starved.remove(handle);
             self.recount(handle, true);
-            self.rest(handle);
+            if self.slots.get(handle as usize).is_some_and(|actor| actor.refs == 0) {
+                self.rest(handle);
+            }
         }
     }
 

@@ -70,7 +70,7 @@ impl Fairness {
     pub(crate) fn allows(&self, who: Who, weight: u64, in_flight: u64, effective_max: u64) -> bool {
         let Who::Known(handle) = who else { return true };
         let held = self.actors.held(handle);
-        if held == 0 || in_flight.saturating_add(weight).saturating_mul(2) < effective_max {
+        if held == 0 || in_flight.saturating_add(weight) < effective_max.div_ceil(2) {
             return true;
         }
         if held.saturating_add(weight) > self.soft_cap(effective_max) {

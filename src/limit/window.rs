@@ -69,7 +69,7 @@ impl SlidingWindow {
                 return;
             }
             self.change(self.head, front.amount, 0);
-            self.head = self.wrap(self.head.saturating_add(1));
+            self.head = self.wrap(self.head.wrapping_add(1));
             self.len = self.len.saturating_sub(1);
             if self.len == 0 {
                 self.grid_bits = 0;
@@ -88,7 +88,7 @@ impl SlidingWindow {
     pub(crate) fn add(&mut self, now: CoreTime, amount: u64) {
         let cell = now.as_micros() >> self.grid_bits;
         if self.len > 0 {
-            let back = self.wrap(self.head.saturating_add(self.len).saturating_sub(1));
+            let back = self.wrap(self.head.wrapping_add(self.len).wrapping_sub(1));
             if let Some(entry) = self.ring.get(back).copied().filter(|entry| entry.cell >= cell) {
                 self.change(back, entry.amount, entry.amount.saturating_add(amount));
                 return;
@@ -116,7 +116,7 @@ impl SlidingWindow {
         let mut excess = self.sum.saturating_sub(most);
         let mut offset = 0usize;
         while excess > 0 && offset < self.len {
-            let at = self.wrap(self.head.saturating_add(offset));
+            let at = self.wrap(self.head.wrapping_add(offset));
             let block = self.blocks.get(at / BLOCK).copied().unwrap_or(0);
             let whole = at.is_multiple_of(BLOCK) && offset.saturating_add(BLOCK) <= self.len;
             if whole && block < excess {
@@ -140,20 +140,25 @@ impl SlidingWindow {
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        (0..self.len).filter_map(|offset| self.ring.get(self.wrap(self.head.saturating_add(offset))).copied())
+        (0..self.len).filter_map(|offset| self.ring.get(self.wrap(self.head.wrapping_add(offset))).copied())
     }
 
     /// A place in the ring; capacities are powers of two.
     #[inline]
     fn wrap(&self, at: usize) -> usize {
-        at & self.ring.len().saturating_sub(1)
+        at & self.ring.len().wrapping_sub(1)
     }
 
     fn find(&self, cell: u64) -> Option<usize> {
         let (mut low, mut high) = (0usize, self.len);
+        // Quick calls settle in the newest entry.
+        let newest = self.wrap(self.head.wrapping_add(self.len).wrapping_sub(1));
+        if self.len > 0 && self.ring.get(newest)?.cell == cell {
+            return Some(newest);
+        }
         while low < high {
             let middle = low.midpoint(high);
-            let at = self.wrap(self.head.saturating_add(middle));
+            let at = self.wrap(self.head.wrapping_add(middle));
             let entry = self.ring.get(at)?;
             match entry.cell.cmp(&cell) {
                 core::cmp::Ordering::Equal => return Some(at),
@@ -166,10 +171,12 @@ impl SlidingWindow {
 
     #[inline]
     fn change(&mut self, at: usize, from: u64, to: u64) {
+        // Sums of what is there, so the difference is exact modulo 2^64.
+        let difference = to.wrapping_sub(from);
         if let (Some(entry), Some(block)) = (self.ring.get_mut(at), self.blocks.get_mut(at / BLOCK)) {
             entry.amount = to;
-            *block = block.saturating_add(to).saturating_sub(from);
-            self.sum = self.sum.saturating_add(to).saturating_sub(from);
+            *block = block.wrapping_add(difference);
+            self.sum = self.sum.wrapping_add(difference);
         }
     }
 
@@ -178,7 +185,7 @@ impl SlidingWindow {
         if self.len == self.ring.len() {
             self.rebuild(self.grid_bits, self.ring.len().saturating_mul(2).max(BLOCK));
         }
-        let at = self.wrap(self.head.saturating_add(self.len));
+        let at = self.wrap(self.head.wrapping_add(self.len));
         if let Some(place) = self.ring.get_mut(at) {
             place.cell = entry.cell;
             place.amount = 0;

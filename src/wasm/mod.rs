@@ -39,6 +39,8 @@ const BARGE: u32 = 2;
 pub struct Core {
     governor: Governor,
     view: View,
+    /// What the view says of the next time-out: it rarely changes.
+    timeout: Option<Instant>,
 }
 
 #[wasm_bindgen]
@@ -57,7 +59,8 @@ impl Core {
     }
 
     fn of(governor: Governor) -> Self {
-        let mut core = Self { governor, view: View::default() };
+        let mut core = Self { governor, view: View::default(), timeout: None };
+        core.view.set(view::TIMEOUT, f64::INFINITY);
         core.publish();
         core
     }
@@ -155,7 +158,7 @@ impl Core {
         let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);
         let code = match released {
             Released::Live { held_us, ttl_us, late, weight } => {
-                self.view.set(view::HELD_MS, (held_us / 1000) as f64);
+                self.view.set(view::HELD_MS, (held_us as f64 / 1000.0).trunc());
                 self.view.set(view::TTL_MS, ttl_us as f64 / 1000.0);
                 self.view.set(view::WEIGHT, weight as f64 / 1_000_000.0);
                 u32::from(late)
@@ -173,7 +176,7 @@ impl Core {
         let ttl_us = Some(ttl).filter(|ttl| !ttl.is_nan()).map(|ttl| (ttl * 1000.0) as u64);
         let renewed = self.governor.renew(Instant::from_millis(now), LeaseId { slot, generation }, ttl_us);
         if let Some(expires_at) = renewed {
-            self.view.set(view::EXPIRES_AT, expires_at.as_millis_ceil() as f64);
+            self.view.set(view::EXPIRES_AT, expires_at.as_millis_ceil_f64());
         }
         self.publish();
         u32::from(renewed.is_some())
@@ -220,9 +223,12 @@ impl Core {
     /// Writes what the shell reads after every command.
     #[inline]
     fn publish(&mut self) {
-        let timeout = self.governor.poll_timeout().map_or(f64::INFINITY, |(at, _)| at.as_millis_ceil() as f64);
+        let timeout = self.governor.poll_timeout().map(|(at, _)| at);
+        if timeout != self.timeout {
+            self.timeout = timeout;
+            self.view.set(view::TIMEOUT, timeout.map_or(f64::INFINITY, Instant::as_millis_ceil_f64));
+        }
         self.view.set(view::PENDING, self.governor.pending_outputs() as f64);
-        self.view.set(view::TIMEOUT, timeout);
         self.view.set(view::WAITING, f64::from(self.governor.waiting()));
     }
 }

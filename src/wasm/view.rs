@@ -58,7 +58,7 @@ impl View {
 #[inline]
 pub(super) fn write_grant(view: &mut View, grant: &Grant) {
     view.set(GENERATION, f64::from(grant.lease.generation));
-    view.set(EXPIRES_AT, grant.expires_at.as_millis_ceil() as f64);
+    view.set(EXPIRES_AT, grant.expires_at.as_millis_ceil_f64());
     view.set(ACTOR, f64::from(grant.actor.map_or(NO_HANDLE, |actor| actor.0)));
     view.set(REUSED, f64::from(u8::from(grant.reused)));
 }
@@ -70,7 +70,7 @@ pub(super) fn write_denial(view: &mut View, denial: &Denial) {
             f64::from(reason(denial.reason)),
             f64::from(cause(denial.cause)),
             f64::from(denial.retry_after_ms),
-            denial.retry_at.map_or(f64::NAN, |at| at.as_millis_ceil() as f64),
+            denial.retry_at.map_or(f64::NAN, |at| at.as_millis_ceil_f64()),
             f64::from(text(denial)),
             denial.in_units(denial.used),
             denial.in_units(denial.limit),
@@ -135,7 +135,7 @@ pub(super) fn write_output(view: &mut View, output: &Output) -> u32 {
         Output::Granted(waiter, grant) => {
             let actor = f64::from(grant.actor.map_or(NO_HANDLE, |actor| actor.0));
             let [slot, generation] = [grant.lease.slot, grant.lease.generation].map(f64::from);
-            let expires_at = grant.expires_at.as_millis_ceil() as f64;
+            let expires_at = grant.expires_at.as_millis_ceil_f64();
             view.set_all(
                 OUT,
                 &[f64::from(waiter.slot), f64::from(waiter.generation), slot, generation, expires_at, actor],
