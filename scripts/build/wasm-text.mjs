@@ -4,7 +4,9 @@
  * well as the module itself, and which is a fifth smaller than base64 even unpacked. Only printable ASCII that no
  * tool needs to escape, so that bundlers and servers with any charset leave it as it is.
  */
-const FORBIDDEN = `"'\`\\$<`;
+/** Quotes, escapes and what HTML looks at. The backtick is not among them: it keeps minifiers from making a template of
+ * the text, which engines read more slowly. */
+const FORBIDDEN = `"'\\$<`;
 const ALPHABET = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i))
   .filter((character) => !FORBIDDEN.includes(character))
   .join('');
