@@ -16,7 +16,7 @@ export interface LeaseRef {
 export type LeaseRow = readonly [slot: number, generation: number, actorId: string, action: string, key: string | null];
 
 const RADIX = 36;
-const DIGITS: readonly string[] = Array.from('0123456789abcdefghijklmnopqrstuvwxyz');
+const DIGITS: readonly string[] = '0123456789abcdefghijklmnopqrstuvwxyz'.split('');
 const ZERO = 48;
 const NINE = 57;
 const LETTER_A = 97;
