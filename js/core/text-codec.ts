@@ -8,14 +8,13 @@ interface Decoder {
 }
 interface Encoder {
   encode(text?: string): Uint8Array;
-  encodeInto(text: string, target: Uint8Array): { read: number; written: number };
 }
 type DecoderConstructor = new (label?: string, options?: { ignoreBOM?: boolean; fatal?: boolean }) => Decoder;
 type EncoderConstructor = new () => Encoder;
 
 const platform = globalThis as unknown as { TextDecoder?: DecoderConstructor; TextEncoder?: EncoderConstructor };
 
-class PlainDecoder implements Decoder {
+export class PlainDecoder implements Decoder {
   decode(bytes: Uint8Array = new Uint8Array(0)): string {
     let escaped = '';
     for (const byte of bytes) escaped += `%${byte.toString(16).padStart(2, '0')}`;
@@ -23,7 +22,7 @@ class PlainDecoder implements Decoder {
   }
 }
 
-class PlainEncoder implements Encoder {
+export class PlainEncoder implements Encoder {
   encode(text = ''): Uint8Array {
     // A lone surrogate becomes U+FFFD, as the platform's encoder has it; encodeURIComponent would throw.
     const wellFormed = text.replace(
@@ -35,11 +34,6 @@ class PlainEncoder implements Encoder {
       bytes.push(part.length === 3 ? Number.parseInt(part.slice(1), 16) : part.charCodeAt(0));
     }
     return Uint8Array.from(bytes);
-  }
-  encodeInto(text: string, target: Uint8Array): { read: number; written: number } {
-    const bytes = this.encode(text);
-    target.set(bytes);
-    return { read: text.length, written: bytes.length };
   }
 }
 

@@ -34,6 +34,11 @@ const chromium = (folder) => ({
 
 export const runtimes = [
   ...NODES.flatMap((major) => [node(major, 'import', 'main.mjs'), node(major, 'require', 'main.cjs')]),
+  {
+    name: 'node 20 without what sandboxes lack',
+    folder: 'node-bare',
+    command: () => [nodeBinary(20), [inFolder('node-bare', 'main.mjs')]],
+  },
   { name: 'bun', folder: 'bun', command: () => [bunBinary(), ['run', inFolder('bun', 'main.ts')]] },
   {
     name: 'deno, no permissions',

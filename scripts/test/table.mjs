@@ -52,8 +52,8 @@ export const steps = [
   },
   {
     name: 'js',
-    about: 'shell, adapters and mock provider, with injected clocks',
-    parts: () => [build, buildLab, nodeTests('js', 'js', 'demo')],
+    about: 'shell, adapters, mock provider, demo, build; with injected clocks',
+    parts: () => [build, buildLab, nodeTests('js', 'js', 'demo', 'scripts')],
   },
   {
     name: 'package',
