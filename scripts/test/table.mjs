@@ -47,8 +47,13 @@ export const steps = [
   },
   {
     name: 'unit',
-    about: 'the core: unit tests and doctests',
-    parts: () => [cargoTest('unit', '--lib'), cargoTest('doctests', '--doc')],
+    about: 'the core: unit tests, doctests, saved formats, documentation',
+    parts: () => [
+      cargoTest('unit', '--lib'),
+      cargoTest('doctests', '--doc'),
+      cargoTest('saved formats', '--test', 'formats'),
+      { ...command('rustdoc', 'cargo', 'doc', '--quiet', '--no-deps', '--lib'), env: { RUSTDOCFLAGS: '-D warnings' } },
+    ],
   },
   {
     name: 'js',

@@ -1,7 +1,7 @@
 //! Decides nothing: every command as data, so that a run can be recorded, replayed bit for bit, and kept as a journal.
 //!
 //! An [`Input`] is one command in a compact, versioned form. [`Governor::apply`] gives it and returns an [`Answer`], with
-//! all outputs that followed. A [`Trace`] is a configuration, the inputs and a digest of the answers: replaying it on any
+//! all outputs that followed. A trace is a configuration, the inputs and a digest of the answers: replaying it on any
 //! machine gives the same digest, or names the first input whose answer differs.
 //!
 //! ```
