@@ -135,6 +135,38 @@ test('an event stream is not read ahead; unread it gives up its lease after idle
   assert.equal(await answer.response.text(), 'data: 1\n\n');
 });
 
+test('once the lease is given up, reading on arms no further timer', async (t) => {
+  const clock = createTestClock();
+  const armed = new Set<unknown>();
+  const counting = {
+    now: clock.now,
+    setTimeout(callback: () => void, ms: number): unknown {
+      const timer = clock.setTimeout(() => {
+        armed.delete(timer);
+        callback();
+      }, ms);
+      armed.add(timer);
+      return timer;
+    },
+    clearTimeout(timer: unknown): void {
+      armed.delete(timer);
+      clock.clearTimeout(timer);
+    },
+  };
+  const { governor } = notedGovernor(t, { clock: counting });
+  const origin = await listen(t, (_req, res) =>
+    res.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: 1\n\n'),
+  );
+  const answer = await wrapFetch(fetch, { governor, idleMs: 500 })(origin);
+  assert.ok(answer.ok);
+  clock.advance(500);
+  governor.dispose();
+  const reader = answer.response.body!.getReader();
+  await reader.read();
+  await settle();
+  assert.equal(armed.size, 0);
+});
+
 test('an event stream that was dropped ends its lease and its connection', async (t) => {
   const { governor, released } = notedGovernor(t);
   const closed = gate();

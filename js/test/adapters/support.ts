@@ -86,12 +86,17 @@ export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => voi
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Collects garbage until `done` says so. Finalizers run as tasks, so each round lets the event loop turn. */
+/**
+ * Collects garbage until `done` says so. Finalizers run as tasks, so the event loop turns after each collection; and before
+ * it, because looking at a `WeakRef` keeps its target for the rest of the task.
+ */
 export async function collectUntil(done: () => boolean): Promise<void> {
   for (let round = 0; round < 200 && !done(); round++) {
+    await settle(1);
     collect();
-    await new Promise((resolve) => setImmediate(resolve));
+    await settle(1);
   }
+  if (!done()) throw new Error('It was not collected.');
 }
 
 /** Lets everything that is ready run: promises, and events of sockets that have arrived. */
