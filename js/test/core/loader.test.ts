@@ -4,7 +4,17 @@ import { readFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { createLoader, type Loader } from '../../core/loader.ts';
 
-const module = new WebAssembly.Module(readFileSync(new URL('../../../dist/throttleai.wasm', import.meta.url)));
+type Exports = Record<string, (...args: number[]) => unknown>;
+/** What the tests use of it; the project has no DOM types. */
+const platform = globalThis as unknown as {
+  FinalizationRegistry: unknown;
+  WebAssembly: {
+    Module: new (bytes: Uint8Array) => object;
+    Instance: new (module: object, imports: object) => { exports: Exports };
+  };
+};
+
+const module = new platform.WebAssembly.Module(readFileSync(new URL('../../../dist/throttleai.wasm', import.meta.url)));
 
 function countedLoader(): { loader: Loader; compiled: () => number } {
   let compiled = 0;
@@ -29,17 +39,16 @@ function controlledFinalizers(t: TestContext): {
     register(): void {}
     unregister(): void {}
   }
-  const { Instance } = WebAssembly;
-  const counting = function (target: WebAssembly.Module, imports: WebAssembly.Imports): unknown {
+  const { Instance } = platform.WebAssembly;
+  const counting = function (target: object, imports: object): unknown {
     const { exports } = new Instance(target, imports);
-    const free = exports['__wbg_core_free'] as (pointer: number, flag: number) => void;
+    const free = exports['__wbg_core_free'];
     const counted = (pointer: number, flag: number): void => {
       freed += 1;
-      free(pointer, flag);
+      free?.(pointer, flag);
     };
     return { exports: { ...exports, __wbg_core_free: counted } };
   };
-  const platform = globalThis as { FinalizationRegistry: unknown };
   const original = platform.FinalizationRegistry;
   platform.FinalizationRegistry = new Proxy(Registry, {
     construct(target, args, self) {
@@ -48,7 +57,7 @@ function controlledFinalizers(t: TestContext): {
     },
   });
   t.after(() => (platform.FinalizationRegistry = original));
-  t.mock.method(WebAssembly, 'Instance', counting as never);
+  t.mock.method(platform.WebAssembly, 'Instance', counting as never);
   return {
     finalize: (instance, pointer) => finalizers[instance]?.forEach((finalizer) => finalizer(pointer)),
     freed: () => freed,
