@@ -1,20 +1,21 @@
 /**
- * `workerd.mjs MAIN DATE`: bundles a Worker the way Cloudflare's tools do (condition `workerd`, the wasm as a module beside
- * it), runs it in workerd and prints the body of one request.
+ * `workerd.mjs MAIN DATE [CONDITION]`: bundles a Worker the way Cloudflare's tools do (condition `workerd`, the wasm as a
+ * module beside it), runs it in workerd and prints the body of one request. With another condition the wasm must be
+ * inside the bundle.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Miniflare } from 'miniflare';
 import { rolldown } from 'rolldown';
 
-const [main, compatibilityDate] = process.argv.slice(2);
+const [main, compatibilityDate, condition = 'workerd'] = process.argv.slice(2);
 const WASM = 'throttleai.wasm';
 let wasmFile;
 
 const build = await rolldown({
   input: main,
   cwd: dirname(main),
-  resolve: { conditionNames: ['workerd', 'worker', 'browser', 'import', 'default'] },
+  resolve: { conditionNames: [condition, 'import', 'default'] },
   plugins: [
     {
       name: 'wasm-module',
@@ -29,13 +30,14 @@ const build = await rolldown({
 const { output } = await build.generate({ format: 'esm', codeSplitting: false });
 const [script, ...others] = output;
 if (others.length > 0) throw new Error(`expected one chunk, got ${others.length + 1}`);
-if (wasmFile === undefined) throw new Error('the bundle imports no wasm module: is the condition "workerd" in force?');
+if ((wasmFile !== undefined) !== (condition === 'workerd'))
+  throw new Error(`condition ${condition}: wasm is ${wasmFile}`);
 
 const miniflare = new Miniflare({
   compatibilityDate,
   modules: [
     { type: 'ESModule', path: 'main.mjs', contents: script.code },
-    { type: 'CompiledWasm', path: WASM, contents: readFileSync(wasmFile) },
+    ...(wasmFile === undefined ? [] : [{ type: 'CompiledWasm', path: WASM, contents: readFileSync(wasmFile) }]),
   ],
   durableObjects: script.exports.includes('Gate') ? { GATE: 'Gate' } : {},
 });

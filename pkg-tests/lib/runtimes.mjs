@@ -46,6 +46,12 @@ export const runtimes = [
     command: () => [denoBinary(), ['run', '--no-prompt', '--node-modules-dir=manual', inFolder('deno', 'main.ts')]],
   },
   ...COMPATIBILITY_DATES.flatMap((date) => [worker('worker', date), worker('durable-object', date)]),
+  {
+    // Made by a bundler that does not know Workers: the inlined wasm compiles at start-up.
+    name: 'workerd 2025-06-01, bundled for browsers',
+    folder: 'worker',
+    command: () => [nodeBinary(24), [driver('workerd.mjs'), inFolder('worker', 'main.mjs'), '2025-06-01', 'browser']],
+  },
   chromium('chromium-page'),
   chromium('chromium-worker'),
 ];
