@@ -167,15 +167,8 @@ function start() {
   throw new Error(`over the budget of ${START_MS_MAX} ms; on a busy machine set THROTTLEAI_BUDGETS=print`);
 }
 
-function coldStart() {
-  const code = `
-    const start = performance.now();
-    const { createGovernor, presets } = await import('throttleai');
-    createGovernor(presets.balanced()).acquire({ actorId: 'user-1', action: 'chat' });
-    console.log(performance.now() - start);
-    process.exit();`;
-  return Number(run(nodeBinary(START_NODE), ['--input-type=module', '-e', code], { cwd: app, quiet: true }));
-}
+const coldStart = () =>
+  Number(run(nodeBinary(START_NODE), [join(app, 'start-up/main.mjs')], { cwd: app, quiet: true }));
 
 const report = (value, budget, unit) =>
   `${value.toFixed(1)} ${unit}, ${Math.round((100 * value) / budget)} % of budget`;
