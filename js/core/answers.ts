@@ -11,7 +11,7 @@ import { Denials } from './denials.ts';
 import { Driver } from './driver.ts';
 import type { GovernorError } from './errors.ts';
 import { Events } from './events.ts';
-import { reserveHold, type HolderMap } from './holders.ts';
+import { newHolders, reserveHold, type Holders } from './holders.ts';
 import type { Tables } from './image.ts';
 import { outcomeCode, type Ask } from './input.ts';
 import { LeaseTable } from './lease-table.ts';
@@ -33,7 +33,7 @@ import { Waiters, type Waiter } from './waiters.ts';
 export class Answers {
   readonly leases: LeaseTable = new LeaseTable();
   readonly actors: ActorNames = new ActorNames();
-  readonly holders: HolderMap = new Map();
+  readonly holders: Holders = newHolders();
   readonly time: Time;
   readonly #port: Port;
   readonly #strict: boolean;
@@ -287,8 +287,9 @@ export class Answers {
   }
 
   #hand(waiter: Waiter, leaseId: string, expiresAt: number): void {
-    if (waiter.reserve && waiter.key !== undefined) reserveHold(this.holders, leaseId);
-    waiter.resolve({ granted: true, leaseId, expiresAt });
+    const grant: AcquireGranted = { granted: true, leaseId, expiresAt };
+    if (waiter.reserve && waiter.key !== undefined) reserveHold(this.holders, grant);
+    waiter.resolve(grant);
   }
 
   /** Takes a caller out of the queue. It has consumed nothing. */

@@ -157,7 +157,7 @@ export class Governor {
     if (code < 0) return this.#answers.denied(ask, now);
     const { key } = ask;
     const decision = this.#answers.granted(ask, now, code, actor);
-    if (reserve && key !== undefined) reserveHold(this.#answers.holders, decision.leaseId);
+    if (reserve && key !== undefined) reserveHold(this.#answers.holders, decision);
     return decision;
   }
 

@@ -3,7 +3,7 @@
  * all copies of the package share, so an adapter needs neither the core nor the same copy of it.
  */
 import { systemClock } from './clock.ts';
-import type { HolderMap } from './holders.ts';
+import type { Holders } from './holders.ts';
 import type { AcquireDecision, AcquireRequest, ClockWithTimers, GovernorLike, Wait } from './types.ts';
 
 /** Key of `Internals` on every governor of this package. */
@@ -15,7 +15,7 @@ export interface Internals {
   /** Time and timers of the governor. */
   readonly clock: ClockWithTimers;
   /** Holders of leases that several calls share under one idempotency key, by lease id; see `holders.ts`. */
-  readonly holders: HolderMap;
+  readonly holders: Holders;
   /** `acquireAsync`, with the hold of a shared lease reserved for the caller, who must take it with `holdLease`. */
   enter(request: AcquireRequest, wait: Wait): Promise<AcquireDecision>;
 }

@@ -77,7 +77,7 @@ export async function withLease<T>(
   // Without waiting, the lease is taken and `fn` called before this function returns.
   const decision = 'then' in answer ? await answer : answer;
   if (!decision.granted) return { granted: false, decision };
-  const end = holdLease(governor, request, decision.leaseId);
+  const end = holdLease(governor, request, decision);
   const signal = options?.signal;
   if (signal?.aborted === true) {
     end({ outcome: 'cancelled' });

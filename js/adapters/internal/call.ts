@@ -42,7 +42,7 @@ export function openCall(
   const clock = clockOf(governor);
   const start = clock.now();
   const ttl = grant.expiresAt - start;
-  const release = holdLease(governor, request, grant.leaseId);
+  const release = holdLease(governor, request, grant);
   let renewAt = start + ttl / 2;
   let ended = false;
   const call: Call = {

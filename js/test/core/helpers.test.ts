@@ -326,6 +326,30 @@ test('a waiter that joins a lease holds it from the grant on, not from when it h
   assert.equal(governor.activeLeases, 0);
 });
 
+test('a background waiter that is handed an interactive call’s lease holds it, too', async (t) => {
+  const { governor, events } = bench(t, { concurrency: { maxInFlight: 3, interactiveReserve: 1 } });
+  granted(governor.acquire(ask('other', { estimate: { weight: 2 } })));
+  const keyed = ask('a', { idempotencyKey: 'k' });
+  let held = 0;
+  const waiting = withLease(
+    governor,
+    { ...keyed, priority: 'background' },
+    ({ leaseId }) => {
+      held = governor.renew(leaseId) ? governor.activeLeases : 0;
+    },
+    { strategy: 'wait' },
+  );
+  assert.equal(governor.snapshot().waiting, 1);
+  await withLease(governor, keyed, () => 'over at once');
+  await waiting;
+  assert.equal(held, 2);
+  assert.deepEqual([governor.activeLeases, governor.snapshot().waiting], [1, 0]);
+  assert.deepEqual(
+    events.map(({ type, actorId }) => `${type} ${actorId}`),
+    ['acquire other', 'acquire a', 'release a'],
+  );
+});
+
 test('a raw release ends a shared lease', async (t) => {
   const { governor, events } = bench(t);
   const keyed = ask('a', { idempotencyKey: 'k' });
