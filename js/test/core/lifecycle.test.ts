@@ -367,3 +367,18 @@ test('an image keeps no strings of leases that have ended', (t) => {
     'the key stands with its actor',
   );
 });
+
+test('a clock that fails while the timer fires ends nothing, and sweeping goes on once it works again', (t) => {
+  const inner = createTestClock();
+  let broken = false;
+  const clock = { ...inner, now: () => (broken ? NaN : inner.time) };
+  const governor = createGovernor({ clock, leaseTtlMs: 1000 });
+  t.after(() => governor.close());
+  granted(governor.acquire(ask('a')));
+  broken = true;
+  inner.advance(20_000);
+  broken = false;
+  assert.equal(governor.activeLeases, 1);
+  inner.advance(5000);
+  assert.equal(governor.activeLeases, 0);
+});
