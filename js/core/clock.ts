@@ -50,6 +50,12 @@ export function readClockOr(clock: ClockWithTimers, fallback: number): number {
   }
 }
 
+/** Time in ms since the reading `start`: 0 where the clock was set back, fails, or failed at the start (NaN). */
+export function msSince(clock: ClockWithTimers, start: number): number {
+  const ms = readClockOr(clock, start) - start;
+  return ms > 0 ? ms : 0;
+}
+
 /** The clock of one governor, with its last good reading. */
 export class Time {
   readonly clock: ClockWithTimers;

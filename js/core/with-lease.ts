@@ -1,5 +1,5 @@
 /** Runs a function under a lease: acquire, call, report, release. */
-import { readClockOr } from './clock.ts';
+import { msSince, readClockOr } from './clock.ts';
 import { holdLease } from './holders.ts';
 import { readCount, readMs, readSignal } from './input.ts';
 import { clockOf, queueOf } from './internals.ts';
@@ -84,15 +84,14 @@ export async function withLease<T>(
     throw abortReason(signal);
   }
   const clock = clockOf(governor);
-  const start = readClockOr(clock, 0);
   // A clock that fails by now takes nothing from the result of the call.
-  const latencyMs = (): number => Math.max(0, readClockOr(clock, start) - start);
+  const start = readClockOr(clock, NaN);
   try {
     const result = await fn(decision);
-    end({ outcome: 'success', latencyMs: latencyMs() });
+    end({ outcome: 'success', latencyMs: msSince(clock, start) });
     return { granted: true, result };
   } catch (error) {
-    end({ outcome: outcomeOfError(error), latencyMs: latencyMs() });
+    end({ outcome: outcomeOfError(error), latencyMs: msSince(clock, start) });
     throw error;
   }
 }

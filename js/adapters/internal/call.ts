@@ -2,6 +2,7 @@
  * One governed call: from its grant to the end of its lease. Ends once, whoever is first: the end of the answer, an
  * error, a cancellation, an unread stream.
  */
+import { msSince, readClockOr } from '../../core/clock.ts';
 import { holdLease } from '../../core/holders.ts';
 import { clockOf } from '../../core/internals.ts';
 import { abortReason } from '../../core/timers.ts';
@@ -20,9 +21,9 @@ import type { AdapterGovernor, AdapterOptions, AdapterResult, ProviderUsage } fr
 
 export interface Call {
   readonly clock: ClockWithTimers;
-  /** Time since the grant in ms. */
+  /** Time since the grant in ms, from 0. Never throws. */
   elapsed(): number;
-  /** Bytes have arrived: prolongs the lease when half of its time is over. */
+  /** Bytes have arrived: prolongs the lease when half of its time is over. Never throws. */
   flow(): void;
   /** Ends the lease with a report. Idempotent, never throws. */
   end(outcome: LeaseOutcome, usage?: ProviderUsage | null): void;
@@ -32,7 +33,7 @@ export interface Call {
   onEnd?: () => void;
 }
 
-/** Takes charge of a granted lease. */
+/** Takes charge of a granted lease. Never throws: who is granted a lease must come to hold it. */
 export function openCall(
   governor: AdapterGovernor,
   request: AcquireRequest,
@@ -40,18 +41,18 @@ export function openCall(
   signal?: SignalLike | null,
 ): Call {
   const clock = clockOf(governor);
-  const start = clock.now();
+  const start = readClockOr(clock, NaN);
   const ttl = grant.expiresAt - start;
   const release = holdLease(governor, request, grant);
-  let renewAt = start + ttl / 2;
+  let renewAt = ttl / 2;
   let ended = false;
   const call: Call = {
     clock,
-    elapsed: () => clock.now() - start,
+    elapsed: () => msSince(clock, start),
     flow() {
-      const now = clock.now();
-      if (ended || !(now >= renewAt)) return;
-      renewAt = now + ttl / 2;
+      const elapsed = call.elapsed();
+      if (ended || !(elapsed >= renewAt)) return;
+      renewAt = elapsed + ttl / 2;
       try {
         governor.renew?.(grant.leaseId);
       } catch {
