@@ -18,6 +18,7 @@ export class Denials {
   #used = NaN;
   #limit = NaN;
   #asked = NaN;
+  #maxAllowed = NaN;
   #retryAfterMs = NaN;
   #never = false;
   #actorId = '';
@@ -50,6 +51,7 @@ export class Denials {
       used !== this.#used ||
       limit !== this.#limit ||
       asked !== this.#asked ||
+      !Object.is(maxAllowed, this.#maxAllowed) ||
       retryAfterMs !== this.#retryAfterMs ||
       never !== this.#never ||
       actorId !== this.#actorId
@@ -59,6 +61,7 @@ export class Denials {
       this.#used = used;
       this.#limit = limit;
       this.#asked = asked;
+      this.#maxAllowed = maxAllowed;
       this.#retryAfterMs = retryAfterMs;
       this.#never = never;
       this.#actorId = actorId;
