@@ -128,8 +128,8 @@ export class Governor {
     if (wait !== undefined && typeof wait !== 'object')
       throw new InputError({ field: 'wait', value: wait, allowed: 'an object' });
     const signal = readSignal(wait?.signal);
-    const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', 0, Infinity);
-    const until = readMs(wait?.deadline, 'wait.deadline', 0, Infinity);
+    const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', { absent: Infinity, infinite: true });
+    const until = readMs(wait?.deadline, 'wait.deadline', { absent: Infinity, infinite: true });
     if (signal?.aborted === true) throw abortReason(signal);
     const now = this.#answers.time.read();
     const ask = this.#ask;
@@ -215,7 +215,7 @@ export class Governor {
    * @throws InputError for a bad `ttlMs`
    */
   renew(leaseId: string, ttlMs?: number | null): boolean {
-    const ttl = readMs(ttlMs, 'ttlMs', 1, NaN);
+    const ttl = readMs(ttlMs, 'ttlMs', { absent: NaN, min: 1 });
     const now = this.#answers.time.read();
     this.#port.use();
     const slot = this.#leases.find(leaseId);

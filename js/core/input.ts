@@ -6,7 +6,9 @@ import { FLAG_BACKGROUND } from './binding.ts';
 import { InputError } from './errors.ts';
 import type { AcquireRequest, LeaseOutcome, ReleaseReport } from './types.ts';
 
-const TOKENS_MAX: number = Number.MAX_SAFE_INTEGER;
+/** The core counts no more: a larger estimate would pass a limit that it is above. */
+const TOKENS_MAX = 1e12;
+const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 const WEIGHT_MAX = 1e9;
 
 /** A request in the form that crosses. */
@@ -54,7 +56,8 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
   let outputTokens = 0;
   if (estimate !== undefined && estimate !== null) {
     if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
-    weight = readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1);
+    // In millionths, as the core counts: events of the grant and of its end then say the same.
+    weight = Math.round(readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1) * 1e6) / 1e6;
     promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
     outputTokens = readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0);
   }
@@ -116,7 +119,7 @@ export function outcomeCode(outcome: LeaseOutcome): number {
 }
 
 /**
- * Reads a report into `told`, leaving out what is bad.
+ * Reads a report into `told`, leaving out each part that is bad; usage is one part, good as a whole or not at all.
  *
  * @returns the first problem, if there was one
  */
@@ -125,48 +128,44 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   let latencyMs = NaN;
   let promptTokens = NaN;
   let outputTokens = NaN;
-  if (report !== undefined && report !== null) {
+  let problem: InputError | undefined;
+  if (typeof report === 'object' && report !== null) {
     try {
-      if (typeof report !== 'object') throw bad('report', report, 'an object');
       outcome = readOutcome(report.outcome);
-      latencyMs = readAmount(report.latencyMs, 'report.latencyMs', TOKENS_MAX, NaN);
+    } catch (error) {
+      problem = problemOf(report, error);
+    }
+    try {
+      latencyMs = readAmount(report.latencyMs, 'report.latencyMs', MS_MAX, NaN);
+    } catch (error) {
+      problem ??= problemOf(report, error);
+    }
+    try {
       const { usage } = report;
       if (usage !== undefined && usage !== null) {
         if (typeof usage !== 'object') throw bad('report.usage', usage, 'an object');
-        promptTokens = readAmount(usage.promptTokens, 'report.usage.promptTokens', TOKENS_MAX, NaN);
+        const prompt = readAmount(usage.promptTokens, 'report.usage.promptTokens', TOKENS_MAX, NaN);
         outputTokens = readAmount(usage.outputTokens, 'report.usage.outputTokens', TOKENS_MAX, NaN);
+        promptTokens = prompt;
       }
     } catch (error) {
-      Object.assign(told, salvageReport(report));
-      if (InputError.isInstance(error)) return error;
-      const allowed = 'an object with readable properties';
-      return new InputError({ field: 'report', value: report, allowed }, { cause: error });
+      problem ??= problemOf(report, error);
     }
+  } else if (report !== undefined && report !== null) {
+    problem = bad('report', report, 'an object');
   }
   told.outcome = outcome;
   told.latencyMs = latencyMs;
   told.promptTokens = promptTokens;
   told.outputTokens = outputTokens;
-  return undefined;
+  return problem;
 }
 
-/** The good parts of a report that has a bad one. */
-function salvageReport(report: ReleaseReport): Told {
-  const usage = (): NonNullable<ReleaseReport['usage']> => report.usage ?? {};
-  return {
-    outcome: part<LeaseOutcome>('success', () => readOutcome(report.outcome)),
-    latencyMs: part(NaN, () => readAmount(report.latencyMs, 'latencyMs', TOKENS_MAX, NaN)),
-    promptTokens: part(NaN, () => readAmount(usage().promptTokens, 'promptTokens', TOKENS_MAX, NaN)),
-    outputTokens: part(NaN, () => readAmount(usage().outputTokens, 'outputTokens', TOKENS_MAX, NaN)),
-  };
-}
-
-function part<T>(fallback: T, read: () => T): T {
-  try {
-    return read();
-  } catch {
-    return fallback;
-  }
+/** What is wrong with a report, one of whose parts could not be read. */
+function problemOf(report: ReleaseReport, error: unknown): InputError {
+  if (InputError.isInstance(error)) return error;
+  const allowed = 'an object with readable properties';
+  return new InputError({ field: 'report', value: report, allowed }, { cause: error });
 }
 
 function readOutcome(value: unknown): LeaseOutcome {
@@ -176,15 +175,25 @@ function readOutcome(value: unknown): LeaseOutcome {
   return outcome;
 }
 
-/**
- * An optional duration or instant in ms.
- *
- * @throws InputError unless it is a number from `min`; Infinity counts as none where `absent` is Infinity
- */
-export function readMs(value: unknown, field: string, min: number, absent: number): number {
+/** Which durations or instants in ms an option may have, and what it is when it is absent. */
+export interface MsRange {
+  readonly absent: number;
+  /** Default 0. */
+  readonly min?: number;
+  /** Above `min` only. Default false. */
+  readonly open?: boolean;
+  /** Infinity stands for "no bound". Default false. */
+  readonly infinite?: boolean;
+}
+
+/** @throws InputError unless `value` is a number of ms in that range, or absent */
+export function readMs(value: unknown, field: string, range: MsRange): number {
+  const { absent, min = 0, open = false, infinite = false } = range;
   if (value === undefined || value === null) return absent;
-  if (typeof value === 'number' && value >= min && (value <= TOKENS_MAX || value === absent)) return value;
-  throw bad(field, value, `a number of milliseconds from ${min}`);
+  if (typeof value === 'number' && (open ? value > min : value >= min)) {
+    if (value <= MS_MAX || (infinite && value === Infinity)) return value;
+  }
+  throw bad(field, value, `a number of milliseconds ${open ? 'above' : 'from'} ${min}`);
 }
 
 /** @throws InputError unless `value` is a whole number from 1 (or Infinity), or absent */

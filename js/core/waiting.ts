@@ -26,12 +26,12 @@ export interface PollBounds {
 /** The time that the pauses of `bounds` would take at most, in ms. */
 export function pollTimeMs({ maxAttempts, maxWaitMs, initialBackoffMs }: PollBounds): number {
   let total = 0;
-  let pause = initialBackoffMs;
-  for (let attempt = 1; attempt < maxAttempts && total < maxWaitMs; attempt++) {
-    total += Math.min(pause, BACKOFF_MAX_MS);
-    pause *= 2;
+  let pauses = maxAttempts - 1;
+  for (let pause = initialBackoffMs; pauses > 0 && pause < BACKOFF_MAX_MS; pause *= 2) {
+    total += pause;
+    pauses--;
   }
-  return Math.min(total, maxWaitMs);
+  return Math.min(total + pauses * BACKOFF_MAX_MS, maxWaitMs);
 }
 
 /**

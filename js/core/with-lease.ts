@@ -30,8 +30,8 @@ function boundsOf(options: WithLeaseOptions, strategy: WithLeaseStrategy): PollB
   const maxAttempts = readCount(options.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX);
   return {
     maxAttempts: strategy === 'wait' ? Infinity : maxAttempts,
-    maxWaitMs: readMs(options.maxWaitMs, 'options.maxWaitMs', 0, WAIT_MAX_MS),
-    initialBackoffMs: readMs(options.initialBackoffMs, 'options.initialBackoffMs', 1, BACKOFF_START_MS),
+    maxWaitMs: readMs(options.maxWaitMs, 'options.maxWaitMs', { absent: WAIT_MAX_MS, infinite: true }),
+    initialBackoffMs: readMs(options.initialBackoffMs, 'options.initialBackoffMs', { absent: BACKOFF_START_MS, open: true }),
     signal: readSignal(options.signal),
   };
 }

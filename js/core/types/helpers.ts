@@ -20,7 +20,7 @@ export interface SignalLike {
 export interface Wait {
   /** Ends the wait: the promise rejects with `signal.reason` and nothing was consumed. */
   signal?: SignalLike | null;
-  /** Most time to wait in ms, from 0. Default: no bound. */
+  /** Most time to wait in ms. Default: no bound. Range: from 0; Infinity is no bound. */
   timeoutMs?: number | null;
   /** Instant in ms of the governor's clock until which to wait. Default: no bound. The earlier of both counts. */
   deadline?: number | null;
@@ -35,11 +35,11 @@ export interface WithLeaseOptions {
   strategy?: WithLeaseStrategy | null;
   /** @deprecated use `strategy: 'wait'` */
   wait?: boolean | null;
-  /** Most time to wait in ms. Default 10000. */
+  /** Most time to wait in ms. Default 10000. Range: from 0; Infinity waits until the call is granted or never can be. */
   maxWaitMs?: number | null;
   /** For `wait-then-deny`: most attempts, the first acquire counted. Default 3. Range: an integer from 1. */
   maxAttempts?: number | null;
-  /** First pause between attempts in ms, doubling to at most 5000. Default 250. Range: above 0. */
+  /** First pause between attempts in ms, doubling to at most 5000. Default 250. Range: above 0, finite. */
   initialBackoffMs?: number | null;
   /** Cancels the wait; the promise rejects with `signal.reason`. The function itself is not interrupted. */
   signal?: SignalLike | null;

@@ -6,9 +6,9 @@ export type LeaseOutcome = 'success' | 'error' | 'timeout' | 'cancelled';
 
 /** What a call is expected to need. Missing parts count as nothing, a missing weight as 1. */
 export interface TokenEstimate {
-  /** Expected prompt tokens; fractions are rounded up. Default 0. Range: 0 to 2^53 - 1. */
+  /** Expected prompt tokens; fractions are rounded up. Default 0. Range: 0 to 1e12. */
   promptTokens?: number | null;
-  /** Most output tokens; fractions are rounded up. Default 0. Range: 0 to 2^53 - 1. */
+  /** Most output tokens; fractions are rounded up. Default 0. Range: 0 to 1e12. */
   maxOutputTokens?: number | null;
   /** Concurrency weight, counted in millionths. Default 1. Range: 0 to 1e9. */
   weight?: number | null;
@@ -28,11 +28,11 @@ export interface AcquireRequest {
   idempotencyKey?: string | null;
 }
 
-/** Tokens that a call really used. */
+/** Tokens that a call really used. If one half cannot be used, both are dropped. */
 export interface TokenUsage {
-  /** Prompt tokens. Left out: the estimate stands. Range: 0 to 2^53 - 1. */
+  /** Prompt tokens. Left out: the estimate stands. Range: 0 to 1e12. */
   promptTokens?: number | null;
-  /** Output tokens. Left out: the estimate stands. Range: 0 to 2^53 - 1. */
+  /** Output tokens. Left out: the estimate stands. Range: 0 to 1e12. */
   outputTokens?: number | null;
 }
 

@@ -52,6 +52,7 @@ const NOT_AMOUNTS: unknown[] = [
   Object(5),
   hostile,
 ];
+const NOT_TOKENS = [...NOT_AMOUNTS, 1e12 + 1];
 const HUGE = 'x'.repeat(513);
 
 const BAD_REQUESTS: [field: string, bad: unknown[]][] = [
@@ -71,8 +72,8 @@ const BAD_REQUESTS: [field: string, bad: unknown[]][] = [
   ['action', [...NOT_STRINGS, HUGE, '€'.repeat(171)]],
   ['priority', ['', 'high', 1, 0, true, {}, 'Interactive', Symbol('x')]],
   ['estimate', [5, 'x', true, Symbol('x'), () => {}]],
-  ['estimate.promptTokens', NOT_AMOUNTS],
-  ['estimate.maxOutputTokens', NOT_AMOUNTS],
+  ['estimate.promptTokens', NOT_TOKENS],
+  ['estimate.maxOutputTokens', NOT_TOKENS],
   ['estimate.weight', [...NOT_AMOUNTS, 1e9 + 1]],
   ['idempotencyKey', ['', HUGE, 5, true, {}, Symbol('x'), 5n]],
 ];
@@ -209,8 +210,8 @@ const BAD_REPORTS: [field: string, bad: unknown[]][] = [
   ['outcome', ['', 'ok', 5, {}, true, Symbol('x')]],
   ['latencyMs', NOT_AMOUNTS],
   ['usage', [5, 'x', true, hostile]],
-  ['usage.promptTokens', NOT_AMOUNTS],
-  ['usage.outputTokens', NOT_AMOUNTS],
+  ['usage.promptTokens', NOT_TOKENS],
+  ['usage.outputTokens', NOT_TOKENS],
 ];
 
 function reportWith(field: string, value: unknown): ReleaseReport {
@@ -242,13 +243,30 @@ for (const [field, values] of BAD_REPORTS) {
   });
 }
 
-test('the good parts of a bad report count', (t) => {
+test('the good parts of a bad report count; usage is one part', (t) => {
   const { governor, events } = bench(t, config);
-  const id = granted(governor.acquire(ask('a', { estimate: { promptTokens: 10, maxOutputTokens: 20 } })));
-  governor.release(id, { outcome: 'error', latencyMs: NaN, usage: { promptTokens: 'x' as never, outputTokens: 5 } });
-  assert.equal(governor.tokenRateCount, 15);
-  const last = events.at(-1);
-  assert.ok(last?.type === 'release' && last.outcome === 'error');
+  const reports = [
+    { outcome: 'error', latencyMs: NaN, usage: { promptTokens: 3, outputTokens: 5 } },
+    { outcome: 'error', usage: { promptTokens: 'x' as never, outputTokens: 0 } },
+    { outcome: 'error', usage: { promptTokens: 0, outputTokens: NaN } },
+  ] as const;
+  for (const report of reports) {
+    const id = granted(governor.acquire(ask('a', { estimate: { promptTokens: 10, maxOutputTokens: 20 } })));
+    governor.release(id, report);
+  }
+  assert.equal(governor.tokenRateCount, 8 + 30 + 30);
+  assert.deepEqual(
+    events.map((event) => (event.type === 'release' ? event.outcome : event.type)),
+    ['acquire', 'warn', 'error', 'acquire', 'warn', 'error', 'acquire', 'warn', 'error'],
+  );
+});
+
+test('events of one lease name one weight, as it is counted', (t) => {
+  const { governor, events } = bench(t, { concurrency: { maxInFlight: 10 } });
+  for (const weight of [0.1 + 0.2, 1 / 3, 2.5, 1e-6, 4e-7])
+    governor.release(granted(governor.acquire(ask('a', { estimate: { weight } }))));
+  const weights = events.map(({ weight }) => weight);
+  assert.deepEqual(weights, [0.3, 0.3, 0.333333, 0.333333, 2.5, 2.5, 1e-6, 1e-6, 0, 0]);
 });
 
 test('release and renew take any value for an id', (t) => {
@@ -309,7 +327,7 @@ test('bad ttlMs, wait, signal and options', async (t) => {
       field('options.maxAttempts'),
     );
     await assert.rejects(
-      withLease(governor, ask('a'), () => 1, { initialBackoffMs: ms as number }),
+      withLease(governor, ask('a'), () => 1, { initialBackoffMs: ms === -1 ? 0 : (ms as number) }),
       field('options.initialBackoffMs'),
     );
     await assert.rejects(retryAcquire(governor, ask('a'), { maxAttempts: ms as number }), field('options.maxAttempts'));

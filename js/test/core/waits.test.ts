@@ -1,0 +1,35 @@
+/** Bounds of waiting, as they are documented. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withLease } from 'throttleai';
+import { pollTimeMs } from '../../core/waiting.ts';
+import { ask, bench, granted } from './support.ts';
+
+test('maxWaitMs may be Infinity: then a call waits as long as it takes', async (t) => {
+  for (const strategy of ['wait', 'wait-then-deny'] as const) {
+    const { governor, clock } = bench(t, { rate: { requestsPerMinute: 1, windowMs: 1000 } });
+    granted(governor.acquire(ask('a')));
+    const result = withLease(governor, ask('b'), () => 'ran', { strategy, maxWaitMs: Infinity, maxAttempts: 10 });
+    clock.advance(1000);
+    assert.deepEqual(await result, { granted: true, result: 'ran' });
+  }
+});
+
+test('the first pause may be any time above 0', async (t) => {
+  const { governor } = bench(t);
+  const options = { strategy: 'wait', initialBackoffMs: 0.25 } as const;
+  assert.deepEqual(await withLease(governor, ask('a'), () => 1, options), { granted: true, result: 1 });
+});
+
+test('the time that polling would take', () => {
+  const bounds = (maxAttempts: number, maxWaitMs: number, initialBackoffMs = 250): number =>
+    pollTimeMs({ maxAttempts, maxWaitMs, initialBackoffMs });
+  assert.equal(bounds(1, Infinity), 0);
+  assert.equal(bounds(3, 10_000), 250 + 500);
+  assert.equal(bounds(3, 600), 600);
+  assert.equal(bounds(8, Infinity), 250 + 500 + 1000 + 2000 + 4000 + 5000 + 5000);
+  assert.equal(bounds(3, Infinity, 9000), 2 * 5000);
+  assert.equal(bounds(Infinity, 10_000, 5e-324), 10_000);
+  assert.equal(bounds(Infinity, Infinity), Infinity);
+  assert.equal(bounds(Number.MAX_SAFE_INTEGER, 10_000), 10_000);
+});
