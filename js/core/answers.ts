@@ -190,8 +190,8 @@ export class Answers {
   static #wake(answers: Answers): void {
     const fault = answers.#port.fault;
     if (fault !== undefined) return answers.#giveUp(fault);
-    const now = answers.time.readOrLast();
     try {
+      const now = answers.time.readOrLast();
       answers.call((core) => core.handle_timeout(now));
       answers.finish(now);
     } catch {

@@ -31,20 +31,24 @@ export function clockFrom(value: Clock | ClockWithTimers | null | undefined): Cl
 /**
  * One reading in ms.
  *
- * @throws InputError if the clock gives anything but a finite number
+ * @throws InputError if the clock gives anything but a finite number from 0: the core's time starts there
  */
 export function readClock(clock: ClockWithTimers): number {
   const now = clock.now();
-  if (!Number.isFinite(now))
-    throw new InputError({ field: 'clock', value: now, allowed: 'a clock that returns a finite number' });
+  if (!isTime(now))
+    throw new InputError({ field: 'clock', value: now, allowed: 'a clock that returns a finite number from 0' });
   return now;
+}
+
+function isTime(now: number): boolean {
+  return Number.isFinite(now) && now >= 0;
 }
 
 /** One reading in ms, or `fallback` if the clock fails: for what must not fail, such as a release. */
 export function readClockOr(clock: ClockWithTimers, fallback: number): number {
   try {
     const now = clock.now();
-    return Number.isFinite(now) ? now : fallback;
+    return isTime(now) ? now : fallback;
   } catch {
     return fallback;
   }
@@ -59,7 +63,8 @@ export function msSince(clock: ClockWithTimers, start: number): number {
 /** The clock of one governor, with its last good reading. */
 export class Time {
   readonly clock: ClockWithTimers;
-  #last = 0;
+  /** NaN before the first good reading. */
+  #last = NaN;
 
   constructor(clock: ClockWithTimers) {
     this.clock = clock;
@@ -70,8 +75,13 @@ export class Time {
     return (this.#last = readClock(this.clock));
   }
 
-  /** The last good reading if the clock fails: for what must not fail, such as a release. */
+  /**
+   * The last good reading if the clock fails: for what must not fail, such as a release.
+   *
+   * @throws InputError if there was none yet: to a restored governor any other time would be a jump
+   */
   readOrLast(): number {
-    return (this.#last = readClockOr(this.clock, this.#last));
+    const now = readClockOr(this.clock, this.#last);
+    return now === now ? (this.#last = now) : this.read();
   }
 }

@@ -60,7 +60,9 @@ export class Governor {
   static {
     const { acquire, close } = this.prototype;
     Object.defineProperty(this.prototype, INTERNALS, {
-      get(this: Governor): Internals {
+      get(this: object): Internals | undefined {
+        // An object that has a governor for its prototype is the user's own.
+        if (!(#port in this)) return undefined;
         return (this.#internals ??= {
           acquire,
           clock: this.#answers.time.clock,
@@ -164,7 +166,8 @@ export class Governor {
   /**
    * Ends a lease. Always call it, also after an error. An unknown or repeated release is ignored.
    *
-   * @throws in strict mode: LeaseLostError for a lease that is not held, InputError for a bad report, after the lease ended
+   * @throws in strict mode: LeaseLostError for a lease that is not held, InputError for a bad report, after the lease ended.
+   * InputError for a clock that fails before a restored governor has read it once
    */
   release(leaseId: string, report?: ReleaseReport | null): void {
     const now = this.#answers.time.readOrLast();
