@@ -13,7 +13,7 @@
  */
 import type { AcquireDecision, AcquireDenied, AcquireRequest, Priority, TokenEstimate } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
-import { openCall, requestOf, type Call } from './internal/call.ts';
+import { defaultAction, openCall, requestOf, type Call } from './internal/call.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { classifyOutcome } from './internal/outcome.ts';
 import type { AdapterOptions } from './internal/types.ts';
@@ -48,7 +48,7 @@ export interface ThrottleMiddlewareOptions<
    * login, return the id of the authenticated user.
    */
   getActorId?: (req: Req) => string;
-  /** What it asks for. Default: `req.path`. */
+  /** What it asks for. Default: `req.path`, cut to `caps.idBytes`. */
   getAction?: (req: Req) => string;
   /** Default: the governor's, `"interactive"`. */
   getPriority?: (req: Req) => Priority | undefined;
@@ -85,7 +85,7 @@ export function throttleMiddleware<
   const requestFor = (req: Req): AcquireRequest => {
     const priority = getPriority?.(req);
     const actorId = getActorId ? getActorId(req) : actorOf(req);
-    const action = getAction ? getAction(req) : (req.path ?? '');
+    const action = getAction ? getAction(req) : defaultAction(governor, req.path ?? '');
     return requestOf({ actorId, action, ...(priority && { priority }) }, getEstimate?.(req));
   };
 
@@ -128,10 +128,10 @@ export function throttleMiddleware<
     try {
       const request = requestFor(req);
       const answer = acquireWith(governor, request, left ? { ...wait, signal: left.signal } : null);
-      // Apart from the errors above: what `next` throws is the framework's.
+      // Apart from the errors above: what `next` throws is the framework's, and after a wait nobody else is there to catch it.
       go =
         'then' in answer
-          ? () => void answer.then((decision) => settle(request, decision), fail)
+          ? () => void answer.then((decision) => settle(request, decision), fail).catch(next)
           : () => settle(request, answer);
     } catch (error) {
       return fail(error);

@@ -12,7 +12,7 @@
  * else console.log(r.decision.recommendation);
  */
 import type { SignalLike, TokenEstimate } from '../core/types.ts';
-import { governed, requestOf } from './internal/call.ts';
+import { defaultAction, governed, requestOf } from './internal/call.ts';
 import { holdResponse } from './internal/response.ts';
 import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ExtractedUsage } from './internal/types.ts';
 import { IDLE_MS } from './internal/unread.ts';
@@ -40,7 +40,7 @@ export type FetchFn = (input: FetchInput, init?: FetchInit) => Promise<WebRespon
 
 /** Options of `wrapFetch`. */
 export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
-  /** Names what a call asks for. Default: the pathname of its URL, or `"fetch"` if that is no absolute URL. */
+  /** Names what a call asks for. Default: the pathname of its URL, or `"fetch"` if that is no absolute URL; cut to `caps.idBytes`. */
   classifyAction?: (url: string, init?: FetchInit) => string;
   /** What a call is expected to need: one estimate for all calls, or a function of the call. Default: none. */
   estimate?: TokenEstimate | ((input: FetchInput, init?: FetchInit) => TokenEstimate | null | undefined);
@@ -91,6 +91,7 @@ export function wrapFetch(
   options: WrapFetchOptions,
 ): (input: FetchInput, init?: FetchInit) => Promise<ThrottledFetchResult> {
   const {
+    governor,
     actorId = 'default',
     priority = 'interactive',
     classifyAction,
@@ -104,7 +105,11 @@ export function wrapFetch(
     const url = String(asked.url ?? input);
     const signal = ((init as RequestLike | undefined)?.signal ?? asked.signal) as SignalLike | null | undefined;
     const request = requestOf(
-      { actorId, priority, action: classifyAction ? classifyAction(url, init) : pathnameOf(url) },
+      {
+        actorId,
+        priority,
+        action: classifyAction ? classifyAction(url, init) : defaultAction(governor, pathnameOf(url)),
+      },
       typeof estimate === 'function' ? estimate(input, init) : estimate,
       idempotencyKey?.(input, init),
     );

@@ -22,7 +22,7 @@ import type {
 } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
 import { holdBody } from './internal/body.ts';
-import { openCall, requestOf, type Call } from './internal/call.ts';
+import { defaultAction, openCall, requestOf, type Call } from './internal/call.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { classifyOutcome } from './internal/outcome.ts';
 import type { AdapterOptions } from './internal/types.ts';
@@ -53,7 +53,7 @@ export interface HonoThrottleOptions<C extends HonoLikeContext = HonoLikeContext
    * the id of the authenticated user.
    */
   getActorId?: (c: C) => string;
-  /** What it asks for. Default: `c.req.path`. */
+  /** What it asks for. Default: `c.req.path`, cut to `caps.idBytes`. */
   getAction?: (c: C) => string;
   /** Default: the governor's, `"interactive"`. */
   getPriority?: (c: C) => Priority | undefined;
@@ -92,7 +92,7 @@ export function throttle<C extends HonoLikeContext = HonoLikeContext>(
   const requestFor = (c: C): AcquireRequest => {
     const priority = getPriority?.(c);
     const actorId = getActorId ? getActorId(c) : (c.req.header('x-actor-id') ?? 'anonymous');
-    const action = getAction ? getAction(c) : c.req.path;
+    const action = getAction ? getAction(c) : defaultAction(governor, c.req.path);
     return requestOf({ actorId, action, ...(priority && { priority }) }, getEstimate?.(c));
   };
 

@@ -65,6 +65,7 @@ export class Governor {
         if (!(#port in this)) return undefined;
         return (this.#internals ??= {
           acquire,
+          idBytes: this.#idBytes,
           clock: this.#answers.time.clock,
           holders: this.#answers.holders,
           enter: (request, wait) => this.#enter(request, wait, true),

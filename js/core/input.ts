@@ -5,6 +5,7 @@
 import { FLAG_BACKGROUND } from './binding.ts';
 import { InputError } from './errors.ts';
 import type { AcquireRequest, LeaseOutcome, ReleaseReport } from './types.ts';
+import { unitsThatFit } from './utf8.ts';
 
 /** The core counts no more: a larger estimate would pass a limit that it is above. */
 const TOKENS_MAX = 1e12;
@@ -85,24 +86,9 @@ function readPriority(priority: unknown): number {
 function readId(value: unknown, field: string, bytesMin: number, bytesMax: number): string {
   if (typeof value !== 'string') throw bad(field, value, 'a string');
   // No UTF-16 unit takes more than 3 bytes, so most ids need no count.
-  if (value.length >= bytesMin && (value.length * 3 <= bytesMax || utf8Bytes(value, bytesMax) <= bytesMax))
+  if (value.length >= bytesMin && (value.length * 3 <= bytesMax || unitsThatFit(value, bytesMax) === value.length))
     return value;
   throw bad(field, value, `a string of ${bytesMin} to ${bytesMax} UTF-8 bytes`);
-}
-
-/** Bytes of `text` in UTF-8; stops counting above `enough`. */
-function utf8Bytes(text: string, enough: number): number {
-  let bytes = 0;
-  for (let i = 0; i < text.length && bytes <= enough; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) bytes += 1;
-    else if (unit < 0x800) bytes += 2;
-    else if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
-      bytes += 4;
-      i++;
-    } else bytes += 3;
-  }
-  return bytes;
 }
 
 function readAmount(value: unknown, field: string, max: number, absent: number): number {

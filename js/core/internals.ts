@@ -12,6 +12,8 @@ export const INTERNALS: unique symbol = Symbol.for('throttleai.governor') as nev
 export interface Internals {
   /** The class's own `acquire`: differs from `governor.acquire` once somebody replaced it. */
   readonly acquire: unknown;
+  /** Longest id and action in UTF-8 bytes. Absent on governors of earlier copies of the package. */
+  readonly idBytes?: number;
   /** Time and timers of the governor. */
   readonly clock: ClockWithTimers;
   /** Holders of leases that several calls share under one idempotency key, by lease id; see `holders.ts`. */

@@ -31,7 +31,10 @@ function boundsOf(options: WithLeaseOptions, strategy: WithLeaseStrategy): PollB
   return {
     maxAttempts: strategy === 'wait' ? Infinity : maxAttempts,
     maxWaitMs: readMs(options.maxWaitMs, 'options.maxWaitMs', { absent: WAIT_MAX_MS, infinite: true }),
-    initialBackoffMs: readMs(options.initialBackoffMs, 'options.initialBackoffMs', { absent: BACKOFF_START_MS, open: true }),
+    initialBackoffMs: readMs(options.initialBackoffMs, 'options.initialBackoffMs', {
+      absent: BACKOFF_START_MS,
+      open: true,
+    }),
     signal: readSignal(options.signal),
   };
 }
