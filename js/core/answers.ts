@@ -4,7 +4,7 @@
  * the events; nobody else's code runs before the last of these.
  */
 import { ActorNames } from './actors.ts';
-import { NO_HANDLE, OutputKind, ReleaseCode, View, type CoreHandle } from './binding.ts';
+import { Gauge, NO_HANDLE, OutputKind, ReleaseCode, View, type CoreHandle } from './binding.ts';
 import { Time } from './clock.ts';
 import type { ReadConfig } from './config.ts';
 import { Denials } from './denials.ts';
@@ -318,16 +318,23 @@ export class Answers {
     return { part: leases.part, leases: leases.entries(), actors: actors.entries(), lastDeny: this.lastDeny };
   }
 
-  /** Takes over the strings of an image. */
-  restore({ part, leases, actors, lastDeny }: Tables): void {
+  /** Takes over the strings of an image. @returns false if they are not those of the leases that the core holds */
+  restore({ part, leases, actors, lastDeny }: Tables): boolean {
     if (part !== '') this.leases.name(part);
     for (const [slot, generation, actorId, action, key] of leases) {
+      // Before the row is written: a slot that the core does not have could be any number.
+      if (this.call((core) => core.is_live(slot | 0, generation | 0)) !== 1) return false;
       this.leases.add(slot, generation, actorId, action, key ?? undefined);
     }
-    for (const [handle, actorId] of actors) this.actors.learn(actorId, handle);
-    if (lastDeny === null) return;
-    this.#denyReason = lastDeny.reason;
-    this.#deniedAt = lastDeny.timestamp;
-    this.#deniedActor = lastDeny.actorId ?? '';
+    const gauge = (which: number): number => this.call((core) => core.gauge(0, which));
+    if (this.leases.entries().length !== gauge(Gauge.ActiveLeases)) return false;
+    // A core that reads no actors keeps none: it would hand the same handles out again, to others.
+    if (gauge(Gauge.ReadsActors) === 1) for (const [handle, actorId] of actors) this.actors.learn(actorId, handle);
+    if (lastDeny !== null) {
+      this.#denyReason = lastDeny.reason;
+      this.#deniedAt = lastDeny.timestamp;
+      this.#deniedActor = lastDeny.actorId ?? '';
+    }
+    return true;
   }
 }

@@ -18,7 +18,7 @@ const SECTIONS = {
 } as const;
 const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
 
-/** Plain data: what serde can carry. */
+/** Plain data: what the core walks. */
 type Plain = Record<string, unknown>;
 
 /** A configuration that was read. */
@@ -102,10 +102,16 @@ function readSeed(value: unknown): number | undefined {
 }
 
 /** The error to throw for what the core threw while a governor was made; undefined if it was no refusal. */
-export function refusalFrom(error: unknown, found: ReadonlyMap<string, unknown>): ConfigError | undefined {
+export function refusalFrom(
+  error: unknown,
+  found: ReadonlyMap<string, unknown>,
+  image: unknown,
+): ConfigError | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   if (error.code !== 'config' && error.code !== 'image') return undefined;
-  const { field, allowed, message } = error as CoreConfigError;
+  const { code, field, allowed, message } = error as CoreConfigError;
+  if (code === 'image')
+    return new ConfigError({ field, value: image, allowed }, `${field} must be ${allowed}: ${message}`);
   const value = found.get(field);
   // The core has seen a description of what it cannot carry, and would quote that.
   return new ConfigError({ field, value, allowed }, isPlain(value) ? message : undefined);

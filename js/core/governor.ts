@@ -7,7 +7,7 @@ import { Gauge, QUEUED, ReleaseCode } from './binding.ts';
 import { readConfig, refusalFrom } from './config.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
-import { readImage, writeImage } from './image.ts';
+import { readImage, refuseImage, writeImage } from './image.ts';
 import { newAsk, newTold, outcomeCode, readMs, readReport, readRequest, readSignal } from './input.ts';
 import { INTERNALS, type Internals } from './internals.ts';
 import type { LeaseTable } from './lease-table.ts';
@@ -48,13 +48,16 @@ export class Governor {
     this.#port = new Port(
       loader,
       (glue) => (image === undefined ? new glue.Core(read.plain) : glue.Core.restore(read.plain, image.core)),
-      (error) => refusalFrom(error, read.found),
+      (error) => refusalFrom(error, read.found, options?.restore),
     );
     this.#answers = new Answers(this.#port, read);
     this.#leases = this.#answers.leases;
     this.#strict = read.strict;
     this.#idBytes = this.#answers.call((core) => core.gauge(0, Gauge.IdBytes));
-    if (image !== undefined) this.#answers.restore(image.tables);
+    if (image !== undefined && !this.#answers.restore(image.tables)) {
+      this.close();
+      throw refuseImage(options?.restore);
+    }
   }
 
   static {

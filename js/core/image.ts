@@ -45,30 +45,52 @@ export function writeImage(core: Uint8Array, tables: Tables): Uint8Array {
  * @throws ConfigError if it is none, of another version, or damaged
  */
 export function readImage(value: unknown): { core: Uint8Array; tables: Tables } {
-  if (!ArrayBuffer.isView(value)) throw refuse(value, 'what save() returned');
+  if (!ArrayBuffer.isView(value)) throw refuseImage(value);
   const image = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (image.length < HEADER_BYTES || MAGIC.slice(0, 3).some((byte, i) => image[i] !== byte))
-    throw refuse(value, 'what save() returned');
+  if (image.length < HEADER_BYTES || MAGIC.slice(0, 3).some((byte, i) => image[i] !== byte)) throw refuseImage(value);
   if (image[3] !== VERSION)
-    throw refuse(value, `an image of version ${VERSION}, which this one (version ${image[3]}) is not`);
+    throw refuseImage(value, `an image of version ${VERSION}, which this one (version ${image[3]}) is not`);
   const header = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const end = HEADER_BYTES + header.getUint32(8, true);
   if (header.getUint32(4, true) !== checksum(image.subarray(8)) || end > image.length)
-    throw refuse(value, 'an undamaged image');
+    throw refuseImage(value, 'an undamaged image');
   let json = '';
   for (let i = end; i < image.length; i++) json += String.fromCharCode(image[i]!);
   return { core: image.slice(HEADER_BYTES, end), tables: readTables(json, value) };
 }
 
-/** The checksum has matched, so what stands here is what `writeImage` wrote, or made up by somebody who knows the format. */
+/**
+ * The checksum has matched, so what stands here is what `writeImage` wrote, or made up by somebody who knows the format.
+ * Whether the leases and actors exist, only the core can say: see `Answers.restore`.
+ */
 function readTables(json: string, value: unknown): Tables {
   try {
     const tables = JSON.parse(json) as Tables;
-    if (typeof tables.part === 'string' && Array.isArray(tables.leases) && Array.isArray(tables.actors)) return tables;
+    const { part, leases, actors, lastDeny } = tables;
+    if (
+      typeof part === 'string' &&
+      leases.every(isLeaseRow) &&
+      actors.every(isActorRow) &&
+      typeof lastDeny === 'object'
+    )
+      return tables;
   } catch {
     // Falls through to the refusal.
   }
-  throw refuse(value, 'what save() returned');
+  throw refuseImage(value);
+}
+
+function isLeaseRow([slot, generation, actorId, action, key]: LeaseRow): boolean {
+  const named = typeof actorId === 'string' && actorId !== '' && typeof action === 'string';
+  return named && isU32(slot) && isU32(generation) && (key === null || typeof key === 'string');
+}
+
+function isActorRow([handle, actorId]: readonly [number, string]): boolean {
+  return isU32(handle) && typeof actorId === 'string';
+}
+
+function isU32(value: unknown): boolean {
+  return typeof value === 'number' && value >>> 0 === value;
 }
 
 /** FNV-1a: finds damage, not malice. */
@@ -78,6 +100,7 @@ function checksum(bytes: Uint8Array): number {
   return hash >>> 0;
 }
 
-function refuse(value: unknown, allowed: string): ConfigError {
+/** The error for an image that cannot be used. */
+export function refuseImage(value: unknown, allowed: string = 'what save() returned'): ConfigError {
   return new ConfigError({ field: 'restore', value, allowed });
 }
