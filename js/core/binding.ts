@@ -7,7 +7,7 @@
  * the caller's clock, rounded up.
  */
 
-/** One governor inside the wasm instance. Every method may trap; see `poison.ts`. */
+/** One governor inside the wasm instance. Every method may trap; see `port.ts`. */
 export interface CoreHandle {
   /** Byte offset of this governor's `f64` view in linear memory. Stable for the life of the handle. */
   view_ptr(): number;
@@ -157,15 +157,15 @@ export const View = {
   DENY_RETRY_AFTER_MS: 14,
   /** Instant in ms, NaN for never. */
   DENY_RETRY_AT: 15,
-  /** Text template, see `TEXTS` in `texts.ts`. */
+  /** One of `TEXT`, of the check that never frees where `DENY_RETRY_AT` is NaN; its words are in `texts.ts`. */
   DENY_TEXT: 16,
-  /** What is counted now / the limit / what was asked for, in the unit of the reason (weight, requests, tokens, waiters). */
+  /** What is counted now / the limit / what was asked for, in the unit of the text (weight, requests, tokens, waiters). */
   DENY_USED: 17,
   DENY_LIMIT: 18,
   DENY_ASKED: 19,
-  /** Index of the binding limit: -1 none, 0 requests, 1 tokens (by `Gauge`-like order of configured limits). */
+  /** Index of the limit that frees last among those that are configured, requests before tokens; -1 none. */
   DENY_BINDING: 20,
-  /** The largest amount that could ever be granted (cause too-large), else NaN. */
+  /** The largest amount that could ever be granted where `DENY_RETRY_AT` is NaN, else NaN. */
   DENY_MAX_ALLOWED: 21,
   /** Output record: lease slot and generation, or waiter, or handle; see `OutputKind`. */
   OUT_A: 24,

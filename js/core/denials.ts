@@ -20,7 +20,6 @@ export class Denials {
   #asked = NaN;
   #maxAllowed = NaN;
   #retryAfterMs = NaN;
-  #never = false;
   #actorId = '';
   #recommendation = '';
 
@@ -45,7 +44,6 @@ export class Denials {
     const binding = view[View.DENY_BINDING]! | 0;
     const name = binding < 0 ? undefined : this.#limitNames[binding];
     const maxAllowed = view[View.DENY_MAX_ALLOWED]!;
-    const never = at !== at;
     if (
       text !== this.#text ||
       used !== this.#used ||
@@ -53,17 +51,15 @@ export class Denials {
       asked !== this.#asked ||
       !Object.is(maxAllowed, this.#maxAllowed) ||
       retryAfterMs !== this.#retryAfterMs ||
-      never !== this.#never ||
       actorId !== this.#actorId
     ) {
-      this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs, never }, actorId);
+      this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs }, actorId);
       this.#text = text;
       this.#used = used;
       this.#limit = limit;
       this.#asked = asked;
       this.#maxAllowed = maxAllowed;
       this.#retryAfterMs = retryAfterMs;
-      this.#never = never;
       this.#actorId = actorId;
     }
     const denied: GovernorDenied = {
@@ -78,7 +74,7 @@ export class Denials {
             ? { rateUsed: used, rateLimit: limit }
             : this.#hint(now, reason, name),
       cause,
-      retryAt: never ? null : at,
+      retryAt: at === at ? at : null,
     };
     if (name !== undefined) denied.limit = name;
     if (maxAllowed === maxAllowed) denied.maxAllowed = maxAllowed;

@@ -5,7 +5,7 @@
  * Invariants: an instance that was discarded is never handed out again, and nothing calls into it any more: its glue is
  * a set of bindings of its own, so that a late finalizer cannot free memory of the instance that came after it.
  *
- * The only importer of the generated glue. Who finds out that an instance must go is `poison.ts`.
+ * The only importer of the generated glue. Who finds out that an instance must go is `port.ts`.
  */
 import { createGlue } from '../../build/generated/glue.js';
 import type { Glue } from './binding.ts';

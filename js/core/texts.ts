@@ -10,23 +10,22 @@ export interface DenialNumbers {
   text: number;
   used: number;
   limit: number;
+  /** For `TooHeavy` and `TooManyTokens`, which alone say that waiting can never help. */
   asked: number;
-  /** Largest amount that could ever be granted; NaN where that is not the point. */
+  /** Largest amount that could ever be granted; for the same. */
   maxAllowed: number;
   retryAfterMs: number;
-  /** Waiting can never help. */
-  never: boolean;
 }
 
 /** What a denied caller should do. */
 export function denialText(numbers: DenialNumbers, actorId: string): string {
   const { text, used, limit, asked, maxAllowed } = numbers;
-  const retry = numbers.never ? 'Waiting cannot help' : `Retry in ${numbers.retryAfterMs}ms`;
+  const retry = `Retry in ${numbers.retryAfterMs}ms`;
   switch (text) {
     case TEXT.Slots:
       return `All ${limit} slots in use (${used} active). ${retry} or reduce concurrent calls.`;
     case TEXT.Share:
-      return `Actor "${actorId}" exceeds fair share. Other actors are waiting — ${lowerFirst(retry)}.`;
+      return `Actor "${actorId}" exceeds fair share. Other actors are waiting — retry in ${numbers.retryAfterMs}ms.`;
     case TEXT.Requests:
       return `Rate limit hit (${used}/${limit} req/window). ${retry}.`;
     case TEXT.Tokens:
@@ -34,9 +33,9 @@ export function denialText(numbers: DenialNumbers, actorId: string): string {
     case TEXT.QueuedAhead:
       return `${used} calls wait ahead. ${retry}.`;
     case TEXT.TooHeavy:
-      return `Weight ${asked} can never be granted (at most ${maxAllowed}). ${retry}; ask for less.`;
+      return `Weight ${asked} can never be granted (at most ${maxAllowed}). Waiting cannot help; ask for less.`;
     case TEXT.TooManyTokens:
-      return `${asked} tokens can never be granted (at most ${maxAllowed}/window). ${retry}; ask for less.`;
+      return `${asked} tokens can never be granted (at most ${maxAllowed}/window). Waiting cannot help; ask for less.`;
     case TEXT.QueueFull:
       return `The queue is full (${used}/${limit} waiters). ${retry}.`;
     case TEXT.Deadline:
@@ -46,10 +45,6 @@ export function denialText(numbers: DenialNumbers, actorId: string): string {
     default:
       return `As many actors are active as this governor may remember (${used}/${limit}). ${retry}.`;
   }
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 /** Strict mode, a lease that was released before. */

@@ -63,7 +63,7 @@ export interface AcquireDenied {
   limit?: string;
   /** Instant in ms at which the call would fit; `null`: never. Unclamped, exact for limits. */
   retryAt?: number | null;
-  /** With cause `too-large`: the largest amount that could ever be granted. */
+  /** With `retryAt: null`: the largest amount that could ever be granted. */
   maxAllowed?: number;
 }
 
