@@ -127,9 +127,8 @@ export const QUEUED = -2;
 /** `actor` for an id without a handle. */
 export const NO_HANDLE = 0xffffffff;
 
-/** Flags of `acquire` and `enqueue`. */
+/** A flag of `acquire` and `enqueue`. Nothing here sets the other one, to barge. */
 export const FLAG_BACKGROUND = 1;
-export const FLAG_BARGE = 2;
 
 /** Fields of the view, as indices into a `Float64Array` over `view_ptr()`. */
 export const View = {
@@ -212,8 +211,6 @@ export const Gauge = {
   RateLimit: 5,
   TokenRateCount: 6,
   TokenRateLimit: 7,
-  Waiting: 8,
-  Actors: 9,
   /** `caps.idBytes`: the longest id in UTF-8 bytes. */
   IdBytes: 10,
   /** 1 if a rule reads actors: then ids are interned. */

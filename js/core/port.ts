@@ -60,16 +60,6 @@ export class Port {
     return (this.#view = new Float64Array(this.#instance.memory.buffer, offset, View.LENGTH));
   }
 
-  /** A call off the hot path, guarded. */
-  call<T>(command: (core: CoreHandle) => T): T {
-    const core = this.use();
-    try {
-      return command(core);
-    } catch (error) {
-      throw this.trap(error);
-    }
-  }
-
   /** Takes in what a call into the core threw. @returns what to throw, now and at every later call */
   trap(error: unknown): GovernorError {
     this.#instance.stackPointer.value = this.#stackTop;
