@@ -170,8 +170,12 @@ export class Governor {
   /**
    * Ends a lease. Always call it, also after an error. An unknown or repeated release is ignored.
    *
+   * @param report default: a success that used what was estimated and took as long as the lease was held
    * @throws in strict mode: LeaseLostError for a lease that is not held, InputError for a bad report, after the lease ended.
    * InputError for a clock that fails before a restored governor has read it once
+   *
+   * @example
+   * governor.release(decision.leaseId, { outcome: 'success', usage: { promptTokens: 300, outputTokens: 200 } });
    */
   release(leaseId: string, report?: ReleaseReport | null): void {
     const now = this.#answers.time.readOrLast();
@@ -220,6 +224,12 @@ export class Governor {
    * @param ttlMs default: `leaseTtlMs`; at most 366 days
    * @returns whether the lease is held; one that was swept after its end cannot be renewed
    * @throws InputError for a bad `ttlMs`
+   *
+   * @example
+   * for await (const chunk of stream) {
+   *   if (!governor.renew(decision.leaseId)) break; // Expired: the slot may be somebody else's by now.
+   *   show(chunk);
+   * }
    */
   renew(leaseId: string, ttlMs?: number | null): boolean {
     const ttl = readMs(ttlMs, 'ttlMs', { absent: NaN, min: 1 });
@@ -284,6 +294,11 @@ export class Governor {
   /**
    * The whole state as bytes, for `createGovernor(config, { restore })`: leases stay valid under their ids, windows keep
    * what they count. Waiters are callers of this process and are not part of it.
+   *
+   * @example
+   * await writeFile('governor.image', governor.save());
+   * // In the next process, with whatever configuration it has:
+   * const again = createGovernor(config, { restore: await readFile('governor.image') });
    */
   save(): Uint8Array {
     const image = this.#answers.call((core) => core.save());
@@ -293,12 +308,20 @@ export class Governor {
   /**
    * Stops the timer. `acquire` goes on answering; expired leases stay until they are released or a later call frees them.
    * Idempotent.
+   *
+   * @example
+   * process.once('SIGTERM', () => governor.dispose()); // Calls in flight still release, new ones are still answered.
    */
   dispose(): void {
     this.#answers.stop();
   }
 
-  /** Ends the governor and frees its memory. Waiting calls reject with `ClosedError`, later calls throw it. Idempotent. */
+  /**
+   * Ends the governor and frees its memory. Waiting calls reject with `ClosedError`, later calls throw it. Idempotent.
+   *
+   * @example
+   * afterEach(() => governor.close());
+   */
   close(): void {
     this.#answers.close();
   }

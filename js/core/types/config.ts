@@ -34,7 +34,7 @@ export interface FairnessConfig {
 export interface AdaptiveConfig {
   /** Weight of a new sample in the moving averages. Default 0.2. Range: above 0 to 1. */
   alpha?: number;
-  /** Part of calls that may be denied before the maximum is lowered. Default 0.05. Range: 0 to 1. */
+  /** Part of the calls of an interval in which none ended that may be denied before the maximum is lowered. Default 0.05. Range: 0 to 1. */
   targetDenyRate?: number;
   /** Latency over baseline above which the maximum is lowered. Default 1.5. Range: 1 to 1000. */
   latencyThreshold?: number;

@@ -61,7 +61,10 @@ export interface AcquireDenied {
   cause?: DenyCause;
   /** Name of the limit that frees last. */
   limit?: string;
-  /** Instant in ms at which the call would fit; `null`: never. Unclamped, exact for limits. */
+  /**
+   * Instant in ms at which the call fits if nothing else happens, unclamped; `null`: never. Exact for rates; for slots and
+   * shares enough leases will have expired by then, a release makes it sooner; behind waiters a guess.
+   */
   retryAt?: number | null;
   /** With `retryAt: null`: the largest amount that could ever be granted. */
   maxAllowed?: number;
