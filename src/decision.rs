@@ -242,18 +242,29 @@ pub struct Denial {
     /// The instant at which the call would fit; `None` if it never can. Exact for limits; for concurrency the instant by
     /// which enough leases will have expired, a release comes sooner; behind waiters a lower bound.
     pub retry_at: Option<Instant>,
-    /// The largest amount that could ever be granted, in the unit of `asked`; only with [`Cause::TooLarge`].
-    pub max_allowed: Option<u64>,
+    /// What can never fit; exactly where `retry_at` is `None`. Not always the check that gave the reason.
+    pub never: Option<Never>,
     /// The limit that frees last, as an index into the configured limits.
     pub binding: Option<u32>,
 }
 
-impl Denial {
-    /// An amount of this denial in the unit people use: weights as numbers of slots, everything else as it is.
+/// More than could ever be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Never {
+    /// What the amounts count: slots or tokens.
+    pub subject: Subject,
+    /// What the call asked for.
+    pub asked: u64,
+    /// The largest amount that could be granted.
+    pub max_allowed: u64,
+}
+
+impl Subject {
+    /// An amount of this in the unit people use: weights as numbers of slots, everything else as it is.
     #[must_use]
-    pub fn in_units(&self, amount: u64) -> f64 {
-        match self.subject {
-            Subject::Slots | Subject::Share => amount as f64 / 1_000_000.0,
+    pub fn in_units(self, amount: u64) -> f64 {
+        match self {
+            Self::Slots | Self::Share => amount as f64 / 1_000_000.0,
             _ => amount as f64,
         }
     }

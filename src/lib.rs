@@ -66,7 +66,7 @@ pub mod wasm;
 
 pub use config::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate, Value};
 pub use decision::{
-    ActorHandle, Cause, Decision, Denial, Enqueued, Grant, LeaseId, Metric, Outcome, Output, Priority, Reason,
+    ActorHandle, Cause, Decision, Denial, Enqueued, Grant, LeaseId, Metric, Never, Outcome, Output, Priority, Reason,
     Released, Report, Request, Subject, TOKENS_MAX, Tokens, WaiterId, WakeReason,
 };
 pub use error::{ConfigError, ImageError};

@@ -38,6 +38,10 @@ impl List {
         Some(self.head).filter(|&id| id != NONE)
     }
 
+    pub(crate) fn back(&self) -> Option<u32> {
+        Some(self.tail).filter(|&id| id != NONE)
+    }
+
     pub(crate) fn contains(&self, id: u32) -> bool {
         self.links.get(id as usize).is_some_and(|link| link.prev != OUT)
     }
@@ -121,6 +125,7 @@ mod tests {
                     prop_assert_eq!(list.remove(id), was_there);
                 }
                 prop_assert_eq!(list.iter().collect::<Vec<_>>(), &model[..]);
+                prop_assert_eq!(list.back(), model.last().copied());
                 prop_assert_eq!(list.len() as usize, model.len());
                 prop_assert_eq!(list.contains(id), add);
             }

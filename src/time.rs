@@ -80,6 +80,10 @@ impl CoreTime {
         Self(self.0.saturating_add(us))
     }
 
+    pub(crate) const fn minus(self, us: u64) -> Self {
+        Self(self.0.saturating_sub(us))
+    }
+
     /// Microseconds from `earlier` to `self`; 0 if it is not earlier.
     pub(crate) const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

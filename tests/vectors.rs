@@ -138,8 +138,8 @@ impl Shell {
                 "cause": format!("{:?}", denial.cause).to_lowercase().replace("toolarge", "too-large"),
                 "retryAfterMs": denial.retry_after_ms,
                 "retryAt": denial.retry_at.map(Instant::as_millis_ceil),
-                "used": denial.in_units(denial.used),
-                "limit": denial.in_units(denial.limit),
+                "used": denial.subject.in_units(denial.used),
+                "limit": denial.subject.in_units(denial.limit),
             }),
         }
     }

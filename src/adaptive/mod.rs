@@ -1,7 +1,7 @@
 //! Decides how much of the maximum is used: the effective maximum follows what calls show of the provider.
 //!
 //! Once an interval: if calls ended, their mean latency is compared with a moving baseline. Above `threshold` times the
-//! baseline the maximum shrinks in proportion, at most by half; otherwise it grows by a tenth, at least by one, at any load.
+//! baseline, and with at least half of it used, the maximum shrinks in proportion, at most by half; otherwise it grows by a tenth, at least by one, at any load.
 //! The governor's own refusals are no evidence against the provider: they count only in an interval in which nothing
 //! ended, as one step down. An interval without any sign of life restores the maximum.
 //!
@@ -48,6 +48,8 @@ struct Interval {
     /// Ends with a latency that says something about load.
     samples: u64,
     latency_sum_us: f64,
+    /// Highest weight in flight, in millionths.
+    peak: u64,
 }
 
 impl Adaptive {
@@ -72,6 +74,12 @@ impl Adaptive {
         self.interval.refused = self.interval.refused.saturating_add(refused as u64);
     }
 
+    /// So much is in flight after a grant.
+    #[inline]
+    pub(crate) fn in_flight(&mut self, weight: u64) {
+        self.interval.peak = self.interval.peak.max(weight);
+    }
+
     /// A call ended after `latency_us`. Errors and cancellations say nothing about latency: quick failures look healthy.
     #[inline]
     pub(crate) fn ended(&mut self, outcome: Outcome, latency_us: u64) {
@@ -94,8 +102,9 @@ impl Adaptive {
         let quiet_us = now.since(self.next_adjustment());
         let interval = core::mem::take(&mut self.interval);
         self.interval.started = now;
+        self.interval.peak = in_flight;
         if interval.samples > 0 {
-            self.judge(interval.latency_sum_us / interval.samples as f64);
+            self.judge(interval.latency_sum_us / interval.samples as f64, interval.peak);
         } else if interval.ended == 0 && interval.asked > 0 {
             let refused = interval.refused as f64 / interval.asked as f64;
             if refused > self.config.target_deny_rate {
@@ -108,7 +117,7 @@ impl Adaptive {
         }
     }
 
-    fn judge(&mut self, mean_us: f64) {
+    fn judge(&mut self, mean_us: f64, peak: u64) {
         let config::Adaptive { alpha, latency_threshold, .. } = self.config;
         if self.baseline_us <= 0.0 {
             self.baseline_us = mean_us.max(1.0);
@@ -121,8 +130,12 @@ impl Adaptive {
         let effective = self.effective as f64;
         let follow = if ratio > latency_threshold {
             let at_floor = self.effective <= self.config.min_concurrency;
-            self.set(effective * (latency_threshold / ratio).max(CUT_MAX));
-            if at_floor { alpha } else { alpha * FOLLOW_SLOW }
+            // What is slow while not half of the maximum is used is slow by itself.
+            let used = peak >= self.effective / 2;
+            if used {
+                self.set(effective * (latency_threshold / ratio).max(CUT_MAX));
+            }
+            if at_floor || !used { alpha } else { alpha * FOLLOW_SLOW }
         } else {
             self.set(effective + (effective * GROWTH).max(WEIGHT_UNIT as f64));
             if ratio < 1.0 { alpha } else { alpha * FOLLOW_HEALTHY }
@@ -146,6 +159,7 @@ impl Adaptive {
         w.u64(self.interval.ended);
         w.u64(self.interval.samples);
         w.f64(self.interval.latency_sum_us);
+        w.u64(self.interval.peak);
     }
 
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
@@ -159,6 +173,7 @@ impl Adaptive {
             ended: r.u64()?,
             samples: r.u64()?,
             latency_sum_us: finite(r.f64()?)?,
+            peak: r.u64()?,
         };
         Ok(())
     }
@@ -185,6 +200,7 @@ mod tests {
         (0..refused).for_each(|_| adaptive.asked(true));
         for ms in latencies_ms {
             adaptive.asked(false);
+            adaptive.in_flight(20 * WEIGHT_UNIT);
             adaptive.ended(Outcome::Success, ms * 1000);
         }
         let next = adaptive.next_adjustment();
@@ -238,6 +254,21 @@ mod tests {
         let later = adaptive.next_adjustment().plus(5 * S);
         adaptive.advance(later, 0);
         assert_eq!(adaptive.effective_max(), 20 * WEIGHT_UNIT);
+    }
+
+    #[test]
+    fn natural_variance_does_not_lower_it_while_it_is_barely_used() {
+        let mut adaptive = controller(20);
+        let mut rng = fastrand::Rng::with_seed(7);
+        for _ in 0..2_000 {
+            // Exponential with a mean of 2 s, one call at a time.
+            adaptive.asked(false);
+            adaptive.in_flight(WEIGHT_UNIT);
+            adaptive.ended(Outcome::Success, (-(rng.f64().max(1e-9)).ln() * 2e6) as u64);
+            let next = adaptive.next_adjustment();
+            adaptive.advance(next, 0);
+            assert!(adaptive.effective_max() >= 10 * WEIGHT_UNIT);
+        }
     }
 
     #[test]

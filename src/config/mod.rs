@@ -211,8 +211,10 @@ impl Config {
         if reserve >= max {
             let mut error =
                 weight_error("concurrency.interactiveReserve", reserve, "0 or more and less than maxInFlight");
-            let (reserve, max) = (weight_text(reserve), weight_text(max));
-            error.message = Some(format!("interactiveReserve ({reserve}) must be less than maxInFlight ({max})"));
+            if reserve <= WEIGHT_MAX {
+                let (reserve, max) = (weight_text(reserve), weight_text(max));
+                error.message = Some(format!("interactiveReserve ({reserve}) must be less than maxInFlight ({max})"));
+            }
             return Err(error);
         }
         let Some(adaptive) = &self.adaptive else { return Ok(()) };

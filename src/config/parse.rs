@@ -1,10 +1,13 @@
 //! Decides how written configuration becomes a [`Config`]: which fields there are, in which unit, and what is not a number.
 //! Ranges are `check`'s.
 
+use alloc::format;
 use alloc::string::ToString;
 
 use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate, Value, WEIGHT_UNIT};
 use crate::error::ConfigError;
+
+const ADAPTIVE: [&str; 5] = ["alpha", "targetDenyRate", "latencyThreshold", "adjustIntervalMs", "minConcurrency"];
 
 /// How a written number is counted.
 #[derive(Clone, Copy)]
@@ -27,32 +30,47 @@ impl Config {
     /// use throttleai::{Config, Value};
     /// let rate = Value::Fields(vec![("requestsPerMinute".into(), Value::Number(f64::NAN))]);
     /// let error = Config::parse(&Value::Fields(vec![("rate".into(), rate)])).unwrap_err();
-    /// assert_eq!(error.to_string(), "rate.requestsPerMinute must be a number above 0, got NaN");
+    /// assert_eq!(error.to_string(), "rate.requestsPerMinute must be a number from 1 to 9007199254740991, got NaN");
     /// ```
     pub fn parse(written: &Value) -> Result<Self, ConfigError> {
         let default = Self::default();
-        let queue = section(written, "queue")?;
+        let queue = section(written, "queue", &["max"])?;
+        let concurrency = concurrency(section(written, "concurrency", &["maxInFlight", "interactiveReserve"])?)?;
+        let most = concurrency.map_or(u64::MAX, |concurrency| concurrency.max_in_flight.max(1));
         let config = Self {
-            concurrency: concurrency(section(written, "concurrency")?)?,
-            rate: section(written, "rate")?.map(rate).transpose()?,
-            fairness: switch(written, "fairness")?.map(fairness).transpose()?,
-            adaptive: switch(written, "adaptive")?.map(adaptive).transpose()?,
+            concurrency,
+            rate: section(written, "rate", &["requestsPerMinute", "tokensPerMinute", "windowMs"])?
+                .map(rate)
+                .transpose()?,
+            fairness: switch(written, "fairness", &["softCapRatio", "starvationWindowMs"])?
+                .map(fairness)
+                .transpose()?,
+            adaptive: switch(written, "adaptive", &ADAPTIVE)?.map(|written| adaptive(written, most)).transpose()?,
             lease_ttl_us: number(written, "leaseTtlMs", Unit::Millis)?.unwrap_or(default.lease_ttl_us),
             reaper_interval_us: number(written, "reaperIntervalMs", Unit::Millis)?
                 .unwrap_or(default.reaper_interval_us),
             queue_max: small(queue.unwrap_or(&Value::Absent), "queue.max")?.unwrap_or(default.queue_max),
-            caps: caps(section(written, "caps")?.unwrap_or(&Value::Absent))?,
+            caps: caps(
+                section(written, "caps", &["actors", "leases", "idBytes", "overflow"])?.unwrap_or(&Value::Absent),
+            )?,
         };
-        config.check()?;
-        Ok(config)
+        match config.check() {
+            Ok(()) => Ok(config),
+            Err(error) => Err(ConfigError { value: at(written, error.field).to_string(), ..error }),
+        }
     }
+}
+
+/// What was written at a path.
+fn at<'a>(written: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(written, |value, name| value.field(name))
 }
 
 fn concurrency(written: Option<&Value>) -> Result<Option<Concurrency>, ConfigError> {
     let Some(written) = written else { return Ok(None) };
     let max = number(written, "concurrency.maxInFlight", Unit::Weight)?;
     let reserve = number(written, "concurrency.interactiveReserve", Unit::Weight)?.unwrap_or(0);
-    let max_in_flight = max.ok_or_else(|| wrong("concurrency.maxInFlight", &Value::Absent, ABOVE_0))?;
+    let max_in_flight = max.ok_or_else(|| wrong("concurrency.maxInFlight", &Value::Absent, "a number above 0"))?;
     Ok(Some(Concurrency { max_in_flight, interactive_reserve: reserve }))
 }
 
@@ -73,7 +91,8 @@ fn fairness(written: &Value) -> Result<Fairness, ConfigError> {
     })
 }
 
-fn adaptive(written: &Value) -> Result<Adaptive, ConfigError> {
+/// By default the floor is one slot, or the maximum if that is less.
+fn adaptive(written: &Value, most: u64) -> Result<Adaptive, ConfigError> {
     let default = Adaptive::default();
     Ok(Adaptive {
         alpha: real(written, "adaptive.alpha")?.unwrap_or(default.alpha),
@@ -81,7 +100,8 @@ fn adaptive(written: &Value) -> Result<Adaptive, ConfigError> {
         latency_threshold: real(written, "adaptive.latencyThreshold")?.unwrap_or(default.latency_threshold),
         adjust_interval_us: number(written, "adaptive.adjustIntervalMs", Unit::Millis)?
             .unwrap_or(default.adjust_interval_us),
-        min_concurrency: number(written, "adaptive.minConcurrency", Unit::Weight)?.unwrap_or(default.min_concurrency),
+        min_concurrency: number(written, "adaptive.minConcurrency", Unit::Weight)?
+            .unwrap_or(default.min_concurrency.min(most)),
     })
 }
 
@@ -100,8 +120,6 @@ fn caps(written: &Value) -> Result<Caps, ConfigError> {
     })
 }
 
-const ABOVE_0: &str = "a number above 0";
-
 fn wrong(field: &'static str, value: &Value, allowed: &str) -> ConfigError {
     ConfigError { field, value: value.to_string(), allowed: allowed.to_string(), message: None }
 }
@@ -112,20 +130,29 @@ fn leaf(path: &'static str) -> &'static str {
     dot.and_then(|dot| path.get(dot.saturating_add(1)..)).unwrap_or(path)
 }
 
+/// A misspelt field would be a limit that is not there.
+fn no_others(section: &Value, name: &'static str, known: &[&str]) -> Result<(), ConfigError> {
+    let Value::Fields(fields) = section else { return Ok(()) };
+    match fields.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+        Some((key, _)) => Err(wrong(name, &Value::Text(key.clone()), &format!("an object with {}", known.join(", ")))),
+        None => Ok(()),
+    }
+}
+
 /// An object with fields, if given.
-fn section<'a>(written: &'a Value, name: &'static str) -> Result<Option<&'a Value>, ConfigError> {
+fn section<'a>(written: &'a Value, name: &'static str, known: &[&str]) -> Result<Option<&'a Value>, ConfigError> {
     match written.field(name) {
         Value::Absent => Ok(None),
-        fields @ Value::Fields(_) => Ok(Some(fields)),
+        fields @ Value::Fields(_) => no_others(fields, name, known).map(|()| Some(fields)),
         other => Err(wrong(name, other, "an object")),
     }
 }
 
 /// `true` (all defaults), `false`, or an object with fields.
-fn switch<'a>(written: &'a Value, name: &'static str) -> Result<Option<&'a Value>, ConfigError> {
+fn switch<'a>(written: &'a Value, name: &'static str, known: &[&str]) -> Result<Option<&'a Value>, ConfigError> {
     match written.field(name) {
         Value::Absent | Value::Bool(false) => Ok(None),
-        on @ (Value::Bool(true) | Value::Fields(_)) => Ok(Some(on)),
+        on @ (Value::Bool(true) | Value::Fields(_)) => no_others(on, name, known).map(|()| Some(on)),
         other => Err(wrong(name, other, "true, false or an object")),
     }
 }
@@ -138,28 +165,23 @@ fn real(written: &Value, path: &'static str) -> Result<Option<f64>, ConfigError>
     }
 }
 
+/// A number in units. What is not finite or negative becomes a number that is out of every range, so that `check` says what
+/// the range is.
 fn number(written: &Value, path: &'static str, unit: Unit) -> Result<Option<u64>, ConfigError> {
     let value = written.field(leaf(path));
-    if matches!(value, Value::Absent) {
-        return Ok(None);
-    }
-    let allowed = if path.ends_with("Reserve") || path.ends_with("starvationWindowMs") || path == "queue.max" {
-        "a number of 0 or more"
-    } else {
-        ABOVE_0
+    let number = match value {
+        Value::Absent => return Ok(None),
+        Value::Number(number) => *number,
+        other => return Err(wrong(path, other, "a number")),
     };
-    let Value::Number(number) = *value else { return Err(wrong(path, value, allowed)) };
-    // Beyond 2^53 every number is out of every range; the bound only keeps the conversion exact.
-    if !(0.0..=9_007_199_254_740_991.0).contains(&number) || (number == 0.0 && allowed == ABOVE_0) {
-        return Err(wrong(path, value, allowed));
+    if !number.is_finite() || number < 0.0 {
+        return Ok(Some(u64::MAX));
     }
-    let units = match unit {
+    Ok(Some(match unit {
         Unit::Count => number as u64,
         Unit::Millis => (number * 1_000.0) as u64,
         Unit::Weight => (number * WEIGHT_UNIT as f64 + 0.5) as u64,
-    };
-    // What is not 0 and rounds to 0 would read as "no limit" again.
-    if units == 0 && number > 0.0 { Err(wrong(path, value, allowed)) } else { Ok(Some(units)) }
+    }))
 }
 
 fn small(written: &Value, path: &'static str) -> Result<Option<u32>, ConfigError> {
@@ -248,6 +270,20 @@ mod tests {
             "concurrency.maxInFlight"
         );
         assert_eq!(Config::parse(&only("caps.overflow", Value::Text("x".into()))).unwrap_err().field, "caps.overflow");
+    }
+
+    #[test]
+    fn a_misspelt_field_is_refused() {
+        let error = Config::parse(&only("rate.tokensPerMinut", Value::Number(5.0))).unwrap_err();
+        let allowed = "an object with requestsPerMinute, tokensPerMinute, windowMs";
+        assert_eq!(error.to_string(), format!("rate must be {allowed}, got \"tokensPerMinut\""));
+    }
+
+    #[test]
+    fn less_than_a_slot_can_adapt() {
+        let concurrency = fields(vec![("maxInFlight", Value::Number(0.5))]);
+        let config = fields(vec![("concurrency", concurrency), ("adaptive", Value::Bool(true))]);
+        assert_eq!(Config::parse(&config).unwrap().adaptive.unwrap().min_concurrency, 500_000);
     }
 
     #[test]

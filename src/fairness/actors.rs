@@ -200,7 +200,14 @@ impl Actors {
     }
 
     pub(crate) fn oldest_refusal(&self) -> Option<CoreTime> {
-        let handle = self.starved.front()?;
+        self.refusal_of(self.starved.front()?)
+    }
+
+    pub(crate) fn newest_refusal(&self) -> Option<CoreTime> {
+        self.refusal_of(self.starved.back()?)
+    }
+
+    fn refusal_of(&self, handle: u32) -> Option<CoreTime> {
         self.slots.get(handle as usize).map(|actor| actor.refused)
     }
 
@@ -267,6 +274,26 @@ impl Actors {
         let overflow_known = self.overflow.is_none_or(|handle| self.knows(handle) && !self.idle.contains(handle));
         let all_placed = self.slots.iter().zip(&seen).all(|(actor, free)| actor.alive != *free);
         if !overflow_known || !all_placed { Err(Malformed) } else { Ok(()) }
+    }
+
+    /// After the leases are held again: whom nothing names any more is idle. (Waiters are not part of an image.)
+    pub(crate) fn rest_unused(&mut self) {
+        let unused = |(_, actor): &(u32, &Actor)| actor.alive && actor.refs == 0;
+        let handles: Vec<u32> = (0u32..).zip(&self.slots).filter(unused).map(|(handle, _)| handle).collect();
+        for handle in handles {
+            if !self.idle.contains(handle) {
+                self.rest(handle);
+            }
+        }
+    }
+
+    /// Whether every actor is in use, idle, starved, or stands for others: nobody is kept for nothing.
+    pub(crate) fn all_accounted_for(&self) -> bool {
+        (0u32..).zip(&self.slots).filter(|(_, actor)| actor.alive).all(|(handle, actor)| {
+            let idle = self.idle.contains(handle);
+            let needed = actor.refs > 0 || self.starved.contains(handle) || self.is_overflow(handle);
+            idle != needed && (actor.refs > 0 || actor.held == 0)
+        })
     }
 
     /// A restored lease of `weight` names the actor.

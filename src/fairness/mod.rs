@@ -35,8 +35,6 @@ pub(crate) enum Who {
     Known(u32),
     /// One that gets a handle when it is let in.
     New,
-    /// One for which there is no place.
-    Refused,
 }
 
 impl Fairness {
@@ -54,14 +52,14 @@ impl Fairness {
         }
     }
 
-    /// Whom a request counts for: its handle, a new actor, or all for whom there is no place together.
+    /// Whom a request counts for: its handle, a new actor, or all without a place together; `None` if those are refused.
     #[inline]
-    pub(crate) fn who(&mut self, handle: Option<u32>) -> Who {
+    pub(crate) fn who(&mut self, handle: Option<u32>) -> Option<Who> {
         match handle {
-            Some(handle) if self.actors.knows(handle) => Who::Known(handle),
-            _ if self.actors.has_place() => Who::New,
-            _ if self.overflow == Overflow::Deny => Who::Refused,
-            _ => Who::Known(self.actors.overflow()),
+            Some(handle) if self.actors.knows(handle) => Some(Who::Known(handle)),
+            _ if self.actors.has_place() => Some(Who::New),
+            _ if self.overflow == Overflow::Deny => None,
+            _ => Some(Who::Known(self.actors.overflow())),
         }
     }
 
@@ -73,15 +71,32 @@ impl Fairness {
         if held == 0 || in_flight.saturating_add(weight) < effective_max.div_ceil(2) {
             return true;
         }
-        if held.saturating_add(weight) > self.soft_cap(effective_max) {
-            return false;
-        }
-        !(self.somebody_starves() && times(held, self.active()) >= u128::from(effective_max))
+        held.saturating_add(weight) <= self.soft_cap(effective_max) && !self.yields(held, effective_max)
+    }
+
+    /// Whether an actor that holds this much has to let starved ones pass.
+    fn yields(&self, held: u64, effective_max: u64) -> bool {
+        self.somebody_starves() && times(held, self.active()) >= u128::from(effective_max)
+    }
+
+    /// What has to happen before an actor that `allows` refused may go: so much of its own weight has to end, and so long it
+    /// has to yield to the starved. Either may be nothing.
+    pub(crate) fn excess(&self, handle: u32, weight: u64, effective_max: u64) -> (u64, Option<CoreTime>) {
+        let held = self.actors.held(handle);
+        let over = held.saturating_add(weight).saturating_sub(self.soft_cap(effective_max)).min(held);
+        let newest = [self.actors.newest_refusal(), self.stranger_refused].into_iter().flatten().max();
+        let until = newest.filter(|_| self.yields(held, effective_max));
+        (over, until.map(|then| then.plus(self.config.starvation_window_us)))
+    }
+
+    /// Actors that count as active while somebody is starved; 0 if nobody is.
+    pub(crate) fn active_while_starving(&self) -> u64 {
+        if self.somebody_starves() { self.active() } else { 0 }
     }
 
     /// The most that one actor may hold under load.
     fn soft_cap(&self, effective_max: u64) -> u64 {
-        (effective_max as f64 * self.config.soft_cap_ratio) as u64
+        (effective_max as f64 * self.config.soft_cap_ratio + 0.5) as u64
     }
 
     fn active(&self) -> u64 {
@@ -93,18 +108,18 @@ impl Fairness {
     }
 
     /// Remembers that `who` was refused for concurrency, if it holds less than its share.
-    pub(crate) fn refused(&mut self, who: Who, now: CoreTime, effective_max: u64) {
+    pub(crate) fn refused(&mut self, who: Option<Who>, now: CoreTime, effective_max: u64) {
         if self.config.starvation_window_us == 0 {
             return;
         }
         match who {
-            Who::Known(handle) => {
+            Some(Who::Known(handle)) => {
                 let others = self.active().saturating_add(u64::from(!self.actors.is_active(handle)));
                 if times(self.actors.held(handle), others) < u128::from(effective_max) {
                     self.actors.starve(handle, now);
                 }
             }
-            Who::New | Who::Refused => self.stranger_refused = Some(now),
+            Some(Who::New) | None => self.stranger_refused = Some(now),
         }
     }
 
@@ -112,7 +127,7 @@ impl Fairness {
     pub(crate) fn admit(&mut self, who: Who) -> (u32, Option<u32>) {
         match who {
             Who::Known(handle) => (handle, None),
-            Who::New | Who::Refused => {
+            Who::New => {
                 self.stranger_refused = None;
                 self.actors.create()
             }
@@ -160,7 +175,7 @@ mod tests {
         let mut fairness = fairness();
         let handles = (0..n)
             .map(|_| {
-                let who = fairness.who(None);
+                let who = fairness.who(None).unwrap();
                 let (handle, _) = fairness.admit(who);
                 fairness.actors.hold(handle, 1);
                 handle
@@ -185,14 +200,14 @@ mod tests {
         let (mut fairness, handles) = with_actors(2);
         fairness.actors.hold(handles[0], 2);
         let (hog, light) = (Who::Known(handles[0]), Who::Known(handles[1]));
-        fairness.refused(Who::New, at(0), M);
+        fairness.refused(Some(Who::New), at(0), M);
         assert!(!fairness.allows(Who::Known(handles[0]), 0, 4, M), "3 x 3 active >= 5");
         assert!(fairness.allows(light, 1, 4, M), "1 x 3 active < 5");
         fairness.advance(at(4_999_999));
         assert!(!fairness.allows(hog, 0, 4, M));
         fairness.advance(at(5_000_000));
         assert!(fairness.allows(hog, 0, 4, M), "the window is over");
-        fairness.refused(hog, at(5_000_000), M);
+        fairness.refused(Some(hog), at(5_000_000), M);
         assert!(fairness.allows(hog, 0, 4, M), "one at its share is not starved by its own refusal");
     }
 
@@ -200,7 +215,7 @@ mod tests {
     fn at_the_cap_idle_actors_go_first_then_all_share_one_place() {
         let (mut fairness, handles) = with_actors(4);
         fairness.actors.let_go(handles[2], 1);
-        let who = fairness.who(None);
+        let who = fairness.who(None).unwrap();
         assert_eq!(who, Who::New);
         let (fifth, evicted) = fairness.admit(who);
         assert_eq!(evicted, Some(handles[2]));
@@ -208,8 +223,8 @@ mod tests {
         fairness.actors.hold(fifth, 1);
         let shared = fairness.who(None);
         assert_eq!(shared, fairness.who(None), "a thousand ids more are one actor");
-        assert!(matches!(shared, Who::Known(_)));
+        assert!(matches!(shared, Some(Who::Known(_))));
         fairness.overflow = Overflow::Deny;
-        assert_eq!(fairness.who(None), Who::Refused);
+        assert_eq!(fairness.who(None), None);
     }
 }

@@ -3,8 +3,10 @@
 
 use super::Governor;
 use crate::config::WEIGHT_MAX;
-use crate::decision::{ActorHandle, Cause, Decision, Denial, Grant, LeaseId, Metric, Output, Reason, Request, Subject};
-use crate::fairness::Who;
+use crate::decision::{
+    ActorHandle, Cause, Decision, Denial, Grant, LeaseId, Metric, Never, Output, Reason, Request, Subject,
+};
+use crate::fairness::{Fairness, Who};
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::limit::{Full, Shortage};
 use crate::time::{CoreTime, Instant};
@@ -12,11 +14,14 @@ use crate::time::{CoreTime, Instant};
 /// Bounds of the delay that callers are told, in milliseconds: shorter is a busy loop, longer hides that slots free early.
 const RETRY_AFTER_MS: (u64, u64) = (25, 5_000);
 
-/// A denial, and the core time at which the call would fit; `None` if it never can.
+/// A denial, and what the core knows of when the call would fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refusal {
     pub(super) denial: Denial,
+    /// When it would fit, if nothing ends early; `None`: never.
     pub(super) free_at: Option<CoreTime>,
+    /// It cannot fit before, whatever ends early.
+    pub(super) not_before: CoreTime,
 }
 
 impl Governor {
@@ -35,14 +40,23 @@ impl Governor {
             return Decision::Denied(denial);
         }
         let who = self.who(request);
-        if self.fits(t, request, who) {
-            self.note_asked(None);
-            return Decision::Granted(self.grant(t, request, who));
+        let refusal = self.check(t, request, who);
+        self.note_asked(t, who, refusal.as_ref().map(|refusal| &refusal.denial));
+        match (refusal, who) {
+            (None, Some(who)) => {
+                let grant = self.grant(t, request, who);
+                self.serve_eased(t);
+                Decision::Granted(grant)
+            }
+            (Some(refusal), _) => Decision::Denied(refusal.denial),
+            (None, None) => Decision::Denied(self.no_place(t)),
         }
-        let refusal = self.explain(t, request, who);
-        self.note_asked(Some(&refusal.denial));
-        self.note_starved(t, who, &refusal.denial);
-        Decision::Denied(refusal.denial)
+    }
+
+    /// Why the request may not go now; `None` if it may.
+    #[inline]
+    pub(super) fn check(&mut self, t: CoreTime, request: &Request, who: Option<Who>) -> Option<Refusal> {
+        if self.fits(t, request, who) { None } else { self.explain(t, request, who) }
     }
 
     /// The live lease that the caller's table says holds the request's idempotency key.
@@ -54,32 +68,29 @@ impl Governor {
     }
 
     pub(super) fn describe(&self, lease: LeaseId, expires_at: CoreTime, actor: u32, reused: bool) -> Grant {
-        let own = |fairness: &crate::fairness::Fairness| actor != NO_ACTOR && !fairness.actors.is_overflow(actor);
+        let own = |fairness: &Fairness| actor != NO_ACTOR && !fairness.actors.is_overflow(actor);
         let actor = self.fairness.as_ref().is_some_and(own).then_some(ActorHandle(actor));
         Grant { lease, expires_at: self.clock.to_caller(expires_at), actor, reused }
     }
 
     #[inline]
-    pub(super) fn who(&mut self, request: &Request) -> Who {
+    pub(super) fn who(&mut self, request: &Request) -> Option<Who> {
         let handle = request.actor.map(|actor| actor.0);
-        self.fairness.as_mut().map_or(Who::Known(NO_ACTOR), |fairness| fairness.who(handle))
+        self.fairness.as_mut().map_or(Some(Who::Known(NO_ACTOR)), |fairness| fairness.who(handle))
     }
 
     /// Whether all checks let the request through.
     #[inline]
-    pub(super) fn fits(&mut self, t: CoreTime, request: &Request, who: Who) -> bool {
+    fn fits(&mut self, t: CoreTime, request: &Request, who: Option<Who>) -> bool {
+        let room = self.limits.have_room(t, request.tokens);
+        let Some(pool) = &self.pool else { return room && self.leases.live() < self.config.caps.leases };
         let m = self.effective_max();
-        if let Some(pool) = &self.pool {
-            if pool.check(request.weight, request.priority, m).is_some() {
-                return false;
-            }
-            if let Some(fairness) = &self.fairness
-                && !fairness.allows(who, request.weight, pool.active(), m)
-            {
-                return false;
-            }
-        }
-        self.limits.have_room(t, request.tokens) && self.leases.live() < self.config.caps.leases && who != Who::Refused
+        let slots = pool.check(request.weight, request.priority, m).is_none();
+        let share = match (&self.fairness, who) {
+            (Some(fairness), Some(who)) => fairness.allows(who, request.weight, pool.active(), m),
+            _ => true,
+        };
+        room && slots && share && self.leases.live() < self.config.caps.leases && who.is_some()
     }
 
     /// Takes from everything that counts, and names the lease.
@@ -88,6 +99,9 @@ impl Governor {
         let actor = self.admit(who);
         if let Some(pool) = &mut self.pool {
             pool.take(request.weight);
+            if let Some(adaptive) = &mut self.adaptive {
+                adaptive.in_flight(pool.active());
+            }
         }
         if let Some(fairness) = &mut self.fairness {
             fairness.actors.hold(actor, request.weight);
@@ -113,14 +127,17 @@ impl Governor {
         actor
     }
 
-    pub(super) fn note_asked(&mut self, denial: Option<&Denial>) {
+    pub(super) fn note_asked(&mut self, t: CoreTime, who: Option<Who>, denial: Option<&Denial>) {
         if let Some(adaptive) = &mut self.adaptive {
             let for_slots = |denial: &Denial| matches!(denial.reason, Reason::Concurrency | Reason::Policy);
             adaptive.asked(denial.is_some_and(for_slots));
         }
+        if let Some(denial) = denial {
+            self.note_starved(t, who, denial);
+        }
     }
 
-    fn note_starved(&mut self, t: CoreTime, who: Who, denial: &Denial) {
+    pub(super) fn note_starved(&mut self, t: CoreTime, who: Option<Who>, denial: &Denial) {
         let m = self.effective_max();
         if let Some(fairness) = &mut self.fairness
             && matches!(denial.cause, Cause::Slots | Cause::Reserve)
@@ -131,44 +148,67 @@ impl Governor {
 
     /// Why the request does not fit: all checks are asked, since `retry_at` comes from whatever frees last.
     #[cold]
-    pub(super) fn explain(&self, t: CoreTime, request: &Request, who: Who) -> Refusal {
-        let mut reasons = Reasons { first: None, free_at: Some(t), binding: None };
-        let m = self.effective_max();
+    fn explain(&self, t: CoreTime, request: &Request, who: Option<Who>) -> Option<Refusal> {
+        let mut reasons = Reasons { first: None, never: None, free_at: Some(t), not_before: t, binding: None };
         if let Some(pool) = &self.pool {
-            if let Some(full) = pool.check(request.weight, request.priority, m) {
+            if let Some(full) = pool.check(request.weight, request.priority, self.effective_max()) {
                 self.explain_full(&mut reasons, t, request, &full);
             }
-            let allowed = self.fairness.as_ref().is_none_or(|f| f.allows(who, request.weight, pool.active(), m));
-            if !allowed {
-                // Below half of the maximum nobody's share matters, and with everything expired the actor holds nothing.
-                let most = (m / 2).saturating_sub(request.weight).saturating_sub(1);
-                let by = self.leases.weight_expires_by(pool.active().saturating_sub(most).max(1));
-                reasons.add(self.for_slots(t, request, Reason::Policy, Cause::Share, Subject::Share), Some(by), None);
+            if let (Some(fairness), Some(Who::Known(handle))) = (&self.fairness, who) {
+                self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
         for shortage in self.limits.shortages(t, request.tokens) {
+            if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
+                reasons.not_before = reasons.not_before.max(at);
+            }
             reasons.add(rate_denial(t, &shortage), shortage.free_at, u32::try_from(shortage.limit).ok());
         }
         let caps = &self.config.caps;
         if self.leases.live() >= caps.leases {
-            self.explain_cap(&mut reasons, t, Subject::Leases, self.leases.live(), caps.leases);
+            let denial = self.at_cap(t, Subject::Leases, self.leases.live(), caps.leases);
+            reasons.add(denial, self.leases.next_expiry().or(Some(t)), None);
         }
-        if who == Who::Refused {
-            self.explain_cap(&mut reasons, t, Subject::Actors, caps.actors, caps.actors);
+        if who.is_none() {
+            reasons.add(self.no_place(t), self.leases.next_expiry().or(Some(t)), None);
         }
         self.finish(t, reasons)
     }
 
+    /// The share is right again when so much of the actor's own has ended, or the load is light; and nobody is starved.
+    fn explain_share(&self, reasons: &mut Reasons, t: CoreTime, request: &Request, fairness: &Fairness, handle: u32) {
+        let m = self.effective_max();
+        let active = self.pool.as_ref().map_or(0, |pool| pool.active());
+        if fairness.allows(Who::Known(handle), request.weight, active, m) {
+            return;
+        }
+        // Below half of the maximum nobody's share matters, and with everything expired the actor holds nothing.
+        let most = (m / 2).saturating_sub(request.weight).saturating_sub(1);
+        let light = self.leases.weight_expires_by(active.saturating_sub(most).max(1));
+        let (over, forgiven) = fairness.excess(handle, request.weight, m);
+        let own = if over == 0 { Some(t) } else { self.leases.actor_weight_expires_by(handle, over) };
+        let by = own.map_or(light, |own| own.max(forgiven.unwrap_or(t)).min(light));
+        reasons.add(self.for_slots(t, request, Reason::Policy, Cause::Share, Subject::Share), Some(by), None);
+    }
+
+    /// The denial of an actor for which there is no place.
+    pub(super) fn no_place(&self, t: CoreTime) -> Denial {
+        let max = self.config.caps.actors;
+        let retry_at = Some(self.clock.to_caller(self.leases.next_expiry().unwrap_or(t).max(t)));
+        Denial { retry_at, ..self.at_cap(t, Subject::Actors, max, max) }
+    }
+
     fn explain_full(&self, reasons: &mut Reasons, t: CoreTime, request: &Request, full: &Full) {
         let mut denial = self.for_slots(t, request, Reason::Concurrency, full.cause, Subject::Slots);
-        denial.max_allowed = full.must_end.is_none().then_some(full.ceiling);
+        if full.must_end.is_none() {
+            denial.never = Some(Never { subject: Subject::Slots, asked: request.weight, max_allowed: full.ceiling });
+        }
         reasons.add(denial, full.must_end.map(|weight| self.leases.weight_expires_by(weight)), None);
     }
 
-    fn explain_cap(&self, reasons: &mut Reasons, t: CoreTime, subject: Subject, used: u32, limit: u32) {
-        let mut denial = plain(Reason::Policy, Cause::Cap, subject, [u64::from(used), u64::from(limit), 1]);
-        denial.retry_after_ms = self.slots_hint_ms(t);
-        reasons.add(denial, self.leases.next_expiry().or(Some(t)), None);
+    fn at_cap(&self, t: CoreTime, subject: Subject, used: u32, limit: u32) -> Denial {
+        let denial = plain(Reason::Policy, Cause::Cap, subject, [u64::from(used), u64::from(limit), 1]);
+        Denial { retry_after_ms: self.slots_hint_ms(t), ..denial }
     }
 
     fn for_slots(&self, t: CoreTime, request: &Request, reason: Reason, cause: Cause, subject: Subject) -> Denial {
@@ -180,25 +220,28 @@ impl Governor {
 
     /// A polite delay where slots are short: until the first lease expires; without one 250 to 1000 ms, growing with load.
     fn slots_hint_ms(&self, t: CoreTime) -> u32 {
+        if let Some(at) = self.leases.next_expiry() {
+            return polite_ms(at.since(t));
+        }
         let m = self.effective_max().max(1);
         let active = self.pool.as_ref().map_or(0, |pool| pool.active()).min(m);
-        let without = active.saturating_mul(750).checked_div(m).unwrap_or(0).saturating_add(250);
-        polite_ms(self.leases.next_expiry().map_or(without.saturating_mul(1_000), |at| at.since(t)))
+        let ms = active.saturating_mul(750).checked_div(m).unwrap_or(0).saturating_add(250);
+        polite_ms(ms.saturating_mul(1_000))
     }
 
-    fn finish(&self, t: CoreTime, reasons: Reasons) -> Refusal {
-        let nothing = || plain(Reason::Policy, Cause::Cap, Subject::Leases, [0, 0, 0]);
-        let mut denial = reasons.first.unwrap_or_else(nothing);
-        denial.retry_at = reasons.free_at.map(|at| self.clock.to_caller(at.max(t)));
-        denial.binding = reasons.binding;
-        Refusal { denial, free_at: reasons.free_at }
+    fn finish(&self, t: CoreTime, reasons: Reasons) -> Option<Refusal> {
+        let Reasons { first, never, free_at, not_before, binding } = reasons;
+        let retry_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
+        Some(Refusal { denial: Denial { retry_at, binding, never, ..first? }, free_at, not_before })
     }
 }
 
 /// What the checks said, in their order.
 struct Reasons {
     first: Option<Denial>,
+    never: Option<Never>,
     free_at: Option<CoreTime>,
+    not_before: CoreTime,
     binding: Option<u32>,
 }
 
@@ -212,6 +255,7 @@ impl Reasons {
             self.free_at = free_at;
             self.binding = limit;
         }
+        self.never = self.never.or(denial.never);
         self.first.get_or_insert(denial);
     }
 }
@@ -223,8 +267,8 @@ pub(super) fn normal(request: &Request) -> Request {
 
 fn plain(reason: Reason, cause: Cause, subject: Subject, [used, limit, asked]: [u64; 3]) -> Denial {
     let retry_after_ms = RETRY_AFTER_MS.1 as u32;
-    let (retry_at, binding, max_allowed) = (None, None, None);
-    Denial { reason, cause, subject, used, limit, asked, retry_after_ms, retry_at, max_allowed, binding }
+    let (retry_at, binding, never) = (None, None, None);
+    Denial { reason, cause, subject, used, limit, asked, retry_after_ms, retry_at, never, binding }
 }
 
 fn rate_denial(t: CoreTime, shortage: &Shortage) -> Denial {
@@ -237,13 +281,18 @@ fn rate_denial(t: CoreTime, shortage: &Shortage) -> Denial {
         Some(at) => {
             Denial { retry_after_ms: polite_ms(at.since(t)), ..plain(Reason::Rate, Cause::Limit, subject, amounts) }
         }
-        None => Denial { max_allowed: Some(shortage.max), ..plain(Reason::Rate, Cause::TooLarge, subject, amounts) },
+        None => {
+            let never = Never { subject, asked: shortage.asked, max_allowed: shortage.max };
+            Denial { never: Some(never), ..plain(Reason::Rate, Cause::TooLarge, subject, amounts) }
+        }
     }
 }
 
 /// Microseconds to the milliseconds that callers are told, rounded up and clamped.
 fn polite_ms(us: u64) -> u32 {
-    us.div_ceil(1_000).clamp(RETRY_AFTER_MS.0, RETRY_AFTER_MS.1) as u32
+    // Clamped first: 32 bits are divided several times as fast as 64 in wasm.
+    let us = us.clamp(RETRY_AFTER_MS.0.saturating_mul(1_000), RETRY_AFTER_MS.1.saturating_mul(1_000)) as u32;
+    us.div_ceil(1_000)
 }
 
 impl Governor {
@@ -252,7 +301,17 @@ impl Governor {
         if request.barge || self.queue.is_empty() {
             return None;
         }
-        let (count, first) = self.queue.ahead_of(request.priority)?;
+        let actor = request.actor.map(|actor| actor.0).filter(|_| self.fairness.is_some());
+        let (count, first) = self.queue.ahead_of(request.priority, actor)?;
+        // Who wants nothing of what the first one waits for does not stand behind it.
+        let unconcerned = match first.subject {
+            Subject::Slots => request.weight == 0,
+            Subject::Tokens => request.tokens.total() == 0,
+            _ => false,
+        };
+        if unconcerned {
+            return None;
+        }
         let amounts = [u64::from(count), u64::from(self.config.queue_max), 1];
         let retry_at = first.retry_at.map(|at| at.max(self.clock.to_caller(t)));
         let denial = plain(first.reason, Cause::QueuedAhead, Subject::Waiters, amounts);

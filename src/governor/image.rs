@@ -103,6 +103,9 @@ impl Governor {
 
     /// Counts again what the leases hold.
     fn hold_again(&mut self) -> Result<(), Malformed> {
+        if self.fairness.is_none() {
+            self.leases.forget_actors();
+        }
         for (_, lease) in self.leases.iter() {
             if let Some(pool) = &mut self.pool {
                 pool.take(lease.weight);
@@ -111,10 +114,10 @@ impl Governor {
                 fairness.actors.hold_again(lease.actor, lease.weight)?;
             }
         }
-        if self.leases.live() > 0 && self.reaper_at.is_none() {
-            return Err(Malformed);
+        if let Some(fairness) = &mut self.fairness {
+            fairness.actors.rest_unused();
         }
-        Ok(())
+        if self.leases.live() > 0 && self.reaper_at.is_none() { Err(Malformed) } else { Ok(()) }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::decision::{LeaseId, Output, Released, Report, Tokens};
 use crate::fairness::Fairness;
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::limit::Pool;
+use crate::queue::Queue;
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
@@ -20,7 +21,7 @@ impl Governor {
             Known::Live(held) => {
                 self.leases.release(lease);
                 self.settle(t, &held, report);
-                free(&mut self.pool, &mut self.fairness, &held);
+                self.free(&held);
                 let answer = self.describe_end(t, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
                 if let Some(adaptive) = &mut self.adaptive {
@@ -43,7 +44,9 @@ impl Governor {
     fn describe_end(&self, t: CoreTime, held: &Lease) -> Released {
         let (held_us, ttl_us) = (t.since(held.admitted), self.config.lease_ttl_us);
         // Neither can overflow: core time stays below 2^61. (Saturating products cost a call each in wasm.)
-        let late = held_us.wrapping_mul(5) > ttl_us.wrapping_mul(4);
+        // Who renewed a lease meant to hold it longer.
+        let renewed = held.expires_at != held.admitted.plus(ttl_us);
+        let late = !renewed && held_us.wrapping_mul(5) > ttl_us.wrapping_mul(4);
         Released::Live { held_us, ttl_us, late, weight: held.weight }
     }
 
@@ -62,6 +65,8 @@ impl Governor {
         let Known::Live(_) = self.leases.find(lease) else { return None };
         let expires_at = t.plus(ttl_us.unwrap_or(self.config.lease_ttl_us).min(SPAN_MAX_US));
         self.leases.renew(lease, expires_at);
+        // An earlier end is an earlier turn for those who wait.
+        self.serve_due(now);
         Some(self.clock.to_caller(expires_at))
     }
 
@@ -71,8 +76,12 @@ impl Governor {
         let limits = &self.limits;
         while let Some((lease, held)) = self.leases.expire_next(t, |held| limits.settles_until(held.admitted)) {
             self.outputs.push_back(Output::Expired { lease, weight: held.weight });
-            free(&mut self.pool, &mut self.fairness, &held);
+            free(&mut self.pool, &mut self.fairness, &mut self.queue, &held);
         }
+    }
+
+    fn free(&mut self, held: &Lease) {
+        free(&mut self.pool, &mut self.fairness, &mut self.queue, held);
     }
 
     /// Serves the queue after something has come free, if anybody waits.
@@ -85,11 +94,12 @@ impl Governor {
 }
 
 /// Gives back what a lease held.
-fn free(pool: &mut Option<Pool>, fairness: &mut Option<Fairness>, held: &Lease) {
+fn free(pool: &mut Option<Pool>, fairness: &mut Option<Fairness>, queue: &mut Queue, held: &Lease) {
     if let Some(pool) = pool {
         pool.give_back(held.weight);
     }
     if let Some(fairness) = fairness.as_mut().filter(|_| held.actor != NO_ACTOR) {
         fairness.actors.let_go(held.actor, held.weight);
+        queue.wake(held.actor);
     }
 }

@@ -116,6 +116,9 @@ impl Governor {
                 "leases weigh {weight} ({named} by actors), the pool says {active}, the actors {held}"
             ));
         }
+        if self.fairness.as_ref().is_some_and(|fairness| !fairness.actors.all_accounted_for()) {
+            return Err("an actor is neither needed nor idle".into());
+        }
         if self.leases.live() > 0 && self.reaper_at.is_none() {
             return Err("leases are held and no timeout is pending".into());
         }

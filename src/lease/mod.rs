@@ -131,8 +131,8 @@ impl Leases {
         }
         match slot.generation.checked_sub(id.generation) {
             None => Known::Unknown,
-            Some(age) if age <= 32 && slot.released >> age.saturating_sub(1) & 1 == 0 => Known::Unknown,
-            Some(_) => Known::Released,
+            Some(age) if age <= 32 && slot.released >> age.saturating_sub(1) & 1 == 1 => Known::Released,
+            Some(_) => Known::Unknown,
         }
     }
 
@@ -216,6 +216,18 @@ impl Leases {
             entry.generation = next;
             self.free.push(slot);
         }
+    }
+
+    /// Where no rule reads actors any more, leases name none.
+    pub(crate) fn forget_actors(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.lease.actor = NO_ACTOR);
+    }
+
+    /// The instant by which leases of one actor together weigh `weight` less, if the 16 that expire first tell.
+    pub(crate) fn actor_weight_expires_by(&self, actor: u32, weight: u64) -> Option<CoreTime> {
+        let own = |slot: u32| self.slots.get(slot as usize).filter(|slot| slot.lease.actor == actor);
+        let weight_of = |slot: u32| own(slot).map_or(0, |slot| slot.lease.weight);
+        self.expiry.key_when_sum_reaches(weight, weight_of).map(CoreTime::from_micros)
     }
 
     /// All live leases, by slot.

@@ -1,20 +1,22 @@
 //! Decides whose turn it is: a bounded queue of requests that wait for room.
 //!
 //! Interactive waiters come before background ones; within a class the order is that of arrival. The first waiter that does
-//! not fit is not overtaken by its class or a lower one, so a heavy request is served in the end; only a waiter that is
-//! refused for its own actor's share is passed over, because what others use would not help it.
+//! not fit is not overtaken by its class or a lower one, so a heavy request is served in the end. Only an actor that is
+//! refused for its own share is held back, with all it has in that class, and others pass: what they use would not help it.
 //!
-//! Invariants: a waiter is in exactly one class list; it has at most one deadline in the heap; a generation is used once.
-//! O(1) to add and cancel, O(log n) with a deadline. Called by `governor`, which decides what fits. Waiters are callers of
-//! this process: an image keeps their names from being used again, not them.
+//! Invariants: a waiter stands in exactly one lane; it has at most one deadline in the heap; a generation is used once.
+//! O(log n) to add, cancel and serve. Called by `governor`, which decides what fits. Waiters are callers of this process: an
+//! image keeps their names from being used again, not them.
+
+mod lanes;
 
 use alloc::vec::Vec;
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::decision::{Denial, Priority, Request, WaiterId};
 use crate::heap::Heap;
-use crate::list::List;
 use crate::time::CoreTime;
+use lanes::Lanes;
 
 /// One waiting request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,12 +24,33 @@ pub(crate) struct Waiter {
     pub(crate) request: Request,
     /// The actor's handle, held while it waits; `None` where no rule reads actors.
     pub(crate) actor: Option<u32>,
+    /// Why it had to wait.
+    pub(crate) why: Denial,
 }
 
 #[derive(Debug)]
 struct Place {
-    waiter: Waiter,
+    waiter: Option<Waiter>,
     generation: u32,
+}
+
+/// One class of waiters, and what its first one waits for.
+#[derive(Debug, Default)]
+struct Class {
+    lanes: Lanes,
+    /// Why the first waiter that is not held back could not go when last looked at.
+    blocked: Option<Denial>,
+    /// Why an actor was last held back.
+    held_back: Option<Denial>,
+}
+
+/// What decided that an actor is held back; when it eases, all are looked at again.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Pressure {
+    /// The effective maximum, in millionths.
+    pub(crate) effective_max: u64,
+    /// Actors that count as active, if somebody is starved; 0 if nobody is.
+    pub(crate) active_while_starving: u64,
 }
 
 /// All waiters of a governor.
@@ -35,19 +58,24 @@ struct Place {
 pub(crate) struct Queue {
     places: Vec<Place>,
     free: Vec<u32>,
-    interactive: List,
-    background: List,
+    interactive: Class,
+    background: Class,
     deadlines: Heap,
-    /// Why the first waiter of each class could not go when last looked at: what a caller behind it is told.
-    blocked: [Option<Denial>; 2],
+    arrivals: u64,
+    pressure: Pressure,
     /// When a look at the queue may find room without any other command.
     next_look: Option<CoreTime>,
+}
+
+/// The lane of an actor, or of all where no rule reads actors.
+fn lane_of(actor: Option<u32>) -> u32 {
+    actor.map_or(0, |actor| actor.saturating_add(1))
 }
 
 impl Queue {
     #[inline]
     pub(crate) const fn len(&self) -> u32 {
-        self.interactive.len().saturating_add(self.background.len())
+        self.interactive.lanes.len().saturating_add(self.background.lanes.len())
     }
 
     #[inline]
@@ -55,84 +83,136 @@ impl Queue {
         self.len() == 0
     }
 
-    /// The waiters that a request of this priority stands behind, and why the first of them waits; `None` if it may try at
-    /// once: nobody waits that it would overtake.
-    pub(crate) fn ahead_of(&self, priority: Priority) -> Option<(u32, Denial)> {
-        let blocked = match priority {
-            Priority::Interactive => self.blocked[0],
-            Priority::Background => self.blocked[0].or(self.blocked[1]),
+    /// How many waiters a request of this priority and actor stands behind, and why the first of them waits. `None` if it may
+    /// try at once: nobody waits that it would overtake.
+    pub(crate) fn ahead_of(&self, priority: Priority, actor: Option<u32>) -> Option<(u32, Denial)> {
+        let (own, lower) = match priority {
+            Priority::Interactive => (&self.interactive, None),
+            Priority::Background => (&self.interactive, Some(&self.background)),
         };
-        let count = match priority {
-            Priority::Interactive => self.interactive.len(),
-            Priority::Background => self.len(),
-        };
-        blocked.filter(|_| count > 0).map(|denial| (count, denial))
+        let classes = [Some(own), lower].into_iter().flatten();
+        let lane = lane_of(actor);
+        let why = |class: &Class| if class.lanes.has(lane) { class.blocked.or(class.held_back) } else { class.blocked };
+        let count = classes.clone().fold(0u32, |sum, class| sum.saturating_add(class.lanes.len()));
+        classes.filter(|class| class.lanes.len() > 0).find_map(why).map(|denial| (count, denial))
     }
 
     pub(crate) fn push(&mut self, waiter: Waiter, deadline: Option<CoreTime>) -> WaiterId {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                self.places.push(Place { waiter, generation: 0 });
+                self.places.push(Place { waiter: None, generation: 0 });
                 (self.places.len() as u32).saturating_sub(1)
             }
         };
         let mut id = WaiterId { slot, generation: 0 };
         if let Some(place) = self.places.get_mut(slot as usize) {
-            place.waiter = waiter;
+            place.waiter = Some(waiter);
             id.generation = place.generation;
         }
-        self.list_mut(waiter.request.priority).push_back(slot);
+        self.arrivals = self.arrivals.saturating_add(1);
+        let order = self.arrivals;
+        self.class(waiter.request.priority).lanes.push(lane_of(waiter.actor), slot, order);
         if let Some(deadline) = deadline {
             self.deadlines.push(slot, deadline.as_micros());
         }
         id
     }
 
-    /// The waiters in the order of their turn.
-    pub(crate) fn first(&self, priority: Priority) -> Option<u32> {
-        self.list(priority).front()
-    }
-
-    pub(crate) fn after(&self, slot: u32, priority: Priority) -> Option<u32> {
-        self.list(priority).after(slot)
+    /// The waiter of a class whose turn it is. An actor that is held back does not overtake itself with background work.
+    pub(crate) fn first(&mut self, priority: Priority) -> Option<(WaiterId, Waiter)> {
+        if priority == Priority::Background {
+            while let Some((lane, _)) =
+                self.background.lanes.first().filter(|(lane, _)| self.interactive.lanes.has(*lane))
+            {
+                self.background.lanes.hold_back(lane);
+                self.background.held_back = self.interactive.held_back;
+            }
+        }
+        let (_, slot) = self.class(priority).lanes.first()?;
+        self.get(slot)
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<(WaiterId, Waiter)> {
         let place = self.places.get(slot as usize)?;
-        Some((WaiterId { slot, generation: place.generation }, place.waiter))
+        Some((WaiterId { slot, generation: place.generation }, place.waiter?))
+    }
+
+    /// Lets others pass the actor of a waiter that was refused for its share.
+    pub(crate) fn hold_back(&mut self, waiter: &Waiter, denial: Denial, pressure: Pressure) {
+        let before = if self.holds_back() { self.pressure } else { pressure };
+        // The highest under which any actor was held back.
+        self.pressure = Pressure {
+            effective_max: before.effective_max.min(pressure.effective_max),
+            active_while_starving: before.active_while_starving.max(pressure.active_while_starving),
+        };
+        let class = self.class(waiter.request.priority);
+        class.lanes.hold_back(lane_of(waiter.actor));
+        class.held_back = Some(denial);
+    }
+
+    /// An actor holds less than before: it is held back no longer.
+    #[inline]
+    pub(crate) fn wake(&mut self, actor: u32) {
+        if !self.is_empty() {
+            let lane = lane_of(Some(actor));
+            self.interactive.lanes.wake(lane);
+            self.background.lanes.wake(lane);
+        }
+    }
+
+    /// Whether what holds actors back has eased since they were held back.
+    pub(crate) fn has_eased(&self, now: Pressure) -> bool {
+        let before = self.pressure;
+        let eased =
+            now.effective_max > before.effective_max || now.active_while_starving < before.active_while_starving;
+        eased && self.holds_back()
+    }
+
+    /// Lets all actors that are held back be looked at again.
+    pub(crate) fn wake_all(&mut self) {
+        self.interactive.lanes.wake_all();
+        self.background.lanes.wake_all();
+    }
+
+    pub(crate) fn holds_back(&self) -> bool {
+        self.interactive.lanes.holds_back() || self.background.lanes.holds_back()
     }
 
     /// The waiter whose deadline has come first by `now`.
-    pub(crate) fn overdue(&self, now: CoreTime) -> Option<u32> {
-        self.deadlines.peek().filter(|&(at, _)| at <= now.as_micros()).map(|(_, slot)| slot)
+    pub(crate) fn overdue(&self, now: CoreTime) -> Option<(WaiterId, Waiter)> {
+        let (_, slot) = self.deadlines.peek().filter(|&(at, _)| at <= now.as_micros())?;
+        self.get(slot)
     }
 
     /// Takes a waiter out; `None` if it is not waiting.
     pub(crate) fn remove(&mut self, id: WaiterId) -> Option<Waiter> {
         let place = self.places.get_mut(id.slot as usize).filter(|place| place.generation == id.generation)?;
-        let waiter = place.waiter;
-        if !self.list_mut(waiter.request.priority).remove(id.slot) {
-            return None;
-        }
-        self.deadlines.remove(id.slot);
-        if let Some(place) = self.places.get_mut(id.slot as usize)
-            && let Some(next) = place.generation.checked_add(1)
-        {
+        let waiter = place.waiter.take()?;
+        if let Some(next) = place.generation.checked_add(1) {
             place.generation = next;
             self.free.push(id.slot);
         }
+        let lane = lane_of(waiter.actor);
+        self.class(waiter.request.priority).lanes.remove(lane, id.slot);
+        if !self.interactive.lanes.has(lane) {
+            self.background.lanes.wake(lane);
+        }
+        self.deadlines.remove(id.slot);
         if self.is_empty() {
-            self.blocked = [None, None];
             self.next_look = None;
         }
         Some(waiter)
     }
 
-    /// Notes the result of a look at the queue.
-    pub(crate) fn note(&mut self, blocked: [Option<Denial>; 2], next_look: Option<CoreTime>) {
-        self.blocked = blocked;
-        self.next_look = next_look;
+    /// Notes why the first waiter of a class cannot go; `None` if none is left that is not held back.
+    pub(crate) fn note_blocked(&mut self, priority: Priority, denial: Option<Denial>) {
+        self.class(priority).blocked = denial;
+    }
+
+    /// Notes when to look again.
+    pub(crate) const fn note_look(&mut self, at: Option<CoreTime>) {
+        self.next_look = at;
     }
 
     /// When the next turn or deadline may come.
@@ -141,12 +221,18 @@ impl Queue {
         [deadline, self.next_look].into_iter().flatten().min()
     }
 
+    const fn class(&mut self, priority: Priority) -> &mut Class {
+        match priority {
+            Priority::Interactive => &mut self.interactive,
+            Priority::Background => &mut self.background,
+        }
+    }
+
     /// The names that are used up. A waiter that is there now is not there after a restart, and its name is used up too.
     pub(crate) fn write(&self, w: &mut Writer) {
-        let waiting = |slot: u32| self.interactive.contains(slot) || self.background.contains(slot);
         w.len(self.places.len());
-        for (slot, place) in (0u32..).zip(&self.places) {
-            w.u32(place.generation.saturating_add(u32::from(waiting(slot))));
+        for place in &self.places {
+            w.u32(place.generation.saturating_add(u32::from(place.waiter.is_some())));
         }
         w.len(self.free.len());
         self.free.iter().for_each(|&slot| w.u32(slot));
@@ -155,8 +241,7 @@ impl Queue {
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let mut queue = Self::default();
         for _ in 0..r.len()? {
-            let waiter = Waiter { request: Request::default(), actor: None };
-            queue.places.push(Place { waiter, generation: r.u32()? });
+            queue.places.push(Place { waiter: None, generation: r.u32()? });
         }
         let mut unused: Vec<bool> = queue.places.iter().map(|place| place.generation < u32::MAX).collect();
         for _ in 0..r.len()? {
@@ -170,19 +255,5 @@ impl Queue {
         // Whose place is not among the free ones was waiting.
         queue.free.extend((0u32..).zip(unused).filter(|(_, unused)| *unused).map(|(slot, _)| slot));
         Ok(queue)
-    }
-
-    fn list(&self, priority: Priority) -> &List {
-        match priority {
-            Priority::Interactive => &self.interactive,
-            Priority::Background => &self.background,
-        }
-    }
-
-    fn list_mut(&mut self, priority: Priority) -> &mut List {
-        match priority {
-            Priority::Interactive => &mut self.interactive,
-            Priority::Background => &mut self.background,
-        }
     }
 }

@@ -64,6 +64,8 @@ pub(super) fn write_grant(view: &mut View, grant: &Grant) {
 }
 
 pub(super) fn write_denial(view: &mut View, denial: &Denial) {
+    let Denial { subject, never, .. } = *denial;
+    let asked = never.map_or(subject.in_units(denial.asked), |never| never.subject.in_units(never.asked));
     view.set_all(
         DENY,
         &[
@@ -72,11 +74,11 @@ pub(super) fn write_denial(view: &mut View, denial: &Denial) {
             f64::from(denial.retry_after_ms),
             denial.retry_at.map_or(f64::NAN, |at| at.as_millis_ceil_f64()),
             f64::from(text(denial)),
-            denial.in_units(denial.used),
-            denial.in_units(denial.limit),
-            denial.in_units(denial.asked),
+            subject.in_units(denial.used),
+            subject.in_units(denial.limit),
+            asked,
             denial.binding.map_or(-1.0, f64::from),
-            denial.max_allowed.map_or(f64::NAN, |max| denial.in_units(max)),
+            never.map_or(f64::NAN, |never| never.subject.in_units(never.max_allowed)),
         ],
     );
 }
@@ -108,12 +110,14 @@ const fn cause(cause: Cause) -> u8 {
     }
 }
 
-/// Which text the shell makes of it.
+/// Which text the shell makes of it, by the numbers of `TEXT` in the shell.
 const fn text(denial: &Denial) -> u8 {
+    if let Some(never) = denial.never {
+        return if matches!(never.subject, Subject::Tokens) { 6 } else { 5 };
+    }
     match (denial.cause, denial.subject) {
-        (Cause::TooLarge, Subject::Tokens) => 6,
-        (Cause::TooLarge, _) => 5,
         (Cause::QueueFull, _) => 7,
+        (Cause::Deadline, Subject::Waiters) => 8,
         (_, Subject::Slots) => 0,
         (_, Subject::Share) => 1,
         (_, Subject::Requests) => 2,

@@ -184,7 +184,8 @@ impl Model {
         let fairness = self.config.fairness?;
         let held = self.held_by(ask.actor);
         let loaded = (self.active() + ask.weight) * 2 >= m;
-        let above_cap = held + ask.weight > (m as f64 * fairness.soft_cap_ratio) as u64;
+        let cap = (m as f64 * fairness.soft_cap_ratio + 0.5) as u64;
+        let above_cap = held + ask.weight > cap;
         let strangers = u64::from(self.stranger_starved.is_some());
         let mut active: Vec<u8> = self.held().filter(|lease| lease.weight > 0).map(|lease| lease.actor).collect();
         active.extend(self.starved.keys());
@@ -196,7 +197,12 @@ impl Model {
             return None;
         }
         let most = (m / 2).saturating_sub(ask.weight).saturating_sub(1);
-        let retry_at = self.when_expired(|active| active <= most || active == 0);
+        let light = self.when_expired(|active| active <= most || active == 0);
+        let over = (held + ask.weight).saturating_sub(cap).min(held);
+        let own = if over == 0 { Some(now) } else { self.when_own_expired(ask.actor, over) };
+        let newest = self.starved.values().copied().chain(self.stranger_starved).max().filter(|_| at_share);
+        let forgiven = newest.map_or(now, |then| then + fairness.starvation_window_us);
+        let retry_at = own.map(|own| own.max(forgiven)).into_iter().chain(light).min();
         Some(self.about_slots(now, Reason::Policy, Cause::Share, m, retry_at))
     }
 
@@ -218,6 +224,17 @@ impl Model {
                 fits(active)
             })
             .map(|(at, _)| at)
+    }
+
+    /// The instant by which the actor's own leases have let go of `over`, if the 16 leases that expire first tell.
+    fn when_own_expired(&self, actor: u8, over: u64) -> Option<u64> {
+        let mut ends: Vec<&Lease> = self.held().collect();
+        ends.sort_by_key(|lease| lease.expires_at);
+        let mut ended = 0;
+        ends.into_iter().take(16).find_map(|lease| {
+            ended += if lease.actor == actor { lease.weight } else { 0 };
+            (ended >= over).then_some(lease.expires_at)
+        })
     }
 
     fn note_starved(&mut self, now: u64, actor: u8) {

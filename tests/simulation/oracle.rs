@@ -28,6 +28,17 @@ struct Held {
     charge: u64,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    request: Request,
+    /// Last instant at which it may be served, in core time.
+    due: Option<i128>,
+    /// The handle it got, if it has one of its own.
+    actor: Option<ActorHandle>,
+    /// Order of arrival.
+    arrival: u64,
+}
+
 /// An exact log of what was admitted: instant, requests, tokens.
 #[derive(Default)]
 struct Log {
@@ -44,7 +55,7 @@ pub struct Oracle {
     held: BTreeMap<LeaseId, Held>,
     weight: u128,
     log: Log,
-    waiting: BTreeMap<WaiterId, (Request, Option<i128>)>,
+    waiting: BTreeMap<WaiterId, Waiting>,
     /// Every name ever granted, which must not be granted again.
     last_generation: BTreeMap<u32, u32>,
     /// Some leases that have ended, newest last.
@@ -192,6 +203,13 @@ impl Oracle {
             self.twin = None;
         }
         // What time brought came before the answer; what the command brought (a freed slot given to a waiter), after it.
+        // (Who begins to wait may also be served by the same command: its own actor waits behind it, so others pass.)
+        if let (Input::Enqueue { request, deadline, .. }, Answer::Enqueued(Enqueued::Waiting(id, actor))) =
+            (input, &answer)
+        {
+            let due = deadline.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
+            self.waiting.insert(*id, Waiting { request: *request, due, actor: *actor, arrival: self.steps });
+        }
         let released = matches!(input, Input::Release { .. });
         if released {
             self.check_answer(t, input, &answer, promise);
@@ -212,13 +230,11 @@ impl Oracle {
             (Input::Acquire { request, now }, Answer::Decided(decision)) => {
                 self.check_decision(t, *now, request, decision, promise)
             }
-            (Input::Enqueue { request, deadline, .. }, Answer::Enqueued(enqueued)) => match enqueued {
+            (Input::Enqueue { request, .. }, Answer::Enqueued(enqueued)) => match enqueued {
                 Enqueued::Granted(grant) if grant.reused => self.check_reused(request, grant),
                 Enqueued::Granted(grant) => self.granted(t, request, grant),
                 Enqueued::Denied(denial) => self.check_denial(denial),
-                Enqueued::Waiting(id, actor) => {
-                    let due = deadline.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
-                    self.waiting.insert(*id, (*request, due));
+                Enqueued::Waiting(_, actor) => {
                     self.totals.waited += 1;
                     self.note_actor(*actor);
                 }
@@ -276,7 +292,7 @@ impl Oracle {
     fn check_denial(&mut self, denial: &Denial) {
         self.totals.denied += 1;
         assert!((25..=5_000).contains(&denial.retry_after_ms), "{denial:?}");
-        assert_eq!(denial.max_allowed.is_some(), denial.cause == throttleai::Cause::TooLarge, "{denial:?}");
+        assert_eq!(denial.never.is_some(), denial.retry_at.is_none(), "{denial:?}");
     }
 
     fn granted(&mut self, t: i128, request: &Request, grant: &Grant) {
@@ -371,14 +387,15 @@ impl Oracle {
                 self.totals.expired += 1;
             }
             Output::Granted(waiter, grant) => {
-                let (request, due) =
+                let Waiting { request, due, .. } =
                     self.waiting.remove(waiter).unwrap_or_else(|| panic!("{waiter:?} was not waiting"));
-                assert!(due.is_none_or(|due| due > t), "{waiter:?} was served after its deadline");
+                assert!(due.is_none_or(|due| due >= t), "{waiter:?} was served after its deadline");
                 self.granted(t, &request, grant);
                 self.totals.served += 1;
             }
             Output::Refused(waiter, denial) => {
-                let (_, due) = self.waiting.remove(waiter).unwrap_or_else(|| panic!("{waiter:?} was not waiting"));
+                let Waiting { due, .. } =
+                    self.waiting.remove(waiter).unwrap_or_else(|| panic!("{waiter:?} was not waiting"));
                 assert!(due.is_some_and(|due| due <= t), "{waiter:?} was refused before its deadline");
                 self.check_denial(denial);
                 self.totals.refused += 1;
@@ -411,6 +428,21 @@ impl Oracle {
         assert!(within, "a cap is exceeded: {view:?}");
         if self.steps.is_multiple_of(64) {
             self.governor.check_invariants().expect("invariants");
+            self.check_first_waiter(now);
+        }
+    }
+
+    /// No wake-up is lost: while the governor asks for nothing, the call that has waited longest in the first class does not
+    /// fit. (Others may be behind it, and it may be held back for its actor's share.)
+    fn check_first_waiter(&self, now: Instant) {
+        let fairness = self.config.fairness.is_some() && self.config.concurrency.is_some();
+        let due = self.governor.poll_timeout().is_some_and(|(at, _)| at <= now);
+        let first = self.waiting.values().min_by_key(|waiting| (waiting.request.priority, waiting.arrival));
+        let Some(first) = first.filter(|first| !due && (first.actor.is_some() || !fairness)) else { return };
+        let mut twin = Governor::restore(self.config.clone(), &self.governor.save()).expect("its own image");
+        let request = Request { actor: first.actor, barge: true, claim: None, ..first.request };
+        if let Decision::Granted(grant) = twin.acquire(now, &request) {
+            panic!("{first:?} waits and would be granted {grant:?}");
         }
     }
 
