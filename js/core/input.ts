@@ -179,7 +179,7 @@ export function readMs(value: unknown, field: string, range: MsRange): number {
   if (typeof value === 'number' && (open ? value > min : value >= min)) {
     if (value <= MS_MAX || (infinite && value === Infinity)) return value;
   }
-  throw bad(field, value, `a number of milliseconds ${open ? 'above' : 'from'} ${min}`);
+  throw bad(field, value, `a number of milliseconds ${open ? `above ${min}` : `from ${min}`}`);
 }
 
 /** @throws InputError unless `value` is a whole number from 1 (or Infinity), or absent */
