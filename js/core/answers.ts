@@ -228,7 +228,8 @@ export class Answers {
     const expiresAt = view[View.OUT_E]!;
     const waiter = this.#waiters.take(index, waiterGeneration);
     if (waiter === undefined) {
-      // It shares a lease that was granted a moment ago (`#grantSharers`): what it was given itself goes back unused.
+      // It shares a lease that was granted a moment ago (`#grantSharers`): what it was given itself goes back. Only its
+      // request stays counted in the window, which is on the safe side.
       this.call((core) => core.release(now, slot | 0, generation | 0, outcomeCode('cancelled'), NaN, 0, 0));
       return;
     }
