@@ -147,7 +147,6 @@ impl Governor {
     }
 
     /// Why the request does not fit: all checks are asked, since `retry_at` comes from whatever frees last.
-    #[cold]
     fn explain(&self, t: CoreTime, request: &Request, who: Option<Who>) -> Option<Refusal> {
         let mut reasons = Reasons { first: None, never: None, free_at: Some(t), not_before: t, binding: None };
         if let Some(pool) = &self.pool {
@@ -198,6 +197,7 @@ impl Governor {
         Denial { retry_at, ..self.at_cap(t, Subject::Actors, max, max) }
     }
 
+    #[inline]
     fn explain_full(&self, reasons: &mut Reasons, t: CoreTime, request: &Request, full: &Full) {
         let mut denial = self.for_slots(t, request, Reason::Concurrency, full.cause, Subject::Slots);
         if full.must_end.is_none() {
@@ -211,6 +211,7 @@ impl Governor {
         Denial { retry_after_ms: self.slots_hint_ms(t), ..denial }
     }
 
+    #[inline]
     fn for_slots(&self, t: CoreTime, request: &Request, reason: Reason, cause: Cause, subject: Subject) -> Denial {
         let active = self.pool.as_ref().map_or(0, |pool| pool.active());
         let mut denial = plain(reason, cause, subject, [active, self.effective_max(), request.weight]);
@@ -229,6 +230,7 @@ impl Governor {
         polite_ms(ms.saturating_mul(1_000))
     }
 
+    #[inline]
     fn finish(&self, t: CoreTime, reasons: Reasons) -> Option<Refusal> {
         let Reasons { first, never, free_at, not_before, binding } = reasons;
         let retry_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
@@ -246,6 +248,7 @@ struct Reasons {
 }
 
 impl Reasons {
+    #[inline]
     fn add(&mut self, denial: Denial, free_at: Option<CoreTime>, limit: Option<u32>) {
         let later = match (self.free_at, free_at) {
             (Some(before), Some(at)) => at >= before,
@@ -265,12 +268,14 @@ pub(super) fn normal(request: &Request) -> Request {
     Request { weight: request.weight.min(WEIGHT_MAX), tokens: request.tokens.capped(), ..*request }
 }
 
+#[inline]
 fn plain(reason: Reason, cause: Cause, subject: Subject, [used, limit, asked]: [u64; 3]) -> Denial {
     let retry_after_ms = RETRY_AFTER_MS.1 as u32;
     let (retry_at, binding, never) = (None, None, None);
     Denial { reason, cause, subject, used, limit, asked, retry_after_ms, retry_at, never, binding }
 }
 
+#[inline]
 fn rate_denial(t: CoreTime, shortage: &Shortage) -> Denial {
     let subject = match shortage.metric {
         Metric::Requests => Subject::Requests,

@@ -63,24 +63,20 @@ pub(super) fn write_grant(view: &mut View, grant: &Grant) {
     view.set(REUSED, f64::from(u8::from(grant.reused)));
 }
 
+#[inline]
 pub(super) fn write_denial(view: &mut View, denial: &Denial) {
     let Denial { subject, never, .. } = *denial;
+    view.set(DENY, f64::from(reason(denial.reason)));
+    view.set(DENY + 1, f64::from(cause(denial.cause)));
+    view.set(DENY + 2, f64::from(denial.retry_after_ms));
+    view.set(DENY + 3, denial.retry_at.map_or(f64::NAN, Instant::as_millis_ceil_f64));
+    view.set(DENY + 4, f64::from(text(denial)));
+    view.set(DENY + 5, subject.in_units(denial.used));
+    view.set(DENY + 6, subject.in_units(denial.limit));
     let asked = never.map_or(subject.in_units(denial.asked), |never| never.subject.in_units(never.asked));
-    view.set_all(
-        DENY,
-        &[
-            f64::from(reason(denial.reason)),
-            f64::from(cause(denial.cause)),
-            f64::from(denial.retry_after_ms),
-            denial.retry_at.map_or(f64::NAN, |at| at.as_millis_ceil_f64()),
-            f64::from(text(denial)),
-            subject.in_units(denial.used),
-            subject.in_units(denial.limit),
-            asked,
-            denial.binding.map_or(-1.0, f64::from),
-            never.map_or(f64::NAN, |never| never.subject.in_units(never.max_allowed)),
-        ],
-    );
+    view.set(DENY + 7, asked);
+    view.set(DENY + 8, denial.binding.map_or(-1.0, f64::from));
+    view.set(DENY + 9, never.map_or(f64::NAN, |never| never.subject.in_units(never.max_allowed)));
 }
 
 const fn reason(reason: Reason) -> u8 {
