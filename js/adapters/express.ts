@@ -62,7 +62,8 @@ type Next = (error?: unknown) => void;
 
 function actorOf({ headers, ip }: ExpressLikeRequest): string {
   const header = headers['x-actor-id'];
-  return (Array.isArray(header) ? header[0] : header) ?? ip ?? 'anonymous';
+  // A proxy may add the header empty, which names nobody.
+  return (Array.isArray(header) ? header[0] : header) || ip || 'anonymous';
 }
 
 /**

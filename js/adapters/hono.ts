@@ -91,7 +91,7 @@ export function throttle<C extends HonoLikeContext = HonoLikeContext>(
 
   const requestFor = (c: C): AcquireRequest => {
     const priority = getPriority?.(c);
-    const actorId = getActorId ? getActorId(c) : (c.req.header('x-actor-id') ?? 'anonymous');
+    const actorId = getActorId ? getActorId(c) : c.req.header('x-actor-id') || 'anonymous';
     const action = getAction ? getAction(c) : defaultAction(governor, c.req.path);
     return requestOf({ actorId, action, ...(priority && { priority }) }, getEstimate?.(c));
   };

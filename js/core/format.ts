@@ -9,8 +9,16 @@ function leaseTag(leaseId: string): string {
   return leaseId.slice(leaseId.lastIndexOf('-') + 1).slice(-TAG_LENGTH_MAX);
 }
 
+/** Line ends, terminal controls and the like, which an id that a client chose could forge other lines with. */
+const CONTROLS = /[\p{Cc}\u2028\u2029]/gu;
+
+/** `text` with its control characters as escapes. */
+function printable(text: string): string {
+  return text.replace(CONTROLS, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /**
- * One line about an event. Takes any plain object with the fields of an event.
+ * One line about an event, whatever its ids contain: control characters are escaped. Takes any plain object with the fields of an event.
  *
  * @example
  * formatEvent({ type: 'acquire', actorId: 'user-1', action: 'chat', leaseId: 'lease-x7c2m9-0.1', weight: 2 });
@@ -31,7 +39,7 @@ export function formatEvent(event: GovernorEventFields): string {
   if ((type === 'acquire' || type === 'release') && weight !== undefined && weight !== 1)
     parts.push(`weight=${weight}`);
   if (type === 'warn' && message !== undefined) parts.push(message);
-  return parts.join(' ');
+  return printable(parts.join(' '));
 }
 
 /**

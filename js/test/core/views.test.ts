@@ -116,6 +116,11 @@ test('formatEvent', () => {
       '[warn] actor=u action=chat lease=0.1 Long.',
     ],
     [{ type: 'warn' }, '[warn]'],
+    // An id that a client chose cannot start a line of its own, nor drive a terminal.
+    [
+      { type: 'expire', actorId: 'a\n[acquire] actor=b\u001b[31m\u2028' },
+      '[expire] actor=a\\u000a[acquire] actor=b\\u001b[31m\\u2028',
+    ],
   ];
   for (const [event, line] of cases) assert.equal(formatEvent(event), line);
 });
