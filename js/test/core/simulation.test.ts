@@ -143,7 +143,7 @@ class Run {
       null,
     ];
     assert.throws(() => this.governor.acquire(bad[this.pick(bad.length)] as never));
-    this.governor.release(['', '__proto__', 'lease-1-', 'lease-1-9.9', 'lease-2-0.0'][this.pick(5)] ?? '');
+    this.governor.release(['', '__proto__', 'lease-1-', 'lease-1-zzz.9', 'lease-2-0.0'][this.pick(5)] ?? '');
   }
 
   /** Goes on in another governor, from the image of this one. */
