@@ -56,7 +56,8 @@ impl Governor {
     /// Why the request may not go now; `None` if it may.
     #[inline]
     pub(super) fn check(&mut self, t: CoreTime, request: &Request, who: Option<Who>) -> Option<Refusal> {
-        if self.fits(t, request, who) { None } else { self.explain(t, request, who) }
+        self.limits.advance(t);
+        if self.fits(request, who) { None } else { self.explain(t, request, who) }
     }
 
     /// The live lease that the caller's table says holds the request's idempotency key.
@@ -81,16 +82,20 @@ impl Governor {
 
     /// Whether all checks let the request through.
     #[inline]
-    fn fits(&mut self, t: CoreTime, request: &Request, who: Option<Who>) -> bool {
-        let room = self.limits.have_room(t, request.tokens);
-        let Some(pool) = &self.pool else { return room && self.leases.live() < self.config.caps.leases };
-        let m = self.effective_max();
-        let slots = pool.check(request.weight, request.priority, m).is_none();
-        let share = match (&self.fairness, who) {
-            (Some(fairness), Some(who)) => fairness.allows(who, request.weight, pool.active(), m),
-            _ => true,
-        };
-        room && slots && share && self.leases.live() < self.config.caps.leases && who.is_some()
+    fn fits(&self, request: &Request, who: Option<Who>) -> bool {
+        let Some(who) = who else { return false };
+        if let Some(pool) = &self.pool {
+            let m = self.effective_max();
+            if pool.check(request.weight, request.priority, m).is_some() {
+                return false;
+            }
+            if let Some(fairness) = &self.fairness
+                && !fairness.allows(who, request.weight, pool.active(), m)
+            {
+                return false;
+            }
+        }
+        self.limits.have_room(request.tokens) && self.leases.live() < self.config.caps.leases
     }
 
     /// Takes from everything that counts, and names the lease.

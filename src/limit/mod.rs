@@ -61,18 +61,19 @@ impl Limits {
         self.list.push(Limit { metric, max, window: SlidingWindow::new(window_us) });
     }
 
-    /// Moves every limit to `now` and says whether all have room for a call.
+    /// Moves every limit to `now`.
     #[inline]
-    pub(crate) fn have_room(&mut self, now: CoreTime, tokens: Tokens) -> bool {
-        let mut room = true;
-        for limit in &mut self.list {
-            limit.window.advance(now);
-            room &= limit.window.sum().saturating_add(limit.amount(tokens)) <= limit.max;
-        }
-        room
+    pub(crate) fn advance(&mut self, now: CoreTime) {
+        self.list.iter_mut().for_each(|limit| limit.window.advance(now));
     }
 
-    /// The limits without room, in the order of checks. Call `have_room` first.
+    /// Whether all limits have room for a call. Call `advance` first.
+    #[inline]
+    pub(crate) fn have_room(&self, tokens: Tokens) -> bool {
+        self.list.iter().all(|limit| limit.window.sum().saturating_add(limit.amount(tokens)) <= limit.max)
+    }
+
+    /// The limits without room, in the order of checks. Call `advance` first.
     pub(crate) fn shortages(&self, now: CoreTime, tokens: Tokens) -> impl Iterator<Item = Shortage> + '_ {
         self.list.iter().enumerate().filter_map(move |(index, limit)| {
             let (used, asked) = (limit.window.sum(), limit.amount(tokens));
