@@ -168,8 +168,6 @@ pub(super) fn gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
         5 => view.requests.map_or(f64::INFINITY, |rate| rate.limit as f64),
         6 => view.tokens.map_or(0.0, |rate| rate.current as f64),
         7 => view.tokens.map_or(f64::INFINITY, |rate| rate.limit as f64),
-        8 => f64::from(view.waiting),
-        9 => f64::from(view.actors),
         10 => f64::from(governor.config().caps.id_bytes),
         11 => f64::from(governor.config().fairness.is_some() && pool.is_some()),
         _ => f64::NAN,
