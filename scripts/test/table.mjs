@@ -71,6 +71,11 @@ export const steps = [
     parts: () => [counted('types', node, 'pkg-tests/run.mjs', 'types')],
   },
   {
+    name: 'examples',
+    about: 'examples/ against the tarball: types, output',
+    parts: () => [counted('examples', node, 'scripts/examples/run.mjs')],
+  },
+  {
     name: 'vectors',
     about: 'recorded decisions, natively',
     parts: () => [optimised('vectors', '--test', 'vectors')],
