@@ -5,7 +5,7 @@ import {
   type BaselineDecision,
   type BaselineReport,
   type BaselineRequest,
-} from './baseline.ts';
+} from './yardstick/baseline.ts';
 
 export interface GovernorUnderTest {
   acquire(request: BaselineRequest): BaselineDecision;

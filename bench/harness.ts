@@ -5,12 +5,14 @@
  */
 import { generator, shuffled, spread, type Spread } from './statistics.ts';
 
-/** Runs `count` operations. */
-export type Batch = (count: number) => void;
+/** Runs its operation, or its group of operations, `count` times. */
+export type Batch = (count: number) => void | Promise<void>;
 
 export interface Candidates {
   readonly subject: () => Batch;
   readonly reference: () => Batch;
+  /** Operations in one pass of the loops. Default 1. */
+  readonly operationsPerPass?: number;
 }
 
 export interface Measurement {
@@ -19,14 +21,32 @@ export interface Measurement {
   readonly reference: Spread;
   /** Subject to reference, round by round. */
   readonly ratio: Spread;
+  /** Subject less reference in nanoseconds, round by round. */
+  readonly difference: Spread;
   /** The reference's twin to the reference, round by round. */
   readonly control: Spread;
   readonly rounds: number;
-  readonly operationsPerBatch: number;
+  readonly operationsPerBatch: { readonly subject: number; readonly reference: number };
+}
+
+const ROUNDS_MIN = 10;
+
+interface Candidate {
+  readonly batch: Batch;
+  /** Operations in one pass. */
+  readonly unit: number;
+  /** Passes in one batch. */
+  count: number;
+  /** Nanoseconds an operation, so far. */
+  fastest: number;
+  readonly times: number[];
 }
 
 export interface Effort {
+  /** At most. */
   readonly rounds: number;
+  /** No further round begins after this time, in milliseconds: some libraries take a second a batch. */
+  readonly caseMs: number;
   /** Aim for the length of one batch, in milliseconds. */
   readonly batchMs: number;
   /** Time each candidate runs before anything counts, in milliseconds. */
@@ -34,22 +54,28 @@ export interface Effort {
   readonly seed: number;
 }
 
-export function measure(candidates: Candidates, effort: Effort): Measurement {
-  const batches = { subject: candidates.subject(), reference: candidates.reference(), twin: candidates.reference() };
-  const names = ['subject', 'reference', 'twin'] as const;
-  const count = warmUp(Object.values(batches), effort);
-  const times = { subject: [] as number[], reference: [] as number[], twin: [] as number[] };
+export async function measure(candidates: Candidates, effort: Effort): Promise<Measurement> {
+  const unit = candidates.operationsPerPass ?? 1;
+  const [subject, reference, twin] = [candidates.subject, candidates.reference, candidates.reference].map(
+    (make): Candidate => ({ batch: make(), unit, count: 1, fastest: Number.POSITIVE_INFINITY, times: [] }),
+  ) as [Candidate, Candidate, Candidate];
+  const all = [subject, reference, twin];
+  await warmUp(all, effort);
+  twin.count = reference.count;
   const random = generator(effort.seed);
-  for (let round = 0; round < effort.rounds; round++) {
-    for (const name of shuffled(names, random)) times[name].push(nanosecondsPerOperation(batches[name], count));
+  const until = performance.now() + effort.caseMs;
+  for (let round = 0; round < effort.rounds && (round < ROUNDS_MIN || performance.now() < until); round++) {
+    for (const candidate of shuffled(all, random)) candidate.times.push(await nanosecondsPerOperation(candidate));
   }
+  const times = { subject: subject.times, reference: reference.times, twin: twin.times };
   return {
     subject: spread(times.subject),
     reference: spread(times.reference),
-    ratio: spread(ratios(times.subject, times.reference)),
-    control: spread(ratios(times.twin, times.reference)),
-    rounds: effort.rounds,
-    operationsPerBatch: count,
+    ratio: spread(times.subject.map((value, round) => value / at(times.reference, round))),
+    difference: spread(times.subject.map((value, round) => value - at(times.reference, round))),
+    control: spread(times.twin.map((value, round) => value / at(times.reference, round))),
+    rounds: times.subject.length,
+    operationsPerBatch: { subject: subject.count * unit, reference: reference.count * unit },
   };
 }
 
@@ -61,30 +87,39 @@ export function measure(candidates: Candidates, effort: Effort): Measurement {
  * @param names what the body uses, handed in as `values`
  */
 export function loop(body: string, names: readonly string[], values: readonly unknown[]): Batch {
-  loops += 1;
-  const source = `// ${loops}\nreturn function batch(count) { for (let i = 0; i < count; i++) { ${body} } }`;
-  return new Function(...names, source)(...values) as Batch;
+  return compile('function', body, names, values);
 }
+
+/** `loop` for a body that awaits. */
+export function asyncLoop(body: string, names: readonly string[], values: readonly unknown[]): Batch {
+  return compile('async function', body, names, values);
+}
+
 let loops = 0;
 
-/** Warms the candidates up in turns and returns how many operations make a batch of about `batchMs`. */
-function warmUp(batches: readonly Batch[], effort: Effort): number {
-  let count = 100;
-  const until = performance.now() + effort.warmUpMs * batches.length;
-  let fastest = Number.POSITIVE_INFINITY;
+function compile(kind: string, body: string, names: readonly string[], values: readonly unknown[]): Batch {
+  loops += 1;
+  const source = `// ${loops}\nreturn ${kind} batch(count) { for (let i = 0; i < count; i++) { ${body} } }`;
+  return new Function(...names, source)(...values) as Batch;
+}
+
+/** Warms the candidates up in turns and finds how many passes of each make a batch of about `batchMs`. */
+async function warmUp(candidates: readonly Candidate[], effort: Effort): Promise<void> {
+  const until = performance.now() + effort.warmUpMs * candidates.length;
   while (performance.now() < until) {
-    for (const batch of batches) fastest = Math.min(fastest, nanosecondsPerOperation(batch, count));
-    count = Math.max(100, Math.min(count * 2, Math.round((effort.batchMs * 1e6) / fastest)));
+    for (const candidate of candidates) {
+      candidate.fastest = Math.min(candidate.fastest, await nanosecondsPerOperation(candidate));
+      const wanted = Math.round((effort.batchMs * 1e6) / (candidate.fastest * candidate.unit));
+      candidate.count = Math.max(1, Math.min(candidate.count * 2, wanted));
+    }
   }
-  return count;
 }
 
-function nanosecondsPerOperation(batch: Batch, count: number): number {
+async function nanosecondsPerOperation({ batch, count, unit }: Candidate): Promise<number> {
   const start = process.hrtime.bigint();
-  batch(count);
-  return Number(process.hrtime.bigint() - start) / count;
+  const running = batch(count);
+  if (running !== undefined) await running;
+  return Number(process.hrtime.bigint() - start) / (count * unit);
 }
 
-function ratios(over: readonly number[], under: readonly number[]): number[] {
-  return over.map((value, round) => value / (under[round] ?? Number.NaN));
-}
+const at = (values: readonly number[], index: number): number => values[index] ?? Number.NaN;

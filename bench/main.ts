@@ -1,22 +1,37 @@
 /**
- * `npm run bench -- [--check] [--json] [--case PREFIX] [--subject throttleai|baseline] [--seed N] [--rounds N]`
+ * `npm run bench -- [--case PREFIX] [--check] [--json] [--write] [--subject throttleai|baseline] [--seed N] [--rounds N]`
  *
- * Without options: every case, as a table. `--check` ends with 1 if a ratio is above its budget. `--subject baseline`
- * measures the yardstick against itself, which shows what the harness cannot tell apart.
+ * Without options: every case, as a table. `--check` ends with 1 if something is above its budget, `--json` prints the
+ * results as JSON, `--write` puts them into docs/benchmarks.md. `--subject baseline` measures the yardstick against
+ * itself, which shows what the harness cannot tell apart.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { CASES, type Case } from './cases.ts';
+import { CASES, GROUPS } from './cases/index.ts';
+import { writeDocument } from './document.ts';
 import { loadMakers, SUBJECTS, type SubjectName } from './governors.ts';
-import { measure, type Effort } from './harness.ts';
-import { environment, heading, result, row, type Result } from './report.ts';
+import { measure, type Effort, type Measurement } from './harness.ts';
+import { installLibraries } from './libraries/install.ts';
+import { MEMORY_CASES } from './memory/cases.ts';
+import { measureMemory, type MemoryMeasurement } from './memory/measure.ts';
+import {
+  environment,
+  memory,
+  memoryHeading,
+  memoryRow,
+  timing,
+  timingHeading,
+  timingRow,
+  type Report,
+} from './report.ts';
 
 const { values: options } = parseArgs({
   options: {
+    case: { type: 'string', default: '' },
     check: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    case: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
     subject: { type: 'string', default: SUBJECTS[0] },
     seed: { type: 'string' },
     rounds: { type: 'string', default: '200' },
@@ -27,46 +42,94 @@ const { values: options } = parseArgs({
 const subject = SUBJECTS.find((name) => name === options.subject);
 if (subject === undefined) throw new Error(`--subject must be one of ${SUBJECTS.join(', ')}`);
 const seed = options.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : wholeNumber('--seed', options.seed);
-const effort: Effort = { rounds: wholeNumber('--rounds', options.rounds), batchMs: 3, warmUpMs: 250, seed };
+const effort: Effort = {
+  rounds: wholeNumber('--rounds', options.rounds),
+  caseMs: 15_000,
+  batchMs: 3,
+  warmUpMs: 250,
+  seed,
+};
+/** Each memory case is measured in so many processes. */
+const MEMORY_PROCESSES = 3;
+/** For people. With `--json`, stdout is for a program. */
+const say = options.json ? console.error : console.log;
 
 if (options.alone === undefined) runAll(subject);
-else await runAlone(subject, options.alone);
+else console.log(JSON.stringify(await runAlone(subject, options.alone)));
 
-async function runAlone(name: SubjectName, only: string): Promise<void> {
-  const found = CASES.find((candidate) => candidate.name === only);
-  if (found === undefined) throw new Error(`unknown case ${only}`);
-  console.log(JSON.stringify(result(found, measure(found.candidates(await loadMakers(name)), effort))));
+async function runAlone(name: SubjectName, only: string): Promise<Measurement | MemoryMeasurement> {
+  const makers = await loadMakers(name);
+  const timed = CASES.find((item) => item.name === only);
+  if (timed !== undefined) return measure(await timed.candidates(makers), effort);
+  const stored = MEMORY_CASES.find((item) => item.name === only);
+  if (stored !== undefined) return measureMemory(stored, makers);
+  throw new Error(`unknown case ${only}`);
 }
 
 function runAll(name: SubjectName): void {
-  const chosen = CASES.filter((candidate) => candidate.name.startsWith(options.case));
-  if (chosen.length === 0)
-    throw new Error(`no case starts with ${options.case}: ${CASES.map((known) => known.name).join(' ')}`);
-  const say = options.json ? console.error : console.log;
-  say(
-    `${name} on Node ${process.versions.node}, seed ${seed}, ${effort.rounds} rounds; ns = nanoseconds an operation, medians; A/A = the reference against its twin`,
-  );
-  say(heading());
-  const results = chosen.map((item) => {
-    const measured = inOwnProcess(item, name);
-    say(row(measured));
-    return measured;
-  });
-  for (const item of chosen) say(`  ${item.name}: ${item.compares}`);
-  if (options.json) console.log(JSON.stringify({ environment: environment(name, effort), results }, null, 2));
-  const over = results.filter((item) => item.withinBudget === false);
-  if (over.length > 0) say(`${over.length} above budget: ${over.map((item) => item.name).join(', ')}`);
-  if (options.check && over.length > 0) process.exitCode = 1;
+  const timed = (name === 'baseline' ? GROUPS.governor : CASES).filter((item) => item.name.startsWith(options.case));
+  const stored = name === 'baseline' ? [] : MEMORY_CASES.filter((item) => item.name.startsWith(options.case));
+  if (timed.length + stored.length === 0) throw new Error(`no case starts with ${options.case}: ${allNames()}`);
+  if (options.write && (options.case !== '' || name === 'baseline'))
+    throw new Error('--write takes a run of all cases with the governor');
+  installLibraries();
+  const { node } = process.versions;
+  say(`${name} on Node ${node}, seed ${seed}, ${effort.rounds} rounds, medians`);
+  const report: Report = {
+    environment: environment(name, effort),
+    timings: each(
+      timed,
+      'ns = nanoseconds an operation; A/A = the reference against its twin',
+      timingHeading,
+      (item) => {
+        const result = timing(item, inOwnProcess<Measurement>(item.name, name));
+        say(timingRow(result));
+        return result;
+      },
+    ),
+    memory: each(stored, 'bytes each; worst = at the worst moment on the way', memoryHeading, (item) => {
+      const runs = Array.from({ length: MEMORY_PROCESSES }, () => inOwnProcess<MemoryMeasurement>(item.name, name));
+      const result = memory(item, runs);
+      say(memoryRow(result));
+      return result;
+    }),
+  };
+  for (const item of timed) say(`  ${item.name}: ${item.compares}`);
+  for (const item of stored) say(`  ${item.name}: ${item.what}`);
+  if (options.json) console.log(JSON.stringify(report, null, 2));
+  if (options.write) writeDocument(report);
+  judge(report);
 }
 
-function inOwnProcess(item: Case, name: SubjectName): Result {
+function each<Item, Result>(
+  items: readonly Item[],
+  about: string,
+  heading: () => string,
+  run: (item: Item) => Result,
+): Result[] {
+  if (items.length > 0) say(`${about}\n${heading()}`);
+  return items.map(run);
+}
+
+function judge({ timings, memory }: Report): void {
+  const over = [...timings, ...memory].filter((item) => item.withinBudget === false);
+  if (over.length === 0) return;
+  say(`${over.length} above budget: ${over.map((item) => item.name).join(', ')}`);
+  if (options.check) process.exitCode = 1;
+}
+
+function allNames(): string {
+  return [...CASES, ...MEMORY_CASES].map((item) => item.name).join(' ');
+}
+
+function inOwnProcess<Result>(only: string, name: SubjectName): Result {
   const script = fileURLToPath(import.meta.url);
-  const args = ['--alone', item.name, '--subject', name, '--seed', `${seed}`, '--rounds', `${effort.rounds}`];
-  const child = spawnSync(process.execPath, [...process.execArgv, script, ...args], {
+  const args = ['--alone', only, '--subject', name, '--seed', `${seed}`, '--rounds', `${effort.rounds}`];
+  const child = spawnSync(process.execPath, ['--expose-gc', ...process.execArgv, script, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  if (child.status !== 0) throw new Error(`case ${item.name} failed`);
+  if (child.status !== 0) throw new Error(`case ${only} failed`);
   return JSON.parse(child.stdout) as Result;
 }
 

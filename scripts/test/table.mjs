@@ -41,6 +41,8 @@ export const steps = [
       clippy('clippy, bindings', '--lib', '--features', 'lab'),
       build,
       buildLab,
+      // With their types, against which the benchmark is checked.
+      command('libraries of the benchmark', node, '--import', 'tsx', 'bench/libraries/install.ts'),
       tool('tsc', 'typescript/bin/tsc', '-p', 'tsconfig.json'),
       tool('tsc, shell without Node or DOM types', 'typescript/bin/tsc', '-p', 'tsconfig.core.json'),
     ],
@@ -57,8 +59,8 @@ export const steps = [
   },
   {
     name: 'js',
-    about: 'shell, adapters, mock provider, demo, build; with injected clocks',
-    parts: () => [build, buildLab, nodeTests('js', 'js', 'demo', 'scripts')],
+    about: 'shell, adapters, mock provider, demo, build; with injected clocks; that every case of the benchmark runs',
+    parts: () => [build, buildLab, nodeTests('js', 'js', 'demo', 'scripts', 'bench')],
   },
   {
     name: 'package',

@@ -1,35 +1,28 @@
 /**
- * The cases: which two candidates are compared, and what their ratio may be at most. Each runs in a process of its own,
- * so that no case inherits what the engine learnt from another.
- *
- * Every operation passes fresh objects, as callers do; ids are strings made once. Windows slide while they are measured.
+ * The governor's own cases: a pair against the yardstick, growth, refusals. Every operation passes fresh objects, as
+ * callers do; ids are strings made once. Windows slide while they are measured.
  */
-import type { BaselineConfig, BaselineRequest } from './baseline.ts';
-import type { GovernorUnderTest, Maker, Makers } from './governors.ts';
-import { loop, type Batch, type Candidates } from './harness.ts';
-import { generator, shuffled } from './statistics.ts';
-
-export interface Case {
-  readonly name: string;
-  /** Subject and reference, as the table says them. */
-  readonly compares: string;
-  readonly candidates: (makers: Makers) => Candidates;
-  /** The ratio may be at most this. Cases without one are there for comparison. */
-  readonly budget?: number;
-}
+import type { BaselineConfig, BaselineRequest } from '../yardstick/baseline.ts';
+import type { GovernorUnderTest, Maker } from '../governors.ts';
+import { loop, type Batch, type Candidates } from '../harness.ts';
+import { generator, shuffled } from '../statistics.ts';
+import type { Case } from './case.ts';
 
 const HELD = 100_000;
 const COUNTED = 1_000_000;
 const ACTORS = 100_000;
-const FEW = 10;
+export const FEW = 10;
 const HOUR_MS = 3_600_000;
 const WINDOW_MS = 60_000;
 /** Far above what a benchmark reaches, so that only the case's own limit refuses. */
-const AMPLE = 2 ** 40;
+export const AMPLE = 2 ** 40;
 /** Enough slots that a second lease is within the actor's share. */
 const ROOM = { concurrency: { maxInFlight: 4, interactiveReserve: 1 } };
 
-export const CASES: readonly Case[] = [
+/** One lease takes everything. */
+export const SLOTS_TAKEN: Partial<BaselineConfig> = { concurrency: { maxInFlight: 1 } };
+
+export const GOVERNOR_CASES: readonly Case[] = [
   {
     name: 'pair',
     compares: 'acquire + release: governor / yardstick',
@@ -54,7 +47,7 @@ export const CASES: readonly Case[] = [
     `pair of an actor that holds nothing else: ${ACTORS.toLocaleString('en')} actors present / ${FEW}`,
     (make, grown) => visitor(make, grown ? ACTORS : FEW),
   ),
-  ...refusal('slots', 'concurrency', { concurrency: { maxInFlight: 1 } }),
+  ...refusal('slots', 'concurrency', SLOTS_TAKEN),
   ...refusal('requests', 'rate', {
     ...ROOM,
     rate: { requestsPerMinute: 1, tokensPerMinute: AMPLE, windowMs: HOUR_MS },
@@ -92,7 +85,7 @@ function refusal(by: string, reason: string, config: Partial<BaselineConfig>): C
 }
 
 /** So many slots that the pair of each case is above half the load: from there on fairness looks at every call. */
-function configFor(held: number): BaselineConfig {
+export function configFor(held: number): BaselineConfig {
   return {
     concurrency: { maxInFlight: Math.max(2, held + Math.max(3, held / 2)), interactiveReserve: 1 },
     rate: { requestsPerMinute: AMPLE, tokensPerMinute: AMPLE, windowMs: 1000 },
@@ -107,7 +100,7 @@ const PAIR = `
   governor.release(decision.leaseId, { outcome: 'success', latencyMs: 800, usage: { promptTokens: 90, outputTokens: 120 } });`;
 
 /** @param held leases held throughout, dealt to the actors in turn */
-function pair(make: Maker, actors: number, held: number): Batch {
+export function pair(make: Maker, actors: number, held: number): Batch {
   const governor = make(configFor(held));
   const ids = actorIds(actors);
   // The callers' strings are read in order, as if they had just arrived; the governor's state of each actor lies anywhere.
@@ -136,7 +129,7 @@ function counted(make: Maker, requests: number): Batch {
   return batch;
 }
 
-function refused(make: Maker, reason: string, config: Partial<BaselineConfig>): Batch {
+export function refused(make: Maker, reason: string, config: Partial<BaselineConfig>): Batch {
   const governor = make({ ...configFor(0), ...config });
   const actorId = actorIds(1)[0] as string;
   hold(governor, [actorId], 1);
@@ -152,7 +145,7 @@ function actorIds(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `actor-${index}`);
 }
 
-function hold(governor: GovernorUnderTest, actors: readonly string[], leases: number): void {
+export function hold(governor: GovernorUnderTest, actors: readonly string[], leases: number): void {
   for (let index = 0; index < leases; index++) {
     const request: BaselineRequest = {
       actorId: actors[index % actors.length] as string,

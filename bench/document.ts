@@ -1,0 +1,99 @@
+/** The generated part of docs/benchmarks.md: the results of one run as tables, between two markers. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { GROUPS, type GroupName } from './cases/index.ts';
+import type { Memory, Report, Timing } from './report.ts';
+import type { Spread } from './statistics.ts';
+
+const FILE = new URL('../docs/benchmarks.md', import.meta.url);
+const BEGIN = '<!-- bench: begin -->';
+const END = '<!-- bench: end -->';
+
+export function writeDocument(report: Report): void {
+  writeFileSync(FILE, withTables(readFileSync(FILE, 'utf8'), report));
+}
+
+/** The document with its generated part made anew. */
+export function withTables(document: string, report: Report): string {
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`docs/benchmarks.md has lost its markers ${BEGIN} and ${END}`);
+  return `${document.slice(0, begin)}${BEGIN}\n\n${tables(report)}\n\n${document.slice(end)}`;
+}
+
+function tables({ environment, timings, memory }: Report): string {
+  const { cpu, cores, platform, node, v8, rounds, seed } = environment;
+  const of = (group: GroupName): Timing[] => {
+    const names = new Set(GROUPS[group].map((item) => item.name));
+    return timings.filter((item) => names.has(item.name));
+  };
+  return [
+    `Measured on: ${cpu}, ${cores} cores, ${platform}, Node ${node} (V8 ${v8}); ${rounds} rounds, seed ${seed}.`,
+    '### Decisions, growth and refusals',
+    timingTable('ns', 'reference ns', of('governor')),
+    '### The shell around the wasm',
+    timingTable('governor ns', 'bare ns', of('boundary')),
+    '### Wrapped calls',
+    wrappedTable(of('wrapped')),
+    '### Memory',
+    memoryTable(memory),
+    '### Libraries',
+    ...environment.libraries.flatMap(({ name, version, does, leavesOut }) => [
+      `**${name} ${version}**: ${does}. Not: ${leavesOut}.`,
+      timingTable(
+        'governor ns',
+        `${name} ns`,
+        of('libraries').filter((item) => isOf(item, name)),
+      ),
+    ]),
+  ].join('\n\n');
+}
+
+const isOf = ({ compares }: Timing, library: string): boolean => compares.endsWith(` / ${library}`);
+
+function timingTable(subject: string, reference: string, timings: readonly Timing[]): string {
+  const rows = timings.map((item) => [
+    item.compares,
+    whole(item.subject.median),
+    whole(item.reference.median),
+    around(item.ratio, 2),
+    around(item.control, 2),
+    item.budget === null ? '' : `${item.budget}`,
+  ]);
+  return table(['compared', subject, reference, 'ratio (p5-p95)', 'A/A (p5-p95)', 'at most'], rows);
+}
+
+function wrappedTable(timings: readonly Timing[]): string {
+  const rows = timings.map((item) => [
+    item.compares,
+    whole(item.subject.median),
+    whole(item.reference.median),
+    around(item.difference, 0),
+    around(item.control, 2),
+  ]);
+  return table(['compared', 'wrapped ns', 'bare ns', 'added ns (p5-p95)', 'A/A (p5-p95)'], rows);
+}
+
+function memoryTable(memory: readonly Memory[]): string {
+  const rows = memory.map(({ what, count, total, linear, heap, worst, budget }) => [
+    what,
+    whole(count),
+    around(total, 0),
+    whole(linear.median),
+    whole(heap.median),
+    whole(worst.median),
+    budget === null ? '' : `${budget}`,
+  ]);
+  return table(['bytes of', 'made', 'total (low-high)', 'wasm', 'JavaScript', 'at worst', 'at most'], rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rule = head.map((_, index) => (index === 0 ? '---' : '--:'));
+  return [line(head), line(rule), ...rows.map(line)].join('\n');
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en');
+
+function around({ median, low, high }: Spread, digits: number): string {
+  const text = (value: number): string => (digits === 0 ? whole(value) : value.toFixed(digits));
+  return `${text(median)} (${text(low)} to ${text(high)})`;
+}
