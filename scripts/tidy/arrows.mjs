@@ -40,7 +40,7 @@ const MAY_IMPORT = {
   adapters: ['core', 'own'],
   stores: ['core', 'own'],
   metrics: ['core', 'own'],
-  estimate: ['core', 'own'],
+  estimate: ['core', 'estimate'],
   testing: ['core', 'testing', 'node'],
   cli: ['core', 'cli', 'node'],
   entrypoints: ['core', 'index', 'entrypoints'],
