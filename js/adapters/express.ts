@@ -11,12 +11,12 @@
  * app.use('/ai', throttleMiddleware({ governor: createGovernor(presets.balanced()) }));
  * app.get('/ai/chat', (_req, res) => { res.json({ answer: 42 }); });
  */
-import type { AcquireDecision, AcquireDenied, AcquireRequest, Priority, TokenEstimate } from '../core/types.ts';
+import type { AcquireDecision, AcquireDenied, AcquireRequest } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
-import { defaultAction, openCall, requestOf, type Call } from './internal/call.ts';
+import { openCall, type Call } from './internal/call.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { classifyOutcome } from './internal/outcome.ts';
-import type { AdapterOptions } from './internal/types.ts';
+import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
 import { web } from './internal/web.ts';
 
 export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
@@ -30,32 +30,40 @@ export interface ExpressLikeRequest {
 
 /** What is used of a response. */
 export interface ExpressLikeResponse {
-  status(code: number): { json(body: unknown): unknown };
+  /** Sets the status of a denial, and sends its body. */
+  status(code: number): {
+    /** Sends a body. */
+    json(body: unknown): unknown;
+  };
+  /** Sets `Retry-After`. */
   setHeader(name: string, value: string): unknown;
+  /** Tells when the response has been sent, and when its connection is gone. */
   on(event: 'finish' | 'close', listener: () => void): unknown;
   readonly statusCode?: number;
   /** Whether the connection is gone. */
   readonly destroyed?: boolean;
+  /** Followed where it is there: what is written renews the lease. */
+  write?(...chunk: never[]): unknown;
 }
 
-/** Options of `throttleMiddleware`. */
+/** @ts-ignore The types of Express may not be installed. */
+type TheirRequest = import('express').Request;
+/** @ts-ignore The types of Express may not be installed. */
+type TheirResponse = import('express').Response;
+type DefaultRequest = Known<TheirRequest, ExpressLikeRequest>;
+type DefaultResponse = Known<TheirResponse, ExpressLikeResponse>;
+
+/**
+ * Options of `throttleMiddleware`. Actor: the header `x-actor-id`, else `req.ip`, else `"anonymous"`; behind a proxy
+ * `req.ip` is the proxy's, for all clients the same, until `trust proxy` is set. Action: `req.path`, which begins where the
+ * middleware is mounted.
+ */
 export interface ThrottleMiddlewareOptions<
-  Req extends ExpressLikeRequest = ExpressLikeRequest,
-  Res extends ExpressLikeResponse = ExpressLikeResponse,
-> extends AdapterOptions {
-  /**
-   * Who asks. Default: the header `x-actor-id`, else `req.ip`, else `"anonymous"`. Clients can write any header: behind a
-   * login, return the id of the authenticated user.
-   */
-  getActorId?: (req: Req) => string;
-  /** What it asks for. Default: `req.path`, cut to `caps.idBytes`. */
-  getAction?: (req: Req) => string;
-  /** Default: the governor's, `"interactive"`. */
-  getPriority?: (req: Req) => Priority | undefined;
-  /** What the request is expected to need. Default: weight 1, no tokens. */
-  getEstimate?: (req: Req) => TokenEstimate | undefined;
+  Req extends ExpressLikeRequest = DefaultRequest,
+  Res extends ExpressLikeResponse = DefaultResponse,
+> extends ServerOptions<Req> {
   /** Answers a denied request. Default: status 429, `Retry-After` (unless waiting cannot help) and a JSON body. */
-  onDeny?: (req: Req, res: Res, decision: AcquireDenied) => unknown;
+  onDeny?: ((req: Req, res: Res, decision: AcquireDenied) => unknown) | undefined;
 }
 
 type Next = (error?: unknown) => void;
@@ -66,29 +74,40 @@ function actorOf({ headers, ip }: ExpressLikeRequest): string {
   return (Array.isArray(header) ? header[0] : header) || ip || 'anonymous';
 }
 
+/** Renews the lease as the body is written, so that a long stream keeps it. */
+function renewOnWrite(res: ExpressLikeResponse, call: Call): void {
+  const { write } = res;
+  if (!write) return;
+  res.write = (...chunk) => {
+    call.flow();
+    return write.apply(res, chunk);
+  };
+}
+
 /**
  * Express middleware that takes a lease before the next handler and gives it back when the response has been sent, or its
- * connection is gone. Errors of the options' functions go to `next(error)`; ids that the governor refuses answer 400.
+ * connection is gone. A handler that goes on after that runs without a lease: let it end on `res.on('close')`.
  *
+ * What the options' functions throw goes to `next(error)`; ids and estimates that the governor refuses answer 400.
+ *
+ * @throws InputError for an option that cannot be used
  * @example
+ * interface AuthenticatedRequest extends express.Request { user: { id: string } }
  * app.use('/ai', throttleMiddleware({
  *   governor,
  *   getActorId: (req: AuthenticatedRequest) => req.user.id,
+ *   onDeny: (_req, res, { reason }) => res.status(503).send(reason),
  *   wait: { timeoutMs: 5_000 },
  * }));
  */
 export function throttleMiddleware<
-  Req extends ExpressLikeRequest = ExpressLikeRequest,
-  Res extends ExpressLikeResponse = ExpressLikeResponse,
->(options: ThrottleMiddlewareOptions<Req, Res>): (req: Req, res: Res, next: Next) => void {
-  const { governor, wait, getActorId, getAction, getPriority, getEstimate, onDeny } = options;
-
-  const requestFor = (req: Req): AcquireRequest => {
-    const priority = getPriority?.(req);
-    const actorId = getActorId ? getActorId(req) : actorOf(req);
-    const action = getAction ? getAction(req) : defaultAction(governor, req.path ?? '');
-    return requestOf({ actorId, action, ...(priority && { priority }) }, getEstimate?.(req));
-  };
+  Req extends ExpressLikeRequest = DefaultRequest,
+  Res extends ExpressLikeResponse = DefaultResponse,
+>(
+  options: ThrottleMiddlewareOptions<Req, Res>,
+): (req: ExpressLikeRequest, res: ExpressLikeResponse, next: Next) => void {
+  const requestFor = requestReader(options, actorOf, ({ path = '' }) => path);
+  const { governor, wait, onDeny } = options;
 
   // Async, so that an error of `onDeny` is a rejection, whatever kind of function it is.
   const deny = async (req: Req, res: Res, decision: AcquireDenied): Promise<unknown> => {
@@ -104,39 +123,44 @@ export function throttleMiddleware<
     const left = wait ? new web.AbortController() : undefined;
     let gone = false;
     let call: Call | undefined;
-    let go: () => void;
     res.on('finish', () => call?.end(classifyOutcome(undefined, res.statusCode)));
     res.on('close', () => {
       gone = true;
       left?.abort();
       call?.end('cancelled');
     });
-    const fail = (error: unknown): void => {
+    // Without an error `next` would go on to the handler, with no lease.
+    const raise = (error: unknown): void => next(error || new Error('Rejected without a reason'));
+    const refuse = (error: unknown): void => {
       if (gone) return;
       const body = badRequest(error);
       if (body) res.status(400).json(body);
-      else next(error);
+      else raise(error);
     };
-    const settle = (request: AcquireRequest, decision: AcquireDecision): void => {
+    const settle = (decision: AcquireDecision): void => {
       if (decision.granted) {
         call = openCall(governor, request, decision);
-        if (gone) call.end('cancelled');
-        else next();
+        if (gone) return call.end('cancelled');
+        renewOnWrite(res, call);
+        next();
       } else if (!gone) {
-        deny(req, res, decision).catch(next);
+        deny(req as Req, res as Res, decision).catch(raise);
       }
     };
+    let request: AcquireRequest;
+    let answer: ReturnType<typeof acquireWith>;
     try {
-      const request = requestFor(req);
-      const answer = acquireWith(governor, request, left ? { ...wait, signal: left.signal } : null);
-      // Apart from the errors above: what `next` throws is the framework's, and after a wait nobody else is there to catch it.
-      go =
-        'then' in answer
-          ? () => void answer.then((decision) => settle(request, decision), fail).catch(next)
-          : () => settle(request, answer);
+      request = requestFor(req as Req);
     } catch (error) {
-      return fail(error);
+      return raise(error);
     }
-    go();
+    try {
+      answer = acquireWith(governor, request, left && { ...wait, signal: left.signal });
+    } catch (error) {
+      return refuse(error);
+    }
+    // What `next` throws is the framework's; after a wait nobody else is there to catch it.
+    if ('then' in answer) answer.then(settle, refuse).catch(raise);
+    else settle(answer);
   };
 }

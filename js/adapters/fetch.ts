@@ -11,11 +11,12 @@
  * if (r.ok) console.log(r.response.status);
  * else console.log(r.decision.recommendation);
  */
+import { readFunction } from '../core/input.ts';
 import type { SignalLike, TokenEstimate } from '../core/types.ts';
 import { defaultAction, governed, requestOf } from './internal/call.ts';
-import { holdResponse } from './internal/response.ts';
+import { checkOptions, readCaller, readIdle } from './internal/options.ts';
+import { holdResponse, type ExtractUsage } from './internal/response.ts';
 import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ExtractedUsage } from './internal/types.ts';
-import { IDLE_MS } from './internal/unread.ts';
 import {
   web,
   type FetchInit,
@@ -41,18 +42,18 @@ export type FetchFn = (input: FetchInput, init?: FetchInit) => Promise<WebRespon
 /** Options of `wrapFetch`. */
 export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
   /** Names what a call asks for. Default: the pathname of its URL, or `"fetch"` if that is no absolute URL; cut to `caps.idBytes`. */
-  classifyAction?: (url: string, init?: FetchInit) => string;
+  classifyAction?: ((url: string, init?: FetchInit) => string) | undefined;
   /** What a call is expected to need: one estimate for all calls, or a function of the call. Default: none. */
-  estimate?: TokenEstimate | ((input: FetchInput, init?: FetchInit) => TokenEstimate | null | undefined);
+  estimate?: TokenEstimate | ((input: FetchInput, init?: FetchInit) => TokenEstimate | null | undefined) | undefined;
   /**
    * Reads the real usage from an answer whose bytes have all arrived; the response it gets is a copy with (at most the
    * last 1 MiB of) the body. Without it, or if it throws, the estimate stays charged.
    */
-  extractUsage?: (response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>;
+  extractUsage?: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
   /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */
-  idempotencyKey?: (input: FetchInput, init?: FetchInit) => string | null | undefined;
-  /** An event stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. */
-  idleMs?: number;
+  idempotencyKey?: ((input: FetchInput, init?: FetchInit) => string | null | undefined) | undefined;
+  /** An event stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
+  idleMs?: number | undefined;
 }
 
 /** What a throttled `fetch` resolves to. */
@@ -75,13 +76,14 @@ function pathnameOf(url: string): string {
  * Puts a `fetch` function under a governor. A denied call is not made and resolves to `{ ok: false, decision }`. The
  * lease lasts until the body has arrived, failed or been cancelled; a response without a body ends it at once.
  *
- * @throws what `fetchFn` throws (as a rejection), after the lease has ended; InputError for ids the governor refuses
+ * @param fetchFn the platform's `fetch`, or a function like it
+ * @throws InputError for an option that cannot be used. A call rejects with what `fetchFn` throws, after the lease has ended
  * @example
  * const throttledFetch = wrapFetch(fetch, {
  *   governor,
  *   wait: { timeoutMs: 10_000 },
  *   extractUsage: async (response) => {
- *     const { usage } = await response.json();
+ *     const { usage } = (await response.json()) as { usage: { prompt_tokens: number; completion_tokens: number } };
  *     return { promptTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens };
  *   },
  * });
@@ -90,37 +92,28 @@ export function wrapFetch(
   fetchFn: FetchFn,
   options: WrapFetchOptions,
 ): (input: FetchInput, init?: FetchInit) => Promise<ThrottledFetchResult> {
-  const {
-    governor,
-    actorId = 'default',
-    priority = 'interactive',
-    classifyAction,
-    estimate,
-    idempotencyKey,
-    extractUsage,
-    idleMs = IDLE_MS,
-  } = options;
+  readFunction(fetchFn, 'fetchFn');
+  checkOptions(options, ['classifyAction', 'extractUsage', 'idempotencyKey']);
+  const { governor, classifyAction, estimate, idempotencyKey, extractUsage } = options;
+  const caller = readCaller('interactive', options, {
+    estimate: typeof estimate === 'function' ? null : (estimate ?? null),
+  });
+  const idleMs = readIdle(options);
   return async (input, init) => {
     const asked = input as RequestLike;
     const url = String(asked.url ?? input);
     const signal = ((init as RequestLike | undefined)?.signal ?? asked.signal) as SignalLike | null | undefined;
     const request = requestOf(
       {
-        actorId,
-        priority,
+        ...caller,
         action: classifyAction ? classifyAction(url, init) : defaultAction(governor, pathnameOf(url)),
       },
       typeof estimate === 'function' ? estimate(input, init) : estimate,
       idempotencyKey?.(input, init),
     );
     const answer = await governed(options, request, signal, async (call) => {
-      const response = await fetchFn(input, init);
-      const hold = {
-        call,
-        idleMs,
-        extractUsage: extractUsage as ((response: ResponseLike) => ExtractedUsage) | undefined,
-      };
-      return (await holdResponse(response as ResponseLike, hold)) as WebResponse;
+      const response = (await fetchFn(input, init)) as ResponseLike;
+      return (await holdResponse(response, call, idleMs, extractUsage as ExtractUsage | undefined)) as WebResponse;
     });
     return answer.ok ? { ...answer, response: answer.result } : answer;
   };

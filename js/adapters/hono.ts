@@ -12,21 +12,14 @@
  * app.get('/ai/chat', (c) => c.json({ answer: 42 }));
  * export default app;
  */
-import type {
-  AcquireDecision,
-  AcquireDenied,
-  AcquireRequest,
-  Priority,
-  SignalLike,
-  TokenEstimate,
-} from '../core/types.ts';
+import type { AcquireDecision, AcquireDenied, SignalLike } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
 import { holdBody } from './internal/body.ts';
-import { defaultAction, openCall, requestOf, type Call } from './internal/call.ts';
+import { openCall, type Call } from './internal/call.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
+import { readIdle } from './internal/options.ts';
 import { classifyOutcome } from './internal/outcome.ts';
-import type { AdapterOptions } from './internal/types.ts';
-import { IDLE_MS } from './internal/unread.ts';
+import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
 import { web, type ResponseLike, type WebResponse } from './internal/web.ts';
 
 export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
@@ -35,87 +28,106 @@ export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
 export interface HonoLikeContext {
   readonly req: {
     readonly path: string;
+    readonly method?: string;
     readonly raw: { readonly signal?: SignalLike | null };
+    /** Reads the actor. */
     header(name: string): string | undefined;
   };
   /** The handler's error, once it has run. */
   readonly error?: Error | undefined;
   res: WebResponse;
+  /** Leaves the lease's id to the handler. */
   set(key: 'throttleai_leaseId', value: string): void;
+  /** Answers a denial. */
   json(body: object, status?: number, headers?: Record<string, string>): WebResponse;
+  /** Answers for the log where the client has gone. */
   text(body: string, status?: number, headers?: Record<string, string>): WebResponse;
 }
 
-/** Options of `throttle`. */
-export interface HonoThrottleOptions<C extends HonoLikeContext = HonoLikeContext> extends AdapterOptions {
-  /**
-   * Who asks. Default: the header `x-actor-id`, else `"anonymous"`. Clients can write any header: behind a login, return
-   * the id of the authenticated user.
-   */
-  getActorId?: (c: C) => string;
-  /** What it asks for. Default: `c.req.path`, cut to `caps.idBytes`. */
-  getAction?: (c: C) => string;
-  /** Default: the governor's, `"interactive"`. */
-  getPriority?: (c: C) => Priority | undefined;
-  /** What the request is expected to need. Default: weight 1, no tokens. */
-  getEstimate?: (c: C) => TokenEstimate | undefined;
+/** @ts-ignore The types of Hono may not be installed. */
+type TheirContext = import('hono').Context;
+type DefaultContext = Known<TheirContext, HonoLikeContext>;
+
+/** @ts-ignore The types of Hono may not be installed. */
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** Set by `throttle` of `throttleai/adapters/hono`. */
+    throttleai_leaseId: string;
+  }
+}
+
+/** Options of `throttle`. Actor: the header `x-actor-id`, else `"anonymous"`. Action: `c.req.path`, the whole path. */
+export interface HonoThrottleOptions<C extends HonoLikeContext = DefaultContext> extends ServerOptions<C> {
   /** Answers a denied request. Default: status 429, `Retry-After` (unless waiting cannot help) and a JSON body. */
-  onDeny?: (c: C, decision: AcquireDenied) => WebResponse | Promise<WebResponse>;
-  /** A body that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. */
-  idleMs?: number;
+  onDeny?: ((c: C, decision: AcquireDenied) => WebResponse | Promise<WebResponse>) | undefined;
+  /** A body that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
+  idleMs?: number | undefined;
 }
 
 /** Status for the log of a request whose client left while it waited. Source: nginx, "client closed request". */
 const CLIENT_GONE = 499;
 
-/** Ends the call with the response: at once without a body, else when its bytes have been produced or given up. */
+/** Ends the call with the response: at once when nobody will read a body, else when its bytes have come or are given up. */
 function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
+  if (c.req.raw.signal?.aborted) return call.end('cancelled');
   const response = c.res as ResponseLike;
+  const { body } = response;
   const outcome = classifyOutcome(c.error, response.status);
-  if (!response.body || response.body.locked) call.end(outcome);
-  else c.res = new web.Response(holdBody(response, response.body, { call, idleMs, outcome }), response) as WebResponse;
+  if (!body || body.locked || c.req.method === 'HEAD') return call.end(outcome);
+  c.res = new web.Response(holdBody(response, body, { call, idleMs, outcome }), response) as WebResponse;
 }
 
 /**
- * Hono middleware that takes a lease before the next handler and gives it back when the response's body has ended. The
- * handler finds the lease under `c.get('throttleai_leaseId')`. Ids that the governor refuses answer 400.
+ * Hono middleware that takes a lease before the next handler and gives it back when the response's body has ended. A
+ * client that leaves ends a body, but no handler that has not returned: it keeps its lease until it does, so let it end
+ * on `c.req.raw.signal`.
  *
+ * The handler finds the lease under `c.get('throttleai_leaseId')`. What the options' functions throw is thrown on; ids and
+ * estimates that the governor refuses answer 400.
+ *
+ * @throws InputError for an option that cannot be used
  * @example
- * const getActorId = (c: Context<{ Variables: { userId: string } }>): string => c.get('userId');
- * app.use('/ai/*', throttle({ governor, getActorId, wait: { timeoutMs: 5_000 } }));
+ * app.use('/ai/*', throttle({
+ *   governor,
+ *   getActorId: (c: Context<{ Variables: { userId: string } }>) => c.get('userId'),
+ *   onDeny: (c, { reason }) => c.text(reason, 503),
+ *   wait: { timeoutMs: 5_000 },
+ * }));
  */
-export function throttle<C extends HonoLikeContext = HonoLikeContext>(
+export function throttle<C extends HonoLikeContext = DefaultContext>(
   options: HonoThrottleOptions<C>,
-): (c: C, next: () => Promise<void>) => Promise<WebResponse | void> {
-  const { governor, wait, getActorId, getAction, getPriority, getEstimate, onDeny, idleMs = IDLE_MS } = options;
+): (c: HonoLikeContext, next: () => Promise<void>) => Promise<WebResponse | void> {
+  const requestFor = requestReader<HonoLikeContext>(
+    options as HonoThrottleOptions<HonoLikeContext>,
+    (c) => c.req.header('x-actor-id') || 'anonymous',
+    (c) => c.req.path,
+  );
+  const { governor, wait, onDeny } = options;
+  const idleMs = readIdle(options);
 
-  const requestFor = (c: C): AcquireRequest => {
-    const priority = getPriority?.(c);
-    const actorId = getActorId ? getActorId(c) : c.req.header('x-actor-id') || 'anonymous';
-    const action = getAction ? getAction(c) : defaultAction(governor, c.req.path);
-    return requestOf({ actorId, action, ...(priority && { priority }) }, getEstimate?.(c));
+  const deny = (c: HonoLikeContext, decision: AcquireDenied): WebResponse | Promise<WebResponse> => {
+    if (onDeny) return onDeny(c as C, decision);
+    const seconds = retryAfter(governor, decision);
+    return c.json(denialBody(decision), 429, seconds === undefined ? {} : { 'Retry-After': seconds });
   };
 
   return async (c, next) => {
-    let request: AcquireRequest;
-    let decision: AcquireDecision;
     const { signal } = c.req.raw;
+    // Nobody is left to answer: what the runtime makes of this status, no client sees.
+    const leave = (): WebResponse => c.text('', CLIENT_GONE);
+    if (signal?.aborted) return leave();
+    const request = requestFor(c);
+    let decision: AcquireDecision;
     try {
-      request = requestFor(c);
       const answer = acquireWith(governor, request, wait && { ...wait, ...(signal && { signal }) });
       decision = 'then' in answer ? await answer : answer;
     } catch (error) {
-      // Nobody is left to answer: what the runtime makes of this status, no client sees.
-      if (signal?.aborted) return c.text('', CLIENT_GONE);
+      if (signal?.aborted) return leave();
       const body = badRequest(error);
       if (!body) throw error;
       return c.json(body, 400);
     }
-    if (!decision.granted) {
-      if (onDeny) return onDeny(c, decision);
-      const seconds = retryAfter(governor, decision);
-      return c.json(denialBody(decision), 429, seconds === undefined ? {} : { 'Retry-After': seconds });
-    }
+    if (!decision.granted) return deny(c, decision);
     c.set('throttleai_leaseId', decision.leaseId);
     const call = openCall(governor, request, decision);
     try {

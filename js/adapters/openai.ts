@@ -13,12 +13,12 @@
  * if (r.ok) console.log(r.result.choices[0]?.message.content);
  * else console.log(r.decision.recommendation);
  */
-import { InputError } from '../core/errors.ts';
+import { bad } from '../core/input.ts';
 import type { SignalLike, TokenEstimate } from '../core/types.ts';
 import { governed, requestOf } from './internal/call.ts';
 import { holdIterable, isAsyncIterable } from './internal/iterable.ts';
+import { checkOptions, readCaller, readIdle } from './internal/options.ts';
 import type { AdapterOptions, AdapterResult, CallerOptions, ProviderUsage } from './internal/types.ts';
-import { IDLE_MS } from './internal/unread.ts';
 
 export type {
   AdapterDenied,
@@ -48,10 +48,10 @@ export type ThrottledOpenAIResult<T = OpenAILikeResponse> = AdapterResult<T>;
 
 /** Options of `wrapChatCompletions`. */
 export interface OpenAIAdapterOptions extends AdapterOptions, CallerOptions {
-  /** What the calls ask for. Default `"chat.completions"`. */
-  action?: string;
-  /** A stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. */
-  idleMs?: number;
+  /** What the calls ask for. Default `"chat.completions"`. Range: up to `caps.idBytes` (512) UTF-8 bytes. */
+  action?: string | undefined;
+  /** A stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
+  idleMs?: number | undefined;
 }
 
 /** A `create` method: bound, or an arrow. */
@@ -107,7 +107,7 @@ function unbound(create: unknown): object {
     {},
     {
       get() {
-        throw new InputError({ field: 'create', value: create, allowed });
+        throw bad('create', create, allowed);
       },
     },
   );
@@ -130,15 +130,20 @@ export function wrapChatCompletions<C extends ChatCreate>(
   create: C | { create: C },
   options: OpenAIAdapterOptions,
 ): ThrottledChat<C> {
-  const { actorId = 'default', priority = 'interactive', action = 'chat.completions', idleMs = IDLE_MS } = options;
-  const method = (typeof create === 'function' ? create : create.create) as unknown as (...args: unknown[]) => unknown;
-  const self = typeof create === 'function' ? unbound(create) : create;
-  const chat = (
+  checkOptions(options, []);
+  const { action = 'chat.completions' } = options;
+  const caller = readCaller('interactive', options, { action });
+  const idleMs = readIdle(options);
+  const bare = typeof create === 'function';
+  const method = (bare ? create : create?.create) as unknown as (...args: unknown[]) => unknown;
+  if (typeof method !== 'function') throw bad('create', create, 'a function, or an object with a function `create`');
+  const self = bare ? unbound(create) : create;
+  const chat = async (
     params: unknown,
     estimate?: TokenEstimate | null,
     requestOptions?: OptionsRead,
   ): Promise<AdapterResult<unknown>> => {
-    const request = requestOf({ actorId, priority, action }, estimate, requestOptions?.idempotencyKey);
+    const request = requestOf({ ...caller, action }, estimate, requestOptions?.idempotencyKey);
     return governed(options, request, requestOptions?.signal, async (call) => {
       const answer = await method.call(self, params, requestOptions);
       if (isAsyncIterable(answer)) return holdIterable(answer, call, idleMs, usageOf);

@@ -12,7 +12,9 @@
  * if (r.ok) console.log(r.result);
  * else console.log(r.decision.recommendation);
  */
+import { readAmount, readFunction, readId, WEIGHT_MAX } from '../core/input.ts';
 import { governed, requestOf } from './internal/call.ts';
+import { checkOptions, idBytesOf, readCaller } from './internal/options.ts';
 import type { AdapterOptions, AdapterResult, CallerOptions } from './internal/types.ts';
 
 export type {
@@ -27,18 +29,19 @@ export { classifyOutcome } from './internal/outcome.ts';
 /** Options of `wrapTool`. */
 export interface WrapToolOptions<A extends readonly unknown[] = readonly unknown[]>
   extends AdapterOptions, CallerOptions {
-  /** Names the tool: the action is `tool.ID`. */
+  /** Names the tool: the action is `tool.ID`. Range: 1 to `caps.idBytes` - 5 (507) UTF-8 bytes. */
   toolId: string;
   /** Concurrency weight of a call. Default 1. Range: 0 to 1e9. */
-  costWeight?: number;
+  costWeight?: number | undefined;
   /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */
-  idempotencyKey?: (...args: A) => string | null | undefined;
+  idempotencyKey?: ((...args: A) => string | null | undefined) | undefined;
 }
 
 /**
  * Puts a function under a governor. A denied call is not made and resolves to `{ ok: false, decision }`.
  *
- * @throws what `fn` throws (as a rejection), after the lease has ended; InputError for ids the governor refuses
+ * @param fn of any kind: what it returns is awaited
+ * @throws InputError for an option that cannot be used. A call rejects with what `fn` throws, after the lease has ended
  * @example
  * const embed = wrapTool(myEmbedFn, { governor, toolId: 'embed', costWeight: 2 });
  * const r = await embed('hello');
@@ -47,13 +50,14 @@ export function wrapTool<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: WrapToolOptions<A>,
 ): (...args: A) => Promise<AdapterResult<Awaited<R>>> {
-  const { toolId, actorId = 'default', priority = 'background', costWeight = 1, idempotencyKey } = options;
-  return (...args) => {
-    const request = requestOf(
-      { actorId, priority, action: `tool.${toolId}` },
-      { weight: costWeight },
-      idempotencyKey?.(...args),
-    );
+  readFunction(fn, 'fn');
+  checkOptions(options, ['idempotencyKey']);
+  const caller = readCaller('background', options, {});
+  const { governor, toolId, costWeight, idempotencyKey } = options;
+  const action = `tool.${readId(toolId, 'options.toolId', 1, idBytesOf(governor) - 'tool.'.length)}`;
+  const weight = readAmount(costWeight, 'options.costWeight', WEIGHT_MAX, 1);
+  return async (...args) => {
+    const request = requestOf({ ...caller, action }, { weight }, idempotencyKey?.(...args));
     return governed(options, request, undefined, async (call): Promise<Awaited<R>> => {
       const result = await fn(...args);
       call.end('success');

@@ -8,7 +8,7 @@ import { readConfig, refusalFrom } from './config.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
 import { readImage, refuseImage, writeImage } from './image.ts';
-import { newAsk, newTold, outcomeCode, readMs, readReport, readRequest, readSignal } from './input.ts';
+import { newAsk, newTold, outcomeCode, readMs, readReport, readRequest, readWait } from './input.ts';
 import { INTERNALS, type Internals } from './internals.ts';
 import type { LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
@@ -131,11 +131,7 @@ export class Governor {
 
   /** Async, so that bad arguments are rejections; up to the core's answer it runs at once, in the order of the calls. */
   async #enter(request: AcquireRequest, wait: Wait | null | undefined, reserve: boolean): Promise<GovernorDecision> {
-    if (wait !== undefined && typeof wait !== 'object')
-      throw new InputError({ field: 'wait', value: wait, allowed: 'an object' });
-    const signal = readSignal(wait?.signal);
-    const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', { absent: Infinity, infinite: true });
-    const until = readMs(wait?.deadline, 'wait.deadline', { absent: Infinity, infinite: true });
+    const { signal, timeoutMs, deadline } = readWait(wait);
     if (signal?.aborted === true) throw abortReason(signal);
     const now = this.#answers.time.read();
     const ask = this.#ask;
@@ -154,7 +150,7 @@ export class Governor {
         ask.outputTokens,
         claim === undefined ? -1 : claim.slot | 0,
         claim === undefined ? 0 : claim.generation | 0,
-        Math.min(now + timeoutMs, until),
+        Math.min(now + timeoutMs, deadline),
       );
     } catch (error) {
       throw this.#answers.lose(error);

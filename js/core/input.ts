@@ -4,13 +4,14 @@
  */
 import { FLAG_BACKGROUND } from './binding.ts';
 import { InputError } from './errors.ts';
-import type { AcquireRequest, LeaseOutcome, ReleaseReport } from './types.ts';
+import type { AcquireRequest, GovernorLike, LeaseOutcome, ReleaseReport, SignalLike, Wait } from './types.ts';
 import { unitsThatFit } from './utf8.ts';
 
 /** The core counts no more: a larger estimate would pass a limit that it is above. */
 const TOKENS_MAX = 1e12;
 const MS_MAX: number = Number.MAX_SAFE_INTEGER;
-const WEIGHT_MAX = 1e9;
+/** The heaviest call, in concurrency units. */
+export const WEIGHT_MAX = 1e9;
 
 /** A request in the form that crosses. */
 export interface Ask {
@@ -83,7 +84,8 @@ function readPriority(priority: unknown): number {
   throw bad('request.priority', priority, '"interactive" or "background"');
 }
 
-function readId(value: unknown, field: string, bytesMin: number, bytesMax: number): string {
+/** @throws InputError unless `value` is a string of so many UTF-8 bytes */
+export function readId(value: unknown, field: string, bytesMin: number, bytesMax: number): string {
   if (typeof value !== 'string') throw bad(field, value, 'a string');
   // No UTF-16 unit takes more than 3 bytes, so most ids need no count.
   if (value.length >= bytesMin && (value.length * 3 <= bytesMax || unitsThatFit(value, bytesMax) === value.length))
@@ -91,7 +93,8 @@ function readId(value: unknown, field: string, bytesMin: number, bytesMax: numbe
   throw bad(field, value, `a string of ${bytesMin} to ${bytesMax} UTF-8 bytes`);
 }
 
-function readAmount(value: unknown, field: string, max: number, absent: number): number {
+/** @throws InputError unless `value` is a number from 0 to `max`, or absent */
+export function readAmount(value: unknown, field: string, max: number, absent: number): number {
   if (value === undefined || value === null) return absent;
   if (typeof value === 'number' && value >= 0 && value <= max) return value;
   throw bad(field, value, `a number from 0 to ${max}`);
@@ -199,6 +202,34 @@ export function readSignal<S extends { aborted: boolean; addEventListener: unkno
   throw bad('signal', value, 'an AbortSignal');
 }
 
-function bad(field: string, value: unknown, allowed: string): InputError {
+/** The bounds of a wait; Infinity: none. */
+export interface WaitBounds {
+  signal: SignalLike | undefined;
+  timeoutMs: number;
+  deadline: number;
+}
+
+/** @throws InputError unless `wait` is an object with good bounds, or absent */
+export function readWait(wait: Wait | null | undefined): WaitBounds {
+  if (wait !== undefined && typeof wait !== 'object') throw bad('wait', wait, 'an object');
+  const signal = readSignal(wait?.signal);
+  const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', { absent: Infinity, infinite: true });
+  const deadline = readMs(wait?.deadline, 'wait.deadline', { absent: Infinity, infinite: true });
+  return { signal, timeoutMs, deadline };
+}
+
+/** @throws InputError unless `value` is a function */
+export function readFunction(value: unknown, field: string): void {
+  if (typeof value !== 'function') throw bad(field, value, 'a function');
+}
+
+/** @throws InputError unless `value` can grant leases and take them back */
+export function readGovernor(value: GovernorLike, field: string): void {
+  if (typeof value?.acquire !== 'function' || typeof value.release !== 'function')
+    throw bad(field, value, 'an object with acquire and release');
+}
+
+/** An argument that cannot be used. */
+export function bad(field: string, value: unknown, allowed: string): InputError {
   return new InputError({ field, value, allowed });
 }

@@ -1,7 +1,7 @@
 /** Runs a function under a lease: acquire, call, report, release. */
 import { msSince, readClockOr } from './clock.ts';
 import { holdLease } from './holders.ts';
-import { readCount, readMs, readSignal } from './input.ts';
+import { readCount, readFunction, readGovernor, readMs, readSignal } from './input.ts';
 import { clockOf, queueOf } from './internals.ts';
 import { outcomeOfError } from './outcome.ts';
 import { abortReason } from './timers.ts';
@@ -76,6 +76,8 @@ export async function withLease<T>(
   fn: (decision: AcquireGranted) => T | PromiseLike<T>,
   options?: WithLeaseOptions | null,
 ): Promise<WithLeaseResult<T>> {
+  readGovernor(governor, 'governor');
+  readFunction(fn, 'fn');
   const answer = ask(governor, request, options ?? {});
   // Without waiting, the lease is taken and `fn` called before this function returns.
   const decision = 'then' in answer ? await answer : answer;

@@ -49,6 +49,9 @@ const MAY_IMPORT = {
 /** The only importers of what the build generates. */
 const GENERATED = { 'js/core/loader.ts': 'glue.js', 'js/entrypoints/inline.ts': 'wasm-text.js' };
 
+/** Frameworks whose types an adapter may name; nothing of them is imported at run time. */
+const FRAMEWORKS = { 'js/adapters/express.ts': 'express', 'js/adapters/hono.ts': 'hono' };
+
 export function typescriptArrows(files) {
   return files.flatMap(({ path, text }) => {
     const from = placeOf(path);
@@ -65,7 +68,7 @@ const importsOf = (text) =>
 
 function mayImport(path, specifier, allowed) {
   if (specifier.startsWith('node:')) return allowed.includes('node');
-  if (!specifier.startsWith('.')) return false;
+  if (!specifier.startsWith('.')) return specifier === FRAMEWORKS[path];
   const target = posix.join(posix.dirname(path), specifier);
   if (target.startsWith('build/')) return posix.basename(target) === GENERATED[path];
   if (specifier.endsWith('.wasm?module')) return path === 'js/entrypoints/edge.ts';

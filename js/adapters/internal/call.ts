@@ -4,7 +4,7 @@
  */
 import { msSince, readClockOr } from '../../core/clock.ts';
 import { holdLease } from '../../core/holders.ts';
-import { clockOf, internalsOf } from '../../core/internals.ts';
+import { clockOf } from '../../core/internals.ts';
 import { abortReason } from '../../core/timers.ts';
 import type {
   AcquireGranted,
@@ -17,6 +17,7 @@ import type {
 } from '../../core/types.ts';
 import { unitsThatFit } from '../../core/utf8.ts';
 import { acquireWith } from '../../core/waiting.ts';
+import { idBytesOf } from './options.ts';
 import { outcomeOfCall } from './outcome.ts';
 import type { AdapterGovernor, AdapterOptions, AdapterResult, ProviderUsage } from './types.ts';
 
@@ -73,8 +74,7 @@ export function openCall(
 
 /** The default action of a call, cut to what the governor takes: a label of anybody's making must not fail the call. */
 export function defaultAction(governor: AdapterGovernor, text: string): string {
-  const { idBytes = Infinity } = internalsOf(governor) ?? {};
-  return text.slice(0, unitsThatFit(text, idBytes));
+  return text.slice(0, unitsThatFit(text, idBytesOf(governor)));
 }
 
 /** A request without the parts that are absent: objects of the user's need not know `null` or `undefined` there. */

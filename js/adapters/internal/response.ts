@@ -8,19 +8,14 @@ import { web, type ResponseLike } from './web.ts';
 /** Bytes of a body that are kept for `extractUsage`: the last ones, where streams report their usage. */
 const KEPT_BYTES = 1024 * 1024;
 
-export interface HoldResponse {
-  call: Call;
-  idleMs: number;
-  extractUsage?: ((response: ResponseLike) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
-}
+/** Reads usage from a copy of an answer. */
+export type ExtractUsage = (response: ResponseLike) => ExtractedUsage | Promise<ExtractedUsage>;
 
-/** What `new Response` does not copy. */
-const COPIED = ['url', 'redirected', 'type'] as const;
-
-function resemble(copy: ResponseLike, original: ResponseLike): ResponseLike {
-  const cloneOfCopy = copy.clone;
-  for (const name of COPIED) Object.defineProperty(copy, name, { value: original[name] });
-  Object.defineProperty(copy, 'clone', { value: () => resemble(cloneOfCopy.call(copy), original) });
+/** Gives a copy what `new Response` does not copy. */
+function resemble(copy: ResponseLike, { url, redirected, type }: ResponseLike): ResponseLike {
+  const { clone } = copy;
+  const kept = { url, redirected, type, clone: () => resemble(clone.call(copy), copy) };
+  for (const [name, value] of Object.entries(kept)) Object.defineProperty(copy, name, { value });
   return copy;
 }
 
@@ -36,17 +31,19 @@ function keepLast(): { add(chunk: Uint8Array): void; chunks: Uint8Array[] } {
   return { add, chunks };
 }
 
-/** The response to hand on, and a promise that the call of a response without a body has ended. */
+/** The response to hand on. The call of one whose bytes cannot be followed has ended when this resolves. */
 export async function holdResponse(
   response: ResponseLike,
-  { call, idleMs, extractUsage }: HoldResponse,
+  call: Call,
+  idleMs: number,
+  extractUsage: ExtractUsage | undefined,
 ): Promise<ResponseLike> {
   const outcome = classifyOutcome(undefined, response.status);
   const { body } = response;
   const settle = async (answer: () => ResponseLike): Promise<void> => {
     let usage: ExtractedUsage;
     try {
-      usage = await extractUsage!(answer());
+      usage = await extractUsage?.(answer());
     } catch {
       // Without a report the reservation stays charged; the answer itself is good.
     }
@@ -54,8 +51,7 @@ export async function holdResponse(
   };
   // Objects that only resemble a response, or whose body was taken already, have no bytes that could be followed.
   if (typeof body?.getReader !== 'function' || body.locked) {
-    if (extractUsage) await settle(() => response);
-    call.end(outcome);
+    await settle(() => response);
     return response;
   }
   const kept = extractUsage && keepLast();

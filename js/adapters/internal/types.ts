@@ -15,15 +15,15 @@ export interface AdapterOptions {
    * Wait for a lease instead of being denied at once. Default: no waiting. On a governor of this package a call waits in
    * its queue, on any other object it polls. The signal of the call, where it has one, takes the place of `wait.signal`.
    */
-  wait?: Wait | null;
+  wait?: Wait | null | undefined;
 }
 
 /** Who asks, and how urgently: options of the adapters that wrap a function. */
 export interface CallerOptions {
-  /** Who asks. Default `"default"`. */
-  actorId?: string;
+  /** Who asks: the unit of fairness. Default `"default"`. Range: 1 to `caps.idBytes` (512) UTF-8 bytes. */
+  actorId?: string | undefined;
   /** Default `"interactive"`; `wrapTool`: `"background"`. */
-  priority?: Priority;
+  priority?: Priority | undefined;
 }
 
 /** The call was made: its result. */

@@ -5,9 +5,6 @@
 import { armTimer, clearTimer, keepProcessAlive } from '../../core/timers.ts';
 import type { Call } from './call.ts';
 
-/** Default of `idleMs`. */
-export const IDLE_MS = 30_000;
-
 export interface Unread {
   /** Somebody waits for bytes. */
   reading(): void;

@@ -62,6 +62,9 @@ export function notedGovernor(t: TestContext, config: GovernorConfig = {}): Note
   return { governor, asked, released, untilReleased };
 }
 
+/** Headers of a body that is read ahead. */
+export const JSON_TYPE = { 'content-type': 'application/json' };
+
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Listens on a free port of 127.0.0.1 until the test ends; resolves to its origin. */

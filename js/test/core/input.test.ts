@@ -306,13 +306,14 @@ test('release and renew take any value for an id', (t) => {
   assert.equal(governor.renew('lease-1-0.0'), true);
 });
 
+const field =
+  (name: string) =>
+  (error: unknown): boolean =>
+    InputError.isInstance(error) && error.field === name;
+
 test('bad ttlMs, wait, signal and options', async (t) => {
   const { governor } = bench(t);
   const id = granted(governor.acquire(ask('a')));
-  const field =
-    (name: string) =>
-    (error: unknown): boolean =>
-      InputError.isInstance(error) && error.field === name;
   for (const ttl of [0, -1, NaN, Infinity, '5', {}, true])
     assert.throws(() => governor.renew(id, ttl as number), field('ttlMs'));
   for (const ms of [-1, NaN, '5', {}, true]) {
@@ -342,4 +343,16 @@ test('bad ttlMs, wait, signal and options', async (t) => {
   for (const wait of [5, 'x', true])
     await assert.rejects(governor.acquireAsync(ask('a'), wait as never), field('wait'));
   assert.equal(governor.activeLeases, 1);
+});
+
+test('withLease asks nobody without a governor and a function', async (t) => {
+  const { governor } = bench(t, { rate: { requestsPerMinute: 10 } });
+  for (const bad of [undefined, null, 5, {}, { acquire() {} }])
+    await assert.rejects(
+      withLease(bad as never, ask('a'), () => 1),
+      field('governor'),
+    );
+  for (const bad of [undefined, null, 5, {}, 'fn'])
+    await assert.rejects(withLease(governor, ask('a'), bad as never), field('fn'));
+  assert.equal(governor.rateCount, 0);
 });

@@ -1,0 +1,50 @@
+/**
+ * Reads what the adapters are given, once, when a call, tool or middleware is wrapped: what is wrong is said there, not
+ * at the first request. The ranges are those of the requests that the options end up in.
+ */
+import { newAsk, readFunction, readGovernor, readMs, readRequest, readWait } from '../../core/input.ts';
+import { internalsOf } from '../../core/internals.ts';
+import type { Priority, TokenEstimate } from '../../core/types.ts';
+import type { AdapterGovernor, AdapterOptions, CallerOptions } from './types.ts';
+
+/** How long, in ms, an answer may go unread before it gives up its lease. */
+const IDLE_MS = 30_000;
+
+/**
+ * Checks what all adapters take.
+ *
+ * @param functions names of the options that must be functions, if they are there
+ * @throws InputError naming the option, what was found and what is allowed
+ */
+export function checkOptions<O extends AdapterOptions>(options: O, functions: readonly (keyof O & string)[]): void {
+  readGovernor(options?.governor, 'options.governor');
+  readWait(options.wait);
+  for (const name of functions) if (options[name] !== undefined) readFunction(options[name], `options.${name}`);
+}
+
+/** Longest id in UTF-8 bytes; objects of the user's have no such bound. */
+export function idBytesOf(governor: AdapterGovernor): number {
+  return internalsOf(governor)?.idBytes ?? Infinity;
+}
+
+/**
+ * Who asks, for the adapters that wrap a function. A trial tells what the governor would refuse every call for; it names
+ * the fields of the request that the options end up in.
+ *
+ * @param urgency the priority of those who say nothing
+ * @param common what else all requests have in common
+ */
+export function readCaller(
+  urgency: Priority,
+  { governor, actorId = 'default', priority = urgency }: AdapterOptions & CallerOptions,
+  common: { action?: string; estimate?: TokenEstimate | null },
+): { actorId: string; priority: Priority } {
+  const caller = { actorId, priority };
+  readRequest({ action: '', ...caller, ...common }, idBytesOf(governor), newAsk());
+  return caller;
+}
+
+/** The option `idleMs` in ms. */
+export function readIdle({ idleMs }: { idleMs?: number | undefined }): number {
+  return readMs(idleMs, 'options.idleMs', { absent: IDLE_MS });
+}

@@ -1,0 +1,53 @@
+/** What the adapters of the two servers read of a request. */
+import type { AcquireRequest, Priority, TokenEstimate } from '../../core/types.ts';
+import { defaultAction, requestOf } from './call.ts';
+import { checkOptions } from './options.ts';
+import type { AdapterOptions } from './types.ts';
+
+/**
+ * `Theirs`, the framework's own type, where its declarations are installed; else `Theirs` is `any`, and this is `Ours`.
+ * So callbacks know all of a request, and nobody needs a framework for the types of an adapter.
+ */
+export type Known<Theirs, Ours> = 0 extends 1 & Theirs ? Ours : Theirs extends Ours ? Theirs : Ours;
+
+/** Options of both servers' adapters. `Req` is the argument of their functions: a request, or a context that has one. */
+export interface ServerOptions<Req> extends AdapterOptions {
+  /**
+   * Who asks: the unit of fairness. The default believes the header `x-actor-id`, which any client can write: one that
+   * sends another name with each request is never held to its share, and may use up the share of others. Behind a login
+   * return the id of the authenticated user; where there is none, what a proxy of yours vouches for.
+   */
+  getActorId?: ((req: Req) => string) | undefined;
+  /** What it asks for. Default: the path, cut to `caps.idBytes`. */
+  getAction?: ((req: Req) => string) | undefined;
+  /** Default: the governor's, `"interactive"`. */
+  getPriority?: ((req: Req) => Priority | null | undefined) | undefined;
+  /** What the request is expected to need. Default: weight 1, no tokens. */
+  getEstimate?: ((req: Req) => TokenEstimate | null | undefined) | undefined;
+}
+
+/**
+ * Checks the options, and returns what makes a governor's request of a server's.
+ *
+ * @param actorOf the default of `getActorId`
+ * @param pathOf the default of `getAction`, before it is cut
+ */
+export function requestReader<Req>(
+  options: ServerOptions<Req>,
+  actorOf: (req: Req) => string,
+  pathOf: (req: Req) => string,
+): (req: Req) => AcquireRequest {
+  checkOptions<ServerOptions<Req> & { onDeny?: unknown }>(options, [
+    'getActorId',
+    'getAction',
+    'getPriority',
+    'getEstimate',
+    'onDeny',
+  ]);
+  const { governor, getActorId = actorOf, getAction, getPriority, getEstimate } = options;
+  return (req) => {
+    const priority = getPriority?.(req);
+    const action = getAction ? getAction(req) : defaultAction(governor, pathOf(req));
+    return requestOf({ actorId: getActorId(req), action, ...(priority && { priority }) }, getEstimate?.(req));
+  };
+}
