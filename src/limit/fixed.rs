@@ -1,0 +1,202 @@
+//! Decides which period of a fixed-window limit it is, and how much one key has used of it.
+//!
+//! A period lasts from one boundary to the next; at a boundary all that was counted is let go of at once. That is how some
+//! providers count, and how budgets of a day or a month are meant. Around a boundary up to twice the limit may pass in less
+//! than a period: whoever minds takes a sliding window.
+//!
+//! [`Periods`] are those of a limit, one for all of its keys: windows of one length, aligned to the epoch of core time, or
+//! calendar periods, whose ends only the shell can know. Of these it holds the end of the current and of the next one, and
+//! [`Periods::asks`] for more as soon as the next one is missing. Without an end the period goes on: what is counted stays
+//! counted. [`FixedWindow`] is what one key has used.
+//!
+//! Invariants: the sum is what was admitted since the period began, as corrected; a correction of an earlier period changes
+//! nothing; a period never ends before its boundary. Amounts in whole units, instants in core time; everything is O(1).
+//! Called by `limit::Limit`. Leaves to others: what is counted, what the limit is, time zones.
+
+#[cfg(test)]
+mod tests;
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::time::CoreTime;
+
+/// From when to when a limit counts together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Period {
+    pub(crate) began: CoreTime,
+    /// `None`: nobody has said yet.
+    pub(crate) ends: Option<CoreTime>,
+}
+
+/// The periods of one limit.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Periods {
+    /// Of one length in microseconds, at least 1, aligned to the epoch.
+    Aligned { length_us: u64 },
+    /// Those of a calendar.
+    Calendar(Calendar),
+}
+
+/// The current calendar period and what is known of the next.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Calendar {
+    began: CoreTime,
+    ends: Option<CoreTime>,
+    next_ends: Option<CoreTime>,
+    /// More has been asked for, and not come yet.
+    asked: bool,
+}
+
+impl Periods {
+    pub(crate) const fn aligned(length_us: u64) -> Self {
+        Self::Aligned { length_us }
+    }
+
+    /// A calendar that has no boundary yet: the first period began at the epoch and goes on.
+    pub(crate) fn calendar() -> Self {
+        Self::Calendar(Calendar::default())
+    }
+
+    /// The period of `now`.
+    #[inline]
+    pub(crate) fn at(&self, now: CoreTime) -> Period {
+        match self {
+            Self::Aligned { length_us } => {
+                let since = now.as_micros().checked_rem(*length_us).unwrap_or(0);
+                let began = now.minus(since);
+                Period { began, ends: Some(began.plus(*length_us)) }
+            }
+            Self::Calendar(calendar) => calendar.at(now),
+        }
+    }
+
+    /// Lets go of the boundaries that have passed.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: CoreTime) {
+        if let Self::Calendar(calendar) = self {
+            calendar.advance(now);
+        }
+    }
+
+    /// Whether the shell is to be asked for boundaries: once, as soon as the end of the current period or of the next one is
+    /// missing, and again only after [`give`](Self::give).
+    pub(crate) fn asks(&mut self) -> bool {
+        let Self::Calendar(calendar) = self else { return false };
+        let asks = calendar.next_ends.is_none() && !calendar.asked;
+        calendar.asked |= asks;
+        asks
+    }
+
+    /// Takes the ends of the period of `now` and of the one after it, in place of those held. An end that is not after `now`
+    /// is none, and so is a next one that is not after the first: the period goes on, and more is asked for.
+    pub(crate) fn give(&mut self, now: CoreTime, ends: CoreTime, next_ends: CoreTime) {
+        if let Self::Calendar(calendar) = self {
+            calendar.advance(now);
+            calendar.asked = false;
+            calendar.ends = Some(ends).filter(|&ends| ends > now);
+            calendar.next_ends = Some(next_ends).filter(|&next| calendar.ends.is_some_and(|ends| next > ends));
+        }
+    }
+
+    /// What cannot be computed; nothing for aligned windows.
+    pub(crate) fn write(&self, w: &mut Writer) {
+        if let Self::Calendar(calendar) = self {
+            w.u64(calendar.began.as_micros());
+            w.option(calendar.ends.map(CoreTime::as_micros));
+            w.option(calendar.next_ends.map(CoreTime::as_micros));
+        }
+    }
+
+    /// Takes over what `write` wrote of periods of the same kind. What had been asked for is asked for again. Fails on a
+    /// beginning later than `now` and on ends out of order.
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>, now: CoreTime) -> Result<(), Malformed> {
+        let Self::Calendar(calendar) = self else { return Ok(()) };
+        let began = CoreTime::from_micros(r.u64()?);
+        let ends = r.option()?.map(CoreTime::from_micros);
+        let next_ends = r.option()?.map(CoreTime::from_micros);
+        let ordered = match (ends, next_ends) {
+            (None, next) => next.is_none(),
+            (Some(ends), None) => began < ends,
+            (Some(ends), Some(next)) => began < ends && ends < next,
+        };
+        if began > now || !ordered {
+            return Err(Malformed);
+        }
+        *calendar = Calendar { began, ends, next_ends, asked: false };
+        Ok(())
+    }
+}
+
+impl Calendar {
+    fn at(&self, now: CoreTime) -> Period {
+        match (self.ends, self.next_ends) {
+            (_, Some(next)) if next <= now => Period { began: next, ends: None },
+            (Some(ends), next) if ends <= now => Period { began: ends, ends: next },
+            (ends, _) => Period { began: self.began, ends },
+        }
+    }
+
+    fn advance(&mut self, now: CoreTime) {
+        let Period { began, ends } = self.at(now);
+        if began > self.began {
+            *self = Self { began, ends, next_ends: None, asked: self.asked };
+        }
+    }
+}
+
+/// What one key has used of the current period.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct FixedWindow {
+    began: CoreTime,
+    sum: u64,
+}
+
+impl FixedWindow {
+    /// What is used. Call `advance` first.
+    #[inline]
+    pub(crate) const fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// What will be used in a later period, without changing it.
+    pub(crate) fn sum_at(&self, period: Period) -> u64 {
+        if period.began > self.began { 0 } else { self.sum }
+    }
+
+    /// Lets go of what was used in an earlier period.
+    #[inline]
+    pub(crate) fn advance(&mut self, period: Period) {
+        self.sum = self.sum_at(period);
+        self.began = self.began.max(period.began);
+    }
+
+    /// Counts `amount`. Call `advance` first.
+    #[inline]
+    pub(crate) const fn add(&mut self, amount: u64) {
+        self.sum = self.sum.saturating_add(amount);
+    }
+
+    /// Replaces the part `from` of what was counted at `admitted` by `to`. Nothing happens if that was in an earlier period.
+    /// Call `advance` first.
+    pub(crate) fn settle(&mut self, admitted: CoreTime, from: u64, to: u64) {
+        if admitted >= self.began {
+            self.sum = self.sum.saturating_add(to).saturating_sub(from);
+        }
+    }
+
+    /// The first instant at which at most `most` is used, if nothing is added: `now` or the end of the period, of which
+    /// nobody may know yet.
+    pub(crate) fn free_at(&self, now: CoreTime, period: Period, most: u64) -> Option<CoreTime> {
+        if self.sum_at(period) <= most { Some(now) } else { period.ends }
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.u64(self.began.as_micros());
+        w.u64(self.sum);
+    }
+
+    /// Fails on a period that began after `now`, and on sums that no calls can have.
+    pub(crate) fn read(r: &mut Reader<'_>, now: CoreTime) -> Result<Self, Malformed> {
+        let (began, sum) = (CoreTime::from_micros(r.u64()?), r.u64()?);
+        if began > now || sum > i64::MAX as u64 { Err(Malformed) } else { Ok(Self { began, sum }) }
+    }
+}
