@@ -20,13 +20,13 @@ export function withTables(document: string, report: Report): string {
 }
 
 function tables({ environment, timings, memory }: Report): string {
-  const { cpu, cores, platform, node, v8, rounds, seed } = environment;
+  const { subject, version, cpu, cores, platform, node, v8, rounds, seed } = environment;
   const of = (group: GroupName): Timing[] => {
     const names = new Set(GROUPS[group].map((item) => item.name));
     return timings.filter((item) => names.has(item.name));
   };
   return [
-    `Measured on: ${cpu}, ${cores} cores, ${platform}, Node ${node} (V8 ${v8}); ${rounds} rounds, seed ${seed}.`,
+    `${subject} ${version} on ${cpu}, ${cores} cores, ${platform}, Node ${node} (V8 ${v8}); at most ${rounds} rounds, seed ${seed}.`,
     '### Decisions, growth and refusals',
     timingTable('ns', 'reference ns', of('governor')),
     '### The shell around the wasm',
@@ -36,8 +36,8 @@ function tables({ environment, timings, memory }: Report): string {
     '### Memory',
     memoryTable(memory),
     '### Libraries',
-    ...environment.libraries.flatMap(({ name, version, does, leavesOut }) => [
-      `**${name} ${version}**: ${does}. Not: ${leavesOut}.`,
+    ...environment.libraries.flatMap(({ name, version: release, does, leavesOut }) => [
+      `**${name} ${release}**: ${does}. Not: ${leavesOut}.`,
       timingTable(
         'governor ns',
         `${name} ns`,
@@ -47,18 +47,20 @@ function tables({ environment, timings, memory }: Report): string {
   ].join('\n\n');
 }
 
-const isOf = ({ compares }: Timing, library: string): boolean => compares.endsWith(` / ${library}`);
+const isOf = ({ compares }: Timing, library: string): boolean => compares.includes(` / ${library}: `);
 
 function timingTable(subject: string, reference: string, timings: readonly Timing[]): string {
+  const judged = timings.some((item) => item.budget !== null);
   const rows = timings.map((item) => [
     item.compares,
     whole(item.subject.median),
     whole(item.reference.median),
-    around(item.ratio, 2),
-    around(item.control, 2),
-    item.budget === null ? '' : `${item.budget}`,
+    around(item.ratio, ratio),
+    around(item.control, ratio),
+    ...(judged ? [budget(item.budget)] : []),
   ]);
-  return table(['compared', subject, reference, 'ratio (p5-p95)', 'A/A (p5-p95)', 'at most'], rows);
+  const head = ['compared', subject, reference, 'ratio (p5 to p95)', 'A/A (p5 to p95)', ...(judged ? ['at most'] : [])];
+  return table(head, rows);
 }
 
 function wrappedTable(timings: readonly Timing[]): string {
@@ -66,23 +68,23 @@ function wrappedTable(timings: readonly Timing[]): string {
     item.compares,
     whole(item.subject.median),
     whole(item.reference.median),
-    around(item.difference, 0),
-    around(item.control, 2),
+    around(item.difference, whole),
+    around(item.control, ratio),
   ]);
-  return table(['compared', 'wrapped ns', 'bare ns', 'added ns (p5-p95)', 'A/A (p5-p95)'], rows);
+  return table(['compared', 'wrapped ns', 'bare ns', 'added ns (p5 to p95)', 'A/A (p5 to p95)'], rows);
 }
 
 function memoryTable(memory: readonly Memory[]): string {
-  const rows = memory.map(({ what, count, total, linear, heap, worst, budget }) => [
+  const rows = memory.map(({ what, count, total, linear, heap, worst, budget: most }) => [
     what,
     whole(count),
-    around(total, 0),
+    around(total, whole),
     whole(linear.median),
     whole(heap.median),
     whole(worst.median),
-    budget === null ? '' : `${budget}`,
+    budget(most),
   ]);
-  return table(['bytes of', 'made', 'total (low-high)', 'wasm', 'JavaScript', 'at worst', 'at most'], rows);
+  return table(['bytes of', 'made', 'total (low to high)', 'wasm', 'JavaScript', 'at worst', 'at most'], rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -91,9 +93,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(rule), ...rows.map(line)].join('\n');
 }
 
-const whole = (value: number): string => Math.round(value).toLocaleString('en');
+/** Adding 0 makes 0 of -0. */
+const whole = (value: number): string => (Math.round(value) + 0).toLocaleString('en');
+const ratio = (value: number): string => (value < 0.1 ? value.toPrecision(2) : value.toFixed(2));
+const budget = (most: number | null): string => (most === null ? '' : `${most}`);
 
-function around({ median, low, high }: Spread, digits: number): string {
-  const text = (value: number): string => (digits === 0 ? whole(value) : value.toFixed(digits));
+function around({ median, low, high }: Spread, text: (value: number) => string): string {
   return `${text(median)} (${text(low)} to ${text(high)})`;
 }

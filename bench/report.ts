@@ -1,4 +1,5 @@
 /** Results as data, as lines of a table, and about what machine. */
+import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Case } from './cases/case.ts';
 import type { Effort, Measurement } from './harness.ts';
@@ -39,6 +40,8 @@ export interface Report {
 
 export interface Environment extends Effort {
   readonly subject: string;
+  /** Of the package. */
+  readonly version: string;
   readonly node: string;
   readonly v8: string;
   readonly platform: string;
@@ -77,6 +80,7 @@ export function environment(subject: string, effort: Effort): Environment {
   const versions = libraryVersions();
   return {
     subject,
+    version: packageVersion(),
     ...effort,
     node,
     v8,
@@ -87,6 +91,11 @@ export function environment(subject: string, effort: Effort): Environment {
       return { name, version: versions[name] ?? 'unknown', does, leavesOut };
     }),
   };
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 const TIMING_COLUMNS = ['case', 'ns', 'ns ref', 'ratio', 'p5-p95', 'A/A', 'A/A p5-p95', 'budget', 'used'] as const;

@@ -67,7 +67,7 @@ function growth(name: string, compares: string, batch: (make: Maker, grown: bool
   });
   return [
     { name, compares, candidates: ({ subject }) => against(subject), budget: 2 },
-    { name: `${name}/yardstick`, compares, candidates: ({ baseline }) => against(baseline) },
+    { name: `${name}/yardstick`, compares: `yardstick, ${compares}`, candidates: ({ baseline }) => against(baseline) },
   ];
 }
 
@@ -80,7 +80,11 @@ function refusal(by: string, reason: string, config: Partial<BaselineConfig>): C
   });
   return [
     { name: `refusal-${by}`, compares, candidates: ({ subject }) => against(subject), budget: 0.5 },
-    { name: `refusal-${by}/yardstick`, compares, candidates: ({ baseline }) => against(baseline) },
+    {
+      name: `refusal-${by}/yardstick`,
+      compares: `yardstick, ${compares}`,
+      candidates: ({ baseline }) => against(baseline),
+    },
   ];
 }
 

@@ -15,27 +15,32 @@ const AT_ONCE = 100;
 const ROOMY: Limits = { concurrency: CONCURRENCY, perWindow: AMPLE, windowMs: 1000 };
 const ROOM_FOR_ONE: Limits = { concurrency: 1, perWindow: 1, windowMs: 3_600_000 };
 
-export const LIBRARY_CASES: readonly Case[] = LIBRARIES.flatMap((library) => [
-  ...(library.ways.includes('call') ? callCases(library) : []),
-  ...(library.ways.includes('take') ? takeCases(library) : []),
-  ...(library.ways.includes('takeAsync') ? takeAsyncCases(library) : []),
-]);
+export const LIBRARY_CASES: readonly Case[] = LIBRARIES.flatMap((library) => {
+  const { call, take, takeAsync } = library.ways;
+  return [
+    ...(call === undefined ? [] : callCases(library, call)),
+    ...(take === undefined ? [] : takeCases(library, take)),
+    ...(takeAsync === undefined ? [] : takeAsyncCases(library, takeAsync)),
+  ];
+});
 
 /** Makes the batch of one side: the governor's or the library's guard. */
 type Side = (guard: Guard, governor: Governor) => Batch;
 
 interface Comparison {
+  /** What either does, as the table says it. */
+  readonly says: readonly [ours: string, theirs: string];
   readonly limits: Limits;
   readonly ours: Side;
   readonly theirs: (guard: Guard) => Batch;
   readonly operationsPerPass?: number;
 }
 
-function against(library: Library, what: string, compares: string, comparison: Comparison): Case {
-  const { limits, ours, theirs, operationsPerPass = 1 } = comparison;
+function against(library: Library, what: string, comparison: Comparison): Case {
+  const { says, limits, ours, theirs, operationsPerPass = 1 } = comparison;
   return {
     name: `${library.name}-${what}`,
-    compares: `${compares} / ${library.name}`,
+    compares: `${says[0]} / ${library.name}: ${says[1]}`,
     candidates: async (): Promise<Candidates> => {
       installLibraries();
       const { governorLike, ourGuard } = await import('./our-guard.ts');
@@ -52,20 +57,23 @@ function against(library: Library, what: string, compares: string, comparison: C
   };
 }
 
-function callCases(library: Library): Case[] {
-  const atOnce = `${AT_ONCE} calls at once through ${CONCURRENCY}`;
+function callCases(library: Library, theirs: string): Case[] {
+  const sync: Side = (_guard, governor) => callingSync(governor);
   return [
-    against(library, 'call', 'one call after the other: withLease with wait', {
+    against(library, 'call', {
+      says: ['one call after the other, withLease with wait', theirs],
       limits: ROOMY,
       ours: calling,
       theirs: calling,
     }),
-    against(library, 'call-sync', 'one call after the other: acquire, call, release', {
+    against(library, 'call-sync', {
+      says: ['one call after the other, acquire, work, release', theirs],
       limits: ROOMY,
-      ours: (_guard, governor) => callingSync(governor),
+      ours: sync,
       theirs: calling,
     }),
-    against(library, 'queued', `${atOnce}: withLease with wait`, {
+    against(library, 'queued', {
+      says: [`${AT_ONCE} calls at once through ${CONCURRENCY}, withLease with wait`, theirs],
       limits: ROOMY,
       ours: callingTogether,
       theirs: callingTogether,
@@ -94,19 +102,26 @@ function callingTogether({ call }: Guard): Batch {
   return asyncLoop(body, ['call', 'work'], [call, work]);
 }
 
-function takeCases(library: Library): Case[] {
+function takeCases(library: Library, theirs: string): Case[] {
   return [
-    against(library, 'take', 'acquire + release', { limits: ROOMY, ours: taking, theirs: taking }),
-    against(library, 'refusal', 'refused acquire', { limits: ROOM_FOR_ONE, ours: refused, theirs: refused }),
+    against(library, 'take', { says: ['acquire + release', theirs], limits: ROOMY, ours: taking, theirs: taking }),
+    refusal(library, theirs, refused),
   ];
 }
 
-function takeAsyncCases(library: Library): Case[] {
+function takeAsyncCases(library: Library, theirs: string): Case[] {
+  const rest = { limits: ROOMY, theirs: takingAsync };
   return [
-    against(library, 'take', 'acquireAsync + release', { limits: ROOMY, ours: takingAsync, theirs: takingAsync }),
-    against(library, 'take-sync', 'acquire + release', { limits: ROOMY, ours: taking, theirs: takingAsync }),
-    against(library, 'refusal', 'refused acquire', { limits: ROOM_FOR_ONE, ours: refused, theirs: refusedAsync }),
+    against(library, 'take', { says: ['acquireAsync + release', theirs], ours: takingAsync, ...rest }),
+    against(library, 'take-sync', { says: ['acquire + release', theirs], ours: taking, ...rest }),
+    refusal(library, theirs, refusedAsync),
   ];
+}
+
+function refusal(library: Library, theirs: string, batch: (guard: Guard) => Batch): Case {
+  const [first = theirs] = theirs.split(' + ');
+  const says = ['refused acquire', `refused ${first}`] as const;
+  return against(library, 'refusal', { says, limits: ROOM_FOR_ONE, ours: refused, theirs: batch });
 }
 
 function taking({ take, giveBack }: Guard): Batch {

@@ -24,7 +24,7 @@ export interface Guard {
   readonly close?: () => void;
 }
 
-/** How a library is called. */
+/** How a library is called: a member of `Guard`. */
 export type Way = 'call' | 'take' | 'takeAsync';
 
 export type LibraryName =
@@ -34,7 +34,8 @@ export interface Library {
   readonly name: LibraryName;
   /** What is limited, for the governor beside it to limit the same. */
   readonly limits: { readonly concurrency: boolean; readonly rate: boolean };
-  readonly ways: readonly Way[];
+  /** The ways in which it is called, each as its users write it. */
+  readonly ways: Partial<Record<Way, string>>;
   readonly does: string;
   readonly leavesOut: string;
   /** Loaded on demand: the list is known without the libraries. */
@@ -45,7 +46,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'p-limit',
     limits: { concurrency: true, rate: false },
-    ways: ['call'],
+    ways: { call: 'limit(work)' },
     does: 'at most N functions at once, in order of arrival',
     leavesOut: 'weights, priorities, a bound on the queue, cancelling a wait',
     load: async () => {
@@ -59,7 +60,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'p-queue',
     limits: { concurrency: true, rate: true },
-    ways: ['call'],
+    ways: { call: 'queue.add(work)' },
     does: 'at most N functions at once and M starts in any rolling window (`strict`)',
     leavesOut: 'weights, tokens, a bound on the queue',
     load: async () => {
@@ -73,8 +74,8 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'bottleneck',
     limits: { concurrency: true, rate: true },
-    ways: ['call'],
-    does: 'at most N functions at once and M in a fixed window (`reservoir`); starts each from a timer of its own',
+    ways: { call: 'limiter.schedule(work)' },
+    does: 'at most N functions at once and M in a fixed window (`reservoir`); each goes through several timers',
     leavesOut: 'a rolling window',
     load: async () => {
       const { default: Bottleneck } = await import('bottleneck');
@@ -92,7 +93,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'cockatiel',
     limits: { concurrency: true, rate: false },
-    ways: ['call'],
+    ways: { call: 'policy.execute(work)' },
     does: 'at most N functions at once (`bulkhead`), in order of arrival',
     leavesOut: 'weights, priorities',
     load: async () => {
@@ -106,7 +107,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'async-sema',
     limits: { concurrency: true, rate: false },
-    ways: ['call', 'take'],
+    ways: { call: 'acquire, work, release', take: 'tryAcquire + release' },
     does: 'a semaphore of N, in order of arrival',
     leavesOut: 'weights, priorities, a bound on the queue, cancelling a wait',
     load: async () => {
@@ -131,7 +132,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'rate-limiter-flexible',
     limits: { concurrency: false, rate: true },
-    ways: ['takeAsync'],
+    ways: { takeAsync: 'consume' },
     does: 'M points of one key in a fixed window (`RateLimiterMemory`)',
     leavesOut: 'a rolling window',
     load: async () => {
@@ -145,7 +146,7 @@ export const LIBRARIES: readonly Library[] = [
   {
     name: 'limiter',
     limits: { concurrency: false, rate: true },
-    ways: ['take'],
+    ways: { take: 'tryRemoveTokens' },
     does: 'a bucket of M tokens, refilled over the window, and at most M in a fixed window',
     leavesOut: 'a rolling window, keys',
     load: async () => {

@@ -1,6 +1,9 @@
 /** That every case runs, and that a run becomes a table and JSON. Nothing here judges a time. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CASES } from '../cases/index.ts';
@@ -34,7 +37,7 @@ describe('cases', () => {
 });
 
 describe('a run', () => {
-  const report = run('--json', '--rounds', '10', '--case', 'refusal-slots', '--seed', '1');
+  const report = run('--rounds', '10', '--case', 'refusal-slots', '--seed', '1');
 
   it('is JSON with the machine, the versions and the spread', () => {
     assert.deepEqual(
@@ -64,16 +67,21 @@ describe('a run', () => {
   });
 
   it('of memory is measured in bytes each', () => {
-    const [entry] = run('--json', '--case', 'memory-entry').memory;
+    const [entry] = run('--case', 'memory-entry').memory;
     assert.ok(entry !== undefined && entry.total.median > 0 && entry.worst.median >= entry.total.median);
   });
 });
 
 function run(...args: string[]): Report {
   const script = fileURLToPath(new URL('../main.ts', import.meta.url));
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'tsx', script, ...args], {
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as Report;
+  const folder = mkdtempSync(join(tmpdir(), 'throttleai-bench-'));
+  try {
+    const file = join(folder, 'run.json');
+    const all = ['--import', 'tsx', script, '--json', file, ...args];
+    const { status, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    return JSON.parse(readFileSync(file, 'utf8')) as Report;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -103,7 +103,7 @@ for (const library of LIBRARIES) {
   ];
   for (const [name, make] of guards) {
     describe(name, () => {
-      for (const way of library.ways) {
+      for (const way of Object.keys(library.ways) as Way[]) {
         const [atOnce, inWindow] = way === 'call' ? [callsAtOnce, callsInWindow] : [takesAtOnce, takesInWindow];
         if (library.limits.concurrency) it(`${way}: ${N} at once`, () => atOnce(make, way));
         if (library.limits.rate) it(`${way}: ${N} in a window`, () => inWindow(make, way));
