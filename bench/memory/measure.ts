@@ -34,8 +34,9 @@ export async function measureMemory(item: MemoryCase, makers: Makers): Promise<M
   grow(item.start);
   const before = { linear: linear(), heap: heap() };
   const each = (made: number): Bytes => {
-    const [inLinear, inHeap] = [linear() - before.linear, heap() - before.heap].map((bytes) => bytes / made);
-    return { linear: inLinear!, heap: inHeap!, total: inLinear! + inHeap! };
+    const inLinear = (linear() - before.linear) / made;
+    const inHeap = (heap() - before.heap) / made;
+    return { linear: inLinear, heap: inHeap, total: inLinear + inHeap };
   };
   let worst = 0;
   let last = { linear: 0, heap: 0, total: 0 };
