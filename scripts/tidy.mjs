@@ -27,7 +27,7 @@ function read(path) {
 const under = (...folders) => files.filter(({ path }) => folders.some((folder) => path.startsWith(folder)));
 const tests = /(^|\/)(tests?|pkg-tests|benches)\//;
 const code = under('src/', 'js/', 'demo/', 'bench/', 'scripts/', 'examples/').filter(({ path }) => !tests.test(path));
-const shell = under('js/core/', 'js/adapters/', 'js/entrypoints/');
+const shell = under('js/core/', 'js/adapters/', 'js/estimate/', 'js/entrypoints/');
 
 const rules = {
   'arrows between Rust modules': () => rustArrows(under('src/')),

@@ -3,8 +3,8 @@
  * be seen (an address, a file id), an image counts as the largest that is usual; `partTokens` says otherwise.
  *
  * Sources, as of November 2026: OpenAI, "Images and vision"; Anthropic, "Vision", "Resolution and token cost"; Google,
- * "Understand and count tokens", "Media resolution". Models come and go: a model that no row names is counted by the last
- * row, which is that of the newest.
+ * "Understand and count tokens", "Media resolution". Models come and go: of each provider, one that is not named is counted as
+ * those that are new.
  */
 import type { ImageSize } from './image-size.ts';
 
@@ -26,13 +26,14 @@ const OPENAI: readonly (readonly [models: RegExp, tokensOf: TokensOf])[] = [
   [/gpt-5\.4/, patches(1, 2_500, 10_000)],
   [/gpt-5\.5/, patches(1, 2_500, 10_000, 'original')],
   [/gpt-5\.[6-9]|gpt-[6-9]/, patches(1, 2_500, 30_000, 'original')],
-  [/(?:)/, patches(1, 2_500, 10_000)],
 ];
+/** Of models that no row names: other providers take OpenAI's form too. */
+const OTHERS: TokensOf = patches(1, 2_500, 10_000);
 
 /** @param detail `low`, `high`, `original`, or anything else for the model's choice */
 export function openaiImageTokens(model: string, size: ImageSize | undefined, detail: string): number {
-  const row = OPENAI.find(([models]) => models.test(model));
-  return row === undefined ? 0 : row[1](size, detail);
+  const tokensOf = OPENAI.find(([models]) => models.test(model))?.[1] ?? OTHERS;
+  return tokensOf(size, detail);
 }
 
 /** Fitted into 2048 x 2048, then to 768 on the short side, then covered by tiles of 512 x 512. */

@@ -31,7 +31,7 @@ export type { EstimateOptions, RequestEstimate, RequestShape } from './types.ts'
  * - A text counts by `tokenizer`, or else by characters.
  * - Tools and schemas count as their JSON, images by size, detail and model, each message has a few tokens more.
  * - What cannot be seen (sound, files, conversations that the provider keeps) needs a number in `partTokens`, or else a
- *   `fallback`; what is not known at all needs a `fallback`. Nothing is left out silently.
+ *   `fallback`; what is not known at all needs a `fallback`. No part is left out silently.
  * - Not counted, as nobody can know it before: what tools of the provider bring in while they run.
  *
  * Writes nothing. Linear in the size of the request.

@@ -35,28 +35,65 @@ const RULES: Readonly<Record<string, Rule>> = {
   document: documentTokens,
 };
 
-const WHOLE = [
-  ['tool_use', 'server_tool_use', 'mcp_tool_use', 'mcp_tool_result', 'search_result', 'redacted_thinking'],
-  ['web_search_tool_result', 'web_fetch_tool_result', 'code_execution_tool_result', 'tool_search_tool_result'],
-  ['bash_code_execution_tool_result', 'text_editor_code_execution_tool_result', 'compaction'],
-  ['function_call', 'custom_tool_call', 'reasoning', 'web_search_call', 'file_search_call', 'code_interpreter_call'],
-  ['computer_call', 'mcp_call', 'mcp_list_tools', 'mcp_approval_request', 'mcp_approval_response'],
-  ['local_shell_call', 'local_shell_call_output', 'shell_call', 'shell_call_output'],
-  ['apply_patch_call', 'apply_patch_call_output'],
-].flat();
+const WHOLE_AT_ANTHROPIC = [
+  'tool_use',
+  'server_tool_use',
+  'mcp_tool_use',
+  'mcp_tool_result',
+  'search_result',
+  'redacted_thinking',
+  'compaction',
+  'web_search_tool_result',
+  'web_fetch_tool_result',
+  'tool_search_tool_result',
+  'code_execution_tool_result',
+  'bash_code_execution_tool_result',
+  'text_editor_code_execution_tool_result',
+];
+
+const WHOLE_AT_OPENAI = [
+  'function_call',
+  'custom_tool_call',
+  'reasoning',
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'computer_call',
+  'mcp_call',
+  'mcp_list_tools',
+  'mcp_approval_request',
+  'mcp_approval_response',
+  'local_shell_call',
+  'local_shell_call_output',
+  'shell_call',
+  'shell_call_output',
+  'apply_patch_call',
+  'apply_patch_call_output',
+];
 
 const HIDDEN = [
-  ['input_audio', 'audio', 'input_file', 'file', 'video_url', 'audio_url', 'container_upload'],
-  ['item_reference', 'image_generation_call'],
-].flat();
+  'input_audio',
+  'audio',
+  'audio_url',
+  'video_url',
+  'input_file',
+  'file',
+  'container_upload',
+  'item_reference',
+  'image_generation_call',
+];
 
 const TABLE: ReadonlyMap<string, Rule> = new Map([
   ...Object.entries(RULES),
-  ...WHOLE.map((type): [string, Rule] => [type, whole]),
+  ...[...WHOLE_AT_ANTHROPIC, ...WHOLE_AT_OPENAI].map((type): [string, Rule] => [type, whole]),
   ...HIDDEN.map((type): [string, Rule] => [type, hidden]),
 ]);
 
-/** Tokens of one part. @throws InputError if its type is not known, or hides how much it holds */
+/**
+ * Tokens of one part.
+ *
+ * @throws InputError if its type is not known, or hides how much it holds
+ */
 export function partTokens(part: Field, ask: Ask): number {
   if (typeof part.value === 'string') return ask.counter.text(part.value);
   if (!part.isObject) throw part.bad('a text, or an object with a type');

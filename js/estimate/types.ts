@@ -13,7 +13,8 @@ export interface EstimateOptions {
   model?: string | null;
   /**
    * Tokens of each part of a type, instead of those the table gives; needed for parts whose size cannot be seen, e.g.
-   * `{ input_audio: 400, document: 6_000, previous_response_id: 3_000 }`. Range: 0 to 1e12.
+   * `{ input_audio: 400, document: 6_000, previous_response_id: 3_000 }`. Gemini's parts are called by their field, as in
+   * `{ inlineData: 400 }`. Range: 0 to 1e12.
    */
   partTokens?: Readonly<Record<string, number>> | null;
   /**

@@ -7,6 +7,7 @@ export const entries = {
   'adapters/tools': 'js/adapters/tools.ts',
   'adapters/express': 'js/adapters/express.ts',
   'adapters/hono': 'js/adapters/hono.ts',
+  'estimate/index': 'js/estimate/index.ts',
   'testing/index': 'js/testing/index.ts',
 };
 

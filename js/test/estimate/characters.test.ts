@@ -150,7 +150,25 @@ test('what no person writes has at most 1.8 times as many', () => {
 test('whole, from 0, and another character takes away one token at most', () => {
   assert.equal(tokensByCharacters(''), 0);
   assert.equal(tokensByCharacters('a'), 1);
-  assert.equal(tokensByCharacters('Hello world'), 4);
+  const exact: [text: string, tokens: number][] = [
+    ['Hello world', 4],
+    ['camelCase', 4],
+    ['ABCD', 2],
+    ['HTMLElement', 5],
+    ['2026-11', 7],
+    [' '.repeat(17), 2],
+    ['a  b', 3],
+    ['a (b)', 5],
+    ['é', 2],
+    ['éé', 3],
+    ['字字', 4],
+    ['а б', 3],
+    ['😀', 4],
+    ['\ud83d', 2],
+    ['\u0f40', 3],
+    ['<|endoftext|>', 8],
+  ];
+  for (const [text, tokens] of exact) assert.equal(tokensByCharacters(text), tokens, text);
   for (const { text } of TEXTS.filter((_, index) => index % 20 === 0)) {
     let before = 0;
     for (let end = 0; end <= 300; end += 1) {
