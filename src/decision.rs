@@ -2,7 +2,7 @@
 //!
 //! Units: weights in millionths (1.0 is 1,000,000), tokens whole, times in the caller's microseconds.
 
-use crate::time::Instant;
+use crate::time::{Instant, whole};
 
 /// Who is served first, and whether the interactive reserve is open to the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,8 +83,8 @@ impl Tokens {
 }
 
 pub(crate) fn round_up(amount: f64) -> u64 {
-    let whole = amount as u64;
-    whole.saturating_add(u64::from((whole as f64) < amount))
+    let down = whole(amount);
+    down.saturating_add(u64::from((down as i64 as f64) < amount))
 }
 
 /// What a call asks for.
@@ -127,7 +127,7 @@ impl Request {
     /// ```
     #[must_use]
     pub fn weight_of(slots: f64) -> u64 {
-        (slots * 1_000_000.0 + 0.5) as u64
+        whole(slots * 1_000_000.0 + 0.5)
     }
 }
 
@@ -138,7 +138,7 @@ impl Report {
         let known = |number: f64| Some(number).filter(|number| !number.is_nan());
         Self {
             outcome,
-            latency_us: known(latency_ms).map(|ms| (ms * 1000.0) as u64),
+            latency_us: known(latency_ms).map(|ms| whole(ms * 1000.0)),
             prompt_tokens: known(prompt_tokens).map(round_up),
             output_tokens: known(output_tokens).map(round_up),
         }
@@ -264,8 +264,8 @@ impl Subject {
     #[must_use]
     pub fn in_units(self, amount: u64) -> f64 {
         match self {
-            Self::Slots | Self::Share => amount as f64 / 1_000_000.0,
-            _ => amount as f64,
+            Self::Slots | Self::Share => amount as i64 as f64 / 1_000_000.0,
+            _ => amount as i64 as f64,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Instant {
     /// the range its end.
     #[must_use]
     pub fn from_millis(ms: f64) -> Self {
-        Self((ms * 1000.0) as u64)
+        Self(whole(ms * 1000.0))
     }
 
     /// Whole microseconds.
@@ -57,10 +57,18 @@ impl Instant {
     #[must_use]
     #[inline]
     pub fn as_millis_ceil_f64(self) -> f64 {
-        let quotient = self.0 as f64 / 1000.0;
+        let quotient = self.0 as i64 as f64 / 1000.0;
         let whole = quotient as i64 as f64;
         if whole < quotient { whole + 1.0 } else { whole }
     }
+}
+
+/// The whole part of a number: 0 for what is negative or no number, 2^63 - 1 for what is beyond it. By way of the signed
+/// conversion, which is one instruction where the unsigned one is ten.
+#[inline]
+pub(crate) const fn whole(number: f64) -> u64 {
+    let signed = number as i64;
+    if signed < 0 { 0 } else { signed.unsigned_abs() }
 }
 
 /// An instant on the core's own time line, in microseconds. Never decreases from one command to the next.
@@ -68,6 +76,9 @@ impl Instant {
 pub(crate) struct CoreTime(u64);
 
 impl CoreTime {
+    /// Later than any instant that is reached.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
     pub(crate) const fn from_micros(us: u64) -> Self {
         Self(us)
     }

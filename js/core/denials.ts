@@ -62,21 +62,19 @@ export class Denials {
       this.#retryAfterMs = retryAfterMs;
       this.#actorId = actorId;
     }
-    const denied: GovernorDenied = {
-      granted: false,
-      reason,
-      retryAfterMs,
-      recommendation: this.#recommendation,
-      limitsHint:
-        text === TEXT.Slots || text === TEXT.Share
-          ? { inFlight: used, maxInFlight: limit }
-          : text === TEXT.Requests || text === TEXT.Tokens
-            ? { rateUsed: used, rateLimit: limit }
-            : this.#hint(now, reason, name),
-      cause,
-      retryAt: at === at ? at : null,
-    };
-    if (name !== undefined) denied.limit = name;
+    const limitsHint =
+      text === TEXT.Slots || text === TEXT.Share
+        ? { inFlight: used, maxInFlight: limit }
+        : text === TEXT.Requests || text === TEXT.Tokens
+          ? { rateUsed: used, rateLimit: limit }
+          : this.#hint(now, reason, name);
+    const retryAt = at === at ? at : null;
+    const recommendation = this.#recommendation;
+    // Two shapes made at once: a property added to a finished object costs the engine an allocation of its own.
+    const denied: GovernorDenied =
+      name === undefined
+        ? { granted: false, reason, retryAfterMs, recommendation, limitsHint, cause, retryAt }
+        : { granted: false, reason, retryAfterMs, recommendation, limitsHint, cause, retryAt, limit: name };
     if (maxAllowed === maxAllowed) denied.maxAllowed = maxAllowed;
     return denied;
   }

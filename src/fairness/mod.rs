@@ -96,7 +96,8 @@ impl Fairness {
 
     /// The most that one actor may hold under load.
     fn soft_cap(&self, effective_max: u64) -> u64 {
-        (effective_max as f64 * self.config.soft_cap_ratio + 0.5) as u64
+        // Weights are below 2^63, and the signed conversions are single instructions.
+        (effective_max as i64 as f64 * self.config.soft_cap_ratio + 0.5) as i64 as u64
     }
 
     fn active(&self) -> u64 {

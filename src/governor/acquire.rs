@@ -24,6 +24,15 @@ pub(super) struct Refusal {
     pub(super) not_before: CoreTime,
 }
 
+/// The checks of an admission, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+enum Check {
+    Slots,
+    Share,
+    Limits,
+    Caps,
+}
+
 impl Governor {
     /// Asks for a lease now.
     ///
@@ -57,7 +66,8 @@ impl Governor {
     #[inline]
     pub(super) fn check(&mut self, t: CoreTime, request: &Request, who: Option<Who>) -> Option<Refusal> {
         self.limits.advance(t);
-        if self.fits(request, who) { None } else { self.explain(t, request, who) }
+        let first = self.first_refusing(request, who)?;
+        self.explain(t, request, who, first)
     }
 
     /// The live lease that the caller's table says holds the request's idempotency key.
@@ -80,22 +90,24 @@ impl Governor {
         self.fairness.as_mut().map_or(Some(Who::Known(NO_ACTOR)), |fairness| fairness.who(handle))
     }
 
-    /// Whether all checks let the request through.
+    /// The first check that does not let the request through.
     #[inline]
-    fn fits(&self, request: &Request, who: Option<Who>) -> bool {
-        let Some(who) = who else { return false };
+    fn first_refusing(&self, request: &Request, who: Option<Who>) -> Option<Check> {
         if let Some(pool) = &self.pool {
             let m = self.effective_max();
             if pool.check(request.weight, request.priority, m).is_some() {
-                return false;
+                return Some(Check::Slots);
             }
-            if let Some(fairness) = &self.fairness
+            if let (Some(fairness), Some(who)) = (&self.fairness, who)
                 && !fairness.allows(who, request.weight, pool.active(), m)
             {
-                return false;
+                return Some(Check::Share);
             }
         }
-        self.limits.have_room(request.tokens) && self.leases.live() < self.config.caps.leases
+        if !self.limits.have_room(request.tokens) {
+            return Some(Check::Limits);
+        }
+        (who.is_none() || self.leases.live() >= self.config.caps.leases).then_some(Check::Caps)
     }
 
     /// Takes from everything that counts, and names the lease.
@@ -151,10 +163,11 @@ impl Governor {
         }
     }
 
-    /// Why the request does not fit: all checks are asked, since `retry_at` comes from whatever frees last.
-    fn explain(&self, t: CoreTime, request: &Request, who: Option<Who>) -> Option<Refusal> {
+    /// Why the request does not fit. From the first that refuses on all checks are asked, since `retry_at` comes from
+    /// whatever frees last.
+    fn explain(&self, t: CoreTime, request: &Request, who: Option<Who>, first: Check) -> Option<Refusal> {
         let mut reasons = Reasons { first: None, never: None, free_at: Some(t), not_before: t, binding: None };
-        if let Some(pool) = &self.pool {
+        if let Some(pool) = self.pool.as_ref().filter(|_| first <= Check::Share) {
             if let Some(full) = pool.check(request.weight, request.priority, self.effective_max()) {
                 self.explain_full(&mut reasons, t, request, &full);
             }
@@ -166,15 +179,21 @@ impl Governor {
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
                 reasons.not_before = reasons.not_before.max(at);
             }
-            reasons.add(rate_denial(t, &shortage), shortage.free_at, u32::try_from(shortage.limit).ok());
+            reasons.frees(shortage.free_at, u32::try_from(shortage.limit).ok());
+            if shortage.free_at.is_none() {
+                let Shortage { asked, max: max_allowed, .. } = shortage;
+                reasons.never(Never { subject: shortage.subject(), asked, max_allowed });
+            }
+            reasons.say(|| rate_denial(t, &shortage));
         }
         let caps = &self.config.caps;
         if self.leases.live() >= caps.leases {
-            let denial = self.at_cap(t, Subject::Leases, self.leases.live(), caps.leases);
-            reasons.add(denial, self.leases.next_expiry().or(Some(t)), None);
+            reasons.frees(self.leases.next_expiry().or(Some(t)), None);
+            reasons.say(|| self.at_cap(t, Subject::Leases, self.leases.live(), caps.leases));
         }
         if who.is_none() {
-            reasons.add(self.no_place(t), self.leases.next_expiry().or(Some(t)), None);
+            reasons.frees(self.leases.next_expiry().or(Some(t)), None);
+            reasons.say(|| self.no_place(t));
         }
         self.finish(t, reasons)
     }
@@ -192,7 +211,8 @@ impl Governor {
         let (over, forgiven) = fairness.excess(handle, request.weight, m);
         let own = if over == 0 { Some(t) } else { self.leases.actor_weight_expires_by(handle, over) };
         let by = own.map_or(light, |own| own.max(forgiven.unwrap_or(t)).min(light));
-        reasons.add(self.for_slots(t, request, Reason::Policy, Cause::Share, Subject::Share), Some(by), None);
+        reasons.frees(Some(by), None);
+        reasons.say(|| self.for_slots(t, request, Reason::Policy, Cause::Share, Subject::Share));
     }
 
     /// The denial of an actor for which there is no place.
@@ -204,11 +224,11 @@ impl Governor {
 
     #[inline]
     fn explain_full(&self, reasons: &mut Reasons, t: CoreTime, request: &Request, full: &Full) {
-        let mut denial = self.for_slots(t, request, Reason::Concurrency, full.cause, Subject::Slots);
+        reasons.frees(full.must_end.map(|weight| self.leases.weight_expires_by(weight)), None);
         if full.must_end.is_none() {
-            denial.never = Some(Never { subject: Subject::Slots, asked: request.weight, max_allowed: full.ceiling });
+            reasons.never(Never { subject: Subject::Slots, asked: request.weight, max_allowed: full.ceiling });
         }
-        reasons.add(denial, full.must_end.map(|weight| self.leases.weight_expires_by(weight)), None);
+        reasons.say(|| self.for_slots(t, request, Reason::Concurrency, full.cause, Subject::Slots));
     }
 
     fn at_cap(&self, t: CoreTime, subject: Subject, used: u32, limit: u32) -> Denial {
@@ -238,8 +258,11 @@ impl Governor {
     #[inline]
     fn finish(&self, t: CoreTime, reasons: Reasons) -> Option<Refusal> {
         let Reasons { first, never, free_at, not_before, binding } = reasons;
-        let retry_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
-        Some(Refusal { denial: Denial { retry_at, binding, never, ..first? }, free_at, not_before })
+        let mut denial = first?;
+        denial.retry_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
+        denial.binding = binding;
+        denial.never = never;
+        Some(Refusal { denial, free_at, not_before })
     }
 }
 
@@ -253,8 +276,9 @@ struct Reasons {
 }
 
 impl Reasons {
+    /// A check that refuses lets the call through at this instant, or never; what frees last binds.
     #[inline]
-    fn add(&mut self, denial: Denial, free_at: Option<CoreTime>, limit: Option<u32>) {
+    fn frees(&mut self, free_at: Option<CoreTime>, limit: Option<u32>) {
         let later = match (self.free_at, free_at) {
             (Some(before), Some(at)) => at >= before,
             (before, _) => before.is_some(),
@@ -263,8 +287,18 @@ impl Reasons {
             self.free_at = free_at;
             self.binding = limit;
         }
-        self.never = self.never.or(denial.never);
-        self.first.get_or_insert(denial);
+    }
+
+    fn never(&mut self, never: Never) {
+        self.never.get_or_insert(never);
+    }
+
+    /// The denial of a check that refuses; the first one counts, and only that is made.
+    #[inline]
+    fn say(&mut self, denial: impl FnOnce() -> Denial) {
+        if self.first.is_none() {
+            self.first = Some(denial());
+        }
     }
 }
 
@@ -282,20 +316,12 @@ fn plain(reason: Reason, cause: Cause, subject: Subject, [used, limit, asked]: [
 
 #[inline]
 fn rate_denial(t: CoreTime, shortage: &Shortage) -> Denial {
-    let subject = match shortage.metric {
-        Metric::Requests => Subject::Requests,
-        Metric::Tokens => Subject::Tokens,
-    };
-    let amounts = [shortage.used, shortage.max, shortage.asked];
-    match shortage.free_at {
-        Some(at) => {
-            Denial { retry_after_ms: polite_ms(at.since(t)), ..plain(Reason::Rate, Cause::Limit, subject, amounts) }
-        }
-        None => {
-            let never = Never { subject, asked: shortage.asked, max_allowed: shortage.max };
-            Denial { never: Some(never), ..plain(Reason::Rate, Cause::TooLarge, subject, amounts) }
-        }
+    let cause = if shortage.free_at.is_some() { Cause::Limit } else { Cause::TooLarge };
+    let mut denial = plain(Reason::Rate, cause, shortage.subject(), [shortage.used, shortage.max, shortage.asked]);
+    if let Some(at) = shortage.free_at {
+        denial.retry_after_ms = polite_ms(at.since(t));
     }
+    denial
 }
 
 /// Microseconds to the milliseconds that callers are told, rounded up and clamped.

@@ -17,7 +17,7 @@ mod window;
 use alloc::vec::Vec;
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::decision::{Metric, Tokens};
+use crate::decision::{Metric, Subject, Tokens};
 use crate::time::CoreTime;
 pub(crate) use pool::{Full, Pool};
 use window::SlidingWindow;
@@ -52,6 +52,17 @@ pub(crate) struct Shortage {
     pub(crate) asked: u64,
     /// When there will be room, if nothing else is admitted; `None` if the call asks for more than the limit.
     pub(crate) free_at: Option<CoreTime>,
+}
+
+impl Shortage {
+    /// What the denial is about.
+    #[inline]
+    pub(crate) const fn subject(&self) -> Subject {
+        match self.metric {
+            Metric::Requests => Subject::Requests,
+            Metric::Tokens => Subject::Tokens,
+        }
+    }
 }
 
 /// All limits of a governor, in the order in which they are checked.

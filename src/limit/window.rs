@@ -33,7 +33,7 @@ struct Entry {
 }
 
 /// What one rolling window has counted.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SlidingWindow {
     window_us: u64,
     grid_bits: u32,
@@ -43,11 +43,18 @@ pub(crate) struct SlidingWindow {
     head: usize,
     len: usize,
     sum: u64,
+    /// When the oldest entry leaves; far away while there is none. Most commands come before it.
+    next_leave: CoreTime,
 }
 
 impl SlidingWindow {
     pub(crate) fn new(window_us: u64) -> Self {
-        Self { window_us, ..Self::default() }
+        Self::on_grid(window_us, 0)
+    }
+
+    fn on_grid(window_us: u64, grid_bits: u32) -> Self {
+        let (ring, blocks) = (Vec::new(), Vec::new());
+        Self { window_us, grid_bits, ring, blocks, head: 0, len: 0, sum: 0, next_leave: CoreTime::NEVER }
     }
 
     pub(crate) const fn window_us(&self) -> u64 {
@@ -63,18 +70,28 @@ impl SlidingWindow {
     /// Lets go of what has left the window by `now`.
     #[inline]
     pub(crate) fn advance(&mut self, now: CoreTime) {
-        while self.len > 0 {
-            let Some(front) = self.ring.get(self.head).copied() else { return };
-            if self.leaves_at(front.cell) > now {
-                return;
-            }
-            self.change(self.head, front.amount, 0);
+        if self.next_leave <= now {
+            self.let_go(now);
+        }
+    }
+
+    fn let_go(&mut self, now: CoreTime) {
+        while self.len > 0 && self.next_leave <= now {
+            let amount = self.ring.get(self.head).map_or(0, |front| front.amount);
+            self.change(self.head, amount, 0);
             self.head = self.wrap(self.head.wrapping_add(1));
             self.len = self.len.saturating_sub(1);
             if self.len == 0 {
                 self.grid_bits = 0;
             }
+            self.note_front();
         }
+    }
+
+    /// The front has changed.
+    fn note_front(&mut self) {
+        let front = self.entries().next();
+        self.next_leave = front.map_or(CoreTime::NEVER, |front| self.leaves_at(front.cell));
     }
 
     /// What the window will hold at `now`, without changing it.
@@ -191,6 +208,9 @@ impl SlidingWindow {
             place.amount = 0;
         }
         self.len = self.len.saturating_add(1);
+        if self.len == 1 {
+            self.next_leave = self.leaves_at(entry.cell);
+        }
         self.change(at, 0, entry.amount);
     }
 
@@ -213,7 +233,7 @@ impl SlidingWindow {
 
     fn rebuild(&mut self, grid_bits: u32, capacity: usize) {
         let shift = grid_bits.saturating_sub(self.grid_bits);
-        let mut next = Self { window_us: self.window_us, grid_bits, ..Self::default() };
+        let mut next = Self::on_grid(self.window_us, grid_bits);
         next.ring.resize(capacity, Entry::default());
         next.blocks.resize(capacity / BLOCK, 0);
         for entry in self.entries() {
@@ -240,7 +260,7 @@ impl SlidingWindow {
         if grid_bits > MAX_GRID_BITS || len > MAX_ENTRIES {
             return Err(Malformed);
         }
-        let mut window = Self { window_us, grid_bits, ..Self::default() };
+        let mut window = Self::on_grid(window_us, grid_bits);
         let mut previous = None;
         for _ in 0..len {
             let cell = r.u64()?.checked_add(previous.unwrap_or(0)).ok_or(Malformed)?;

@@ -158,9 +158,9 @@ impl Core {
         let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);
         let code = match released {
             Released::Live { held_us, ttl_us, late, weight } => {
-                self.view.set(view::HELD_MS, (held_us as f64 / 1000.0).trunc());
-                self.view.set(view::TTL_MS, ttl_us as f64 / 1000.0);
-                self.view.set(view::WEIGHT, weight as f64 / 1_000_000.0);
+                self.view.set(view::HELD_MS, (held_us as i64 as f64 / 1000.0).trunc());
+                self.view.set(view::TTL_MS, ttl_us as i64 as f64 / 1000.0);
+                self.view.set(view::WEIGHT, weight as i64 as f64 / 1_000_000.0);
                 u32::from(late)
             }
             Released::Unknown => 2,
