@@ -12,14 +12,7 @@ export interface GovernorClass {
 
 export interface GovernorApi {
   readonly Governor: GovernorClass;
-  /**
-   * Makes a governor. Without a config it has no limits.
-   *
-   * @throws ConfigError naming the field, the value and the allowed range; then nothing was made
-   *
-   * @example
-   * const governor = createGovernor({ concurrency: { maxInFlight: 5 }, rate: { requestsPerMinute: 60 } });
-   */
+  /** Documented where users get it: in `entrypoints/`. */
   readonly createGovernor: (config?: GovernorConfig | null, options?: GovernorOptions | null) => CoreGovernor;
 }
 

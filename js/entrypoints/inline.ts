@@ -47,5 +47,13 @@ const api: GovernorApi = bindGovernor(createLoader(() => early ?? compile()));
 export const Governor: GovernorClass = api.Governor;
 export type Governor = GovernorInstance;
 
-/** Makes a governor. Without a config it has no limits. */
+/**
+ * Makes a governor. Without a config it has no limits.
+ *
+ * @function
+ * @throws ConfigError naming the field, the value and the allowed range; then nothing was made
+ *
+ * @example
+ * const governor = createGovernor({ concurrency: { maxInFlight: 5 }, rate: { requestsPerMinute: 60 } });
+ */
 export const createGovernor: GovernorApi['createGovernor'] = api.createGovernor;

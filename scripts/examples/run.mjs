@@ -40,6 +40,21 @@ function typeCheck(tsc) {
   if (status !== 0) throw new Error(output);
 }
 
+/** What docs/runtimes.md names as a failure is one, and stops where it says. */
+function node10() {
+  const folder = join(project, 'node10');
+  mkdirSync(folder);
+  const compile = (source) => {
+    writeFileSync(join(folder, 'main.ts'), source);
+    const options = ['--noEmit', '--module', 'commonjs', '--moduleResolution', 'node10', '--lib', 'es2022', 'main.ts'];
+    return tryRun(process.execPath, [tscScript('typescript59'), ...options], { quiet: true, cwd: folder }).output;
+  };
+  const main = compile(`import { createGovernor } from 'throttleai';\ncreateGovernor();\n`);
+  if (main.includes('error')) throw new Error(`the main entry: ${main}`);
+  const adapter = compile(`import { wrapFetch } from 'throttleai/adapters/fetch';\nvoid wrapFetch;\n`);
+  if (!adapter.includes('TS2307')) throw new Error(`an adapter is found now: ${adapter}`);
+}
+
 function execute(name) {
   const [program, args] = commands[name]?.() ?? script('main.ts');
   const cwd = join(project, name);
@@ -70,6 +85,7 @@ install();
 const checks = [
   ['types, TypeScript 7', () => typeCheck(at('node_modules/typescript/bin/tsc'))],
   ['types, TypeScript 5.9', () => typeCheck(tscScript('typescript59'))],
+  ['moduleResolution node10 finds no adapters', node10],
   ...names.flatMap((name) => [
     [`${name} runs`, () => execute(name)],
     [`${name} has a short README`, () => readme(name)],

@@ -79,6 +79,11 @@ export const steps = [
     parts: () => [counted('examples', node, 'scripts/examples/run.mjs')],
   },
   {
+    name: 'docs',
+    about: 'the API reference of package and crate, without warnings and dead links',
+    parts: () => [counted('docs', node, 'scripts/docs/run.mjs')],
+  },
+  {
     name: 'vectors',
     about: 'recorded decisions, natively',
     parts: () => [optimised('vectors', '--test', 'vectors')],

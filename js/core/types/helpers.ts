@@ -4,7 +4,9 @@ import type { AcquireRequest, LeaseOutcome, ReleaseReport } from './request.ts';
 
 /** Anything that grants and takes back leases: a `Governor`, or an object of the user's with the same two methods. */
 export interface GovernorLike {
+  /** Grants a lease or denies it, at once. */
   acquire(request: AcquireRequest): AcquireDecision;
+  /** Ends a lease. */
   release(leaseId: string, report?: ReleaseReport): void;
 }
 
@@ -12,7 +14,9 @@ export interface GovernorLike {
 export interface SignalLike {
   readonly aborted: boolean;
   readonly reason?: unknown;
+  /** Called once for each wait. */
   addEventListener(type: 'abort', listener: () => void): void;
+  /** Called when that wait is over. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
