@@ -69,6 +69,8 @@ test('OpenAI: the examples of its documents', () => {
   assert.equal(openaiImageTokens('gpt-4o', size(1_024, 1_024), 'high'), 765);
   assert.equal(openaiImageTokens('gpt-4o', size(2_048, 4_096), 'high'), 1_105);
   assert.equal(openaiImageTokens('gpt-4o', size(4_096, 8_192), 'low'), 85);
+  assert.equal(openaiImageTokens('gpt-4o', size(768, 8_192), 'high'), 85 + 4 * 170);
+  assert.equal(openaiImageTokens('gpt-5.4', size(4_096, 8_192), 'low'), 256);
   assert.equal(openaiImageTokens('gpt-4o-mini', size(512, 512), 'low'), 2_833);
   assert.equal(openaiImageTokens('gpt-4o-mini-2024-07-18', size(512, 512), 'high'), 2_833 + 5_667);
   assert.equal(openaiImageTokens('gpt-4.1-mini', size(1_024, 1_024), 'high'), Math.ceil(1_024 * 1.62));
