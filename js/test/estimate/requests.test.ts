@@ -183,7 +183,10 @@ test('tools: their JSON and what surrounds them; at Anthropic their system promp
 });
 
 test('Gemini, in both spellings', () => {
-  const parts = [{ text: 'abc', part_metadata: { a: 1 } }, { thought: true, text: 'd', videoMetadata: null }];
+  const parts = [
+    { text: 'abc', part_metadata: { a: 1 } },
+    { thought: true, text: 'd', videoMetadata: null },
+  ];
   assert.equal(promptOf({ contents: 'abcd' }), 4 + 4);
   assert.equal(promptOf({ contents: ['ab', 'cd'] }), 4 + 2 + 4 + 2);
   assert.equal(promptOf({ contents: parts[0] }), 4 + 3);
