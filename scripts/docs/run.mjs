@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { at } from '../lib/paths.mjs';
 import { run, tryRun } from '../lib/run.mjs';
 import { hashOf } from '../lib/stamp.mjs';
+import { entries } from '../build/entries.mjs';
 import { deadLinks } from './links.mjs';
 
 const here = at('scripts/docs');
@@ -25,11 +26,26 @@ function installTools() {
   writeFileSync(stamp, wanted);
 }
 
+/** What the build builds; the two forms of the main entry are one in `reference.ts`. */
+function entryPoints() {
+  const others = Object.values(entries).filter((source) => !source.startsWith('js/entrypoints/'));
+  return [join(here, 'reference.ts'), ...others.map((source) => at(source))];
+}
+
 function packageReference() {
   rmSync(out, { recursive: true, force: true });
   const typedoc = join(here, 'node_modules/typedoc/bin/typedoc');
-  const options = ['--options', join(here, 'typedoc.json'), '--treatWarningsAsErrors'];
-  quietly(process.execPath, [typedoc, ...options], { cwd: here });
+  const options = [
+    '--options',
+    join(here, 'typedoc.json'),
+    ...entryPoints().flatMap((file) => ['--entryPoints', file]),
+  ];
+  try {
+    quietly(process.execPath, [typedoc, ...options], { cwd: here });
+  } catch (error) {
+    const hint = 'A type that users need not name: `intentionallyNotExported` in scripts/docs/typedoc.json.';
+    throw new Error(`${error.message}${hint}`, { cause: error });
+  }
 }
 
 /** What users look for first: an entry that is left out makes no warning. */

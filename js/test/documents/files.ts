@@ -17,23 +17,28 @@ export const documents: readonly string[] = [
 ];
 
 /** The sources of what is published. */
-export const sources: readonly string[] = ['core', 'adapters', 'testing', 'entrypoints'].flatMap((folder) =>
-  under(`js/${folder}`, '.ts'),
+export const sources: readonly string[] = under('js', '.ts').filter((path) => !path.startsWith('js/test/'));
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, string | { readonly import: { readonly types: string } }>>;
+}
+const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Manifest;
+
+/** Every entry point that has types, with its source. */
+const sourceOfEntry = new Map(
+  Object.entries(exports).flatMap(([subpath, target]): [string, string][] => {
+    if (typeof target === 'string') return [];
+    const source = target.import.types.replace('./dist/types/', 'js/').replace(/\.d\.ts$/, '.ts');
+    return [[subpath.replace('.', 'throttleai'), source]];
+  }),
 );
 
-const entries = [
-  'js/index.ts',
-  'js/testing/index.ts',
-  ...['js/entrypoints', 'js/adapters'].flatMap((folder) =>
-    readdirSync(new URL(folder, root))
-      .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
-      .map((name) => `${folder}/${name}`),
-  ),
-];
+/** What programs import from, the main entry last: its names are the best known. */
+export const entries: readonly string[] = [...sourceOfEntry.keys()].reverse();
 
 /** Every name that an entry point exports, types included. */
 export const published: ReadonlySet<string> = new Set(
-  entries.flatMap((path) => {
+  ['js/index.ts', ...sourceOfEntry.values()].flatMap((path) => {
     const text = readFileSync(new URL(path, root), 'utf8');
     const declared = text.matchAll(/^export (?:async )?(?:function|const|class|interface|type) (\w+)/gm);
     const passedOn = text.matchAll(/^export (?:type )?\{([^}]*)\}/gm);

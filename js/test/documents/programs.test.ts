@@ -5,17 +5,16 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createMockProvider, type MockProvider } from 'throttleai/testing';
 import { blocksOf, examplesOf } from './blocks.ts';
-import { documents, published, root, sources } from './files.ts';
+import { documents, entries, published, root, sources } from './files.ts';
 import { writePrograms, type Surroundings } from './programs.ts';
 
 const generated = new URL('build/documents/', root);
-const entries = ['express', 'fetch', 'hono', 'openai', 'tools'].map((name) => `throttleai/adapters/${name}`);
 const own = { express: 'express.ts', hono: 'hono.ts' };
 
 const ofDocuments: Surroundings = { prelude: 'documents.ts', entries: [] };
 const ofSource = (path: string): Surroundings => ({
   prelude: Object.entries(own).find(([name]) => path === `js/adapters/${name}.ts`)?.[1] ?? 'docstrings.ts',
-  entries: [...entries, 'throttleai/testing', 'throttleai'],
+  entries,
 });
 
 const programs = await writePrograms(generated, [
