@@ -2,6 +2,7 @@
 //! documented rules say, written down in the simplest way that could be right (`model.rs`).
 
 mod model;
+mod windows;
 
 use std::collections::BTreeMap;
 
