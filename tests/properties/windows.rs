@@ -158,7 +158,7 @@ fn calls(seed: u64, arrivals: Arrivals, amounts: Amounts, per_window: u64) -> Ve
     let mut rng = Rng::with_seed(seed);
     let pause = WINDOW_US as f64 / per_window as f64;
     let mut now = 0.0;
-    let mut random = |index: u64| {
+    let random = |index: u64| {
         now += match arrivals {
             Arrivals::Even => pause,
             Arrivals::Bursts if !index.is_multiple_of(200) => 1.0,

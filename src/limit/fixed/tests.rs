@@ -82,7 +82,7 @@ struct Pair {
 
 impl Pair {
     fn aligned(rng: &mut Rng) -> Self {
-        let length = rng.u64(1..2_000);
+        let length = rng.u64(100..2_000);
         let boundaries = (0..200_000 / length).map(|n| n * length).collect();
         Self::new(Periods::aligned(length), boundaries)
     }
@@ -108,7 +108,8 @@ impl Pair {
 
     /// What was admitted since the last boundary before `t`.
     fn sum(&self, t: u64) -> u64 {
-        let began = self.boundaries.iter().rev().find(|&&boundary| boundary <= t).copied().unwrap_or(0);
+        let passed = self.boundaries.partition_point(|&boundary| boundary <= t);
+        let began = if passed > 0 { self.boundaries[passed - 1] } else { 0 };
         self.log.iter().filter(|&&(admitted, _)| admitted >= began).map(|(_, amount)| amount).sum()
     }
 
