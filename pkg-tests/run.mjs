@@ -1,5 +1,6 @@
 /**
- * Tests of the packed tarball. `run.mjs` runs everything, `run.mjs GROUP...` the groups named: package, types, runtimes.
+ * Tests of the packed tarball. `run.mjs` runs everything, `run.mjs GROUP...` the groups named: package, types, runtimes,
+ * bundlers.
  * The last line is `N passed, N failed`.
  */
 import { installTarball, installTools, pack } from './lib/install.mjs';
@@ -8,6 +9,7 @@ const groups = {
   package: async (tarball) => (await import('./lib/package.mjs')).packageChecks(tarball),
   types: async () => (await import('./lib/types.mjs')).typeChecks(),
   runtimes: async () => (await import('./lib/runtime-checks.mjs')).runtimeChecks(),
+  bundlers: async () => (await import('./lib/bundler-checks.mjs')).bundlerChecks(),
 };
 
 const wanted = process.argv.slice(2);

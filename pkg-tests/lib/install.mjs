@@ -1,5 +1,5 @@
 /** Puts everything in place: the tools of this folder, and the packed tarball installed as a user would. */
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../scripts/lib/run.mjs';
@@ -10,15 +10,22 @@ export const cache = join(here, '.cache');
 /** Where the consumers run: a project with the tarball in its node_modules, outside the sources. */
 export const app = join(cache, 'app');
 export const installed = join(app, 'node_modules/throttleai');
+/** Where the bundlers run: a project with them and the tarball in one node_modules, as users have it. */
+export const project = join(cache, 'bundlers');
 
-/** `npm ci` of the runtimes and compilers, unless the lock file is the one that is installed. */
-export function installTools() {
-  const stamp = join(here, 'node_modules/.throttleai-lock');
-  const wanted = hashOf([join(here, 'package-lock.json'), join(here, 'package.json')]);
+const LOCK = ['package-lock.json', 'package.json'];
+
+/** The runtimes and compilers. */
+export const installTools = () => install(here, 'runtimes and compilers into pkg-tests/node_modules');
+
+/** `npm ci`, unless the lock file is the one that is installed. */
+function install(folder, what) {
+  const stamp = join(folder, 'node_modules/.throttleai-lock');
+  const wanted = hashOf(LOCK.map((name) => join(folder, name)));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  console.log('installing runtimes and compilers into pkg-tests/node_modules');
-  // Without install scripts: every runtime comes as a package that holds its binary.
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: here });
+  console.log(`installing ${what}`);
+  // Without install scripts: every program comes as a package that holds its binary.
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
   writeFileSync(stamp, wanted);
 }
 
@@ -44,6 +51,24 @@ export function installTarball(tarball) {
     cwd: app,
     quiet: true,
   });
-  cpSync(join(here, 'consumers'), app, { recursive: true });
-  cpSync(join(here, 'scenario.mjs'), join(app, 'scenario.mjs'));
+  copyConsumers(app);
+}
+
+/** The bundlers' project: what `installTarball` unpacked, beside the tools, and the consumers. Call it after that. */
+export function installBundlers() {
+  mkdirSync(project, { recursive: true });
+  for (const name of readdirSync(project)) {
+    if (name !== 'node_modules') rmSync(join(project, name), { recursive: true });
+  }
+  for (const name of LOCK) copyFileSync(join(here, 'bundlers', name), join(project, name));
+  install(project, 'bundlers, frameworks and test runners into pkg-tests/.cache/bundlers');
+  const copy = join(project, 'node_modules/throttleai');
+  rmSync(copy, { recursive: true, force: true });
+  cpSync(installed, copy, { recursive: true });
+  copyConsumers(project);
+}
+
+function copyConsumers(folder) {
+  cpSync(join(here, 'consumers'), folder, { recursive: true });
+  cpSync(join(here, 'scenario.mjs'), join(folder, 'scenario.mjs'));
 }

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { app, here } from './install.mjs';
-import { bunBinary, chromiumBinary, denoBinary, nodeBinary } from './tools.mjs';
+import { bunBinary, chromiumBinary, denoBinary, nodeBinary, workerdBinary } from './tools.mjs';
 
 const NODES = [18, 20, 22, 24, 26];
 /** The first that resolves a promise across requests, the first that compiles bytes at start-up, a recent one. */
@@ -27,7 +27,7 @@ const worker = (folder, date) => ({
 });
 
 const chromium = (folder) => ({
-  name: folder.replace('-', ' '),
+  name: folder.replaceAll('-', ' '),
   folder,
   command: () => [process.execPath, [driver('chromium.mjs'), chromiumBinary(), app, `/${folder}/index.html`]],
 });
@@ -52,6 +52,22 @@ export const runtimes = [
     folder: 'worker',
     command: () => [nodeBinary(24), [driver('workerd.mjs'), inFolder('worker', 'main.mjs'), '2025-06-01', 'browser']],
   },
+  {
+    name: 'workerd itself, without miniflare',
+    folder: 'worker',
+    command: () => [
+      process.execPath,
+      [
+        driver('workerd-raw.mjs'),
+        workerdBinary(),
+        COMPATIBILITY_DATES.at(-1),
+        inFolder('worker', 'main.mjs'),
+        'bundle',
+      ],
+    ],
+  },
   chromium('chromium-page'),
   chromium('chromium-worker'),
+  chromium('chromium-csp-allowed'),
+  chromium('chromium-csp'),
 ];

@@ -23,6 +23,11 @@ export const denoBinary = () => {
   return found(join(here, `node_modules/@deno/${name}/deno`), `no Deno; ${AGAIN}`);
 };
 
+export const workerdBinary = () => {
+  const name = platform.replace('x64', '64');
+  return found(join(here, `node_modules/@cloudflare/workerd-${name}/bin/workerd`), `no workerd; ${AGAIN}`);
+};
+
 export const tscScript = (alias) => found(join(here, `node_modules/${alias}/bin/tsc`), AGAIN);
 
 /** Debian's Chromium, installed if we may. `CHROMIUM` names another one. */

@@ -104,6 +104,11 @@ export const steps = [
     parts: () => [counted('runtimes', node, 'pkg-tests/run.mjs', 'runtimes')],
   },
   {
+    name: 'bundlers',
+    about: 'the tarball in bundlers, frameworks and test runners; what an adapter costs',
+    parts: () => [counted('bundlers', node, 'pkg-tests/run.mjs', 'bundlers')],
+  },
+  {
     name: 'simulation',
     about: 'seeded random runs with faults, natively; a million of their commands again in wasm',
     parts: () => [

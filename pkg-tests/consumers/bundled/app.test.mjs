@@ -1,0 +1,4 @@
+import { line } from './app.mjs';
+import { EXPECTED } from './run.mjs';
+
+test('runs', async () => expect(await line()).toBe(EXPECTED));

@@ -1,0 +1,3 @@
+const { line } = require('./app.cjs');
+
+line().then(console.log);

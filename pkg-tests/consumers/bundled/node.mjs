@@ -1,0 +1,3 @@
+import { line } from './app.mjs';
+
+line().then(console.log);
