@@ -46,7 +46,7 @@ function node10() {
   mkdirSync(folder);
   const compile = (source) => {
     writeFileSync(join(folder, 'main.ts'), source);
-    const options = ['--noEmit', '--module', 'commonjs', '--moduleResolution', 'node10', '--lib', 'es2022', 'main.ts'];
+    const options = ['--noEmit', '--target', 'es2022', '--module', 'commonjs', '--moduleResolution', 'node10', 'main.ts'];
     return tryRun(process.execPath, [tscScript('typescript59'), ...options], { quiet: true, cwd: folder }).output;
   };
   const main = compile(`import { createGovernor } from 'throttleai';\ncreateGovernor();\n`);
