@@ -94,6 +94,11 @@ export const steps = [
     parts: () => [optimised('properties', '--test', 'properties')],
   },
   {
+    name: 'load',
+    about: '100,000 requests with random disconnects through the Express and Hono adapters: leases, rejections, heap',
+    parts: () => [build, counted('load', node, '--import', 'tsx', 'js/test/load/main.ts')],
+  },
+  {
     name: 'fuzz',
     about: 'one minute of fuzzing, on the stable compiler',
     parts: () => [counted('fuzz', node, 'scripts/fuzz.mjs', '--seconds', '60')],
