@@ -57,9 +57,8 @@ impl Segments {
             Some(last) if last.least >= used => {}
             None if used == 0 => {}
             _ => {
-                self.list.push(Segment { since_us: at_us, least: used });
-                if self.list.len() > max {
-                    self.merge();
+                if self.list.len() < max || self.merge(used) {
+                    self.list.push(Segment { since_us: at_us, least: used });
                 }
             }
         }
@@ -97,13 +96,15 @@ impl Segments {
         self.list.push(Segment { since_us, least: used });
     }
 
-    /// Makes one of the two neighbours with the closest values; of the oldest, if several are as close.
-    fn merge(&mut self) {
-        let least = |at: usize| self.list.get(at).map_or(0, |segment| segment.least);
-        let closest = (1..self.list.len()).min_by_key(|&at| least(at).saturating_sub(least(at.saturating_sub(1))));
-        if let Some(later) = closest {
-            self.list.remove(later);
-        }
+    /// Makes one of the two neighbours with the closest values, a new segment with `used` included; of the oldest, if several
+    /// are as close. False if that is the new one, which then needs no place.
+    fn merge(&mut self, used: u64) -> bool {
+        let least = |at: usize| self.list.get(at).map_or(used, |segment| segment.least);
+        let gap = |later: usize| least(later).saturating_sub(least(later.saturating_sub(1)));
+        let closest = (1..=self.list.len()).min_by_key(|&later| gap(later));
+        let Some(later) = closest.filter(|&later| later < self.list.len()) else { return false };
+        self.list.remove(later);
+        true
     }
 
     /// Counts in other parts; `to` never decreases.
