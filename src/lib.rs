@@ -48,6 +48,7 @@ extern crate alloc;
 extern crate std;
 
 mod adaptive;
+mod chunks;
 mod codec;
 mod config;
 mod decision;

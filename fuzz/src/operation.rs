@@ -96,7 +96,8 @@ pub enum Operation {
         lease: u8,
         ttl_us: Option<u64>,
     },
-    /// Releases and renews a lease by any name.
+    Annul(u8),
+    /// Releases, annuls and renews a lease by any name.
     Stranger {
         slot: u32,
         generation: u32,

@@ -67,9 +67,13 @@ impl Run {
             Operation::Renew { lease, ttl_us } => {
                 recent(&self.leases, lease).map(|lease| self.governor.renew(now, lease, ttl_us));
             }
+            Operation::Annul(lease) => {
+                recent(&self.leases, lease).map(|lease| self.governor.annul(now, lease));
+            }
             Operation::Stranger { slot, generation } => {
                 self.governor.renew(now, LeaseId { slot, generation }, None);
                 self.governor.release(now, LeaseId { slot, generation }, &Report::default());
+                self.governor.annul(now, LeaseId { slot, generation });
             }
             Operation::Pass { ms } => self.now_us = self.now_us.saturating_add(u64::from(ms) * 1_000),
             Operation::Jump { us } => self.now_us = us,

@@ -13,7 +13,7 @@ import type { GovernorError } from './errors.ts';
 import { Events } from './events.ts';
 import { newHolders, reserveHold, type Holders } from './holders.ts';
 import type { Tables } from './image.ts';
-import { outcomeCode, type Ask } from './input.ts';
+import type { Ask } from './input.ts';
 import { LeaseTable } from './lease-table.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
@@ -100,9 +100,7 @@ export class Answers {
     this.#learn(actorId, view[View.ACTOR]!, knownActor);
     // Before the row is written: an output may be about the lease that had the slot before.
     if (view[View.PENDING] !== 0) this.#takeOutputs(now);
-    const leaseId = reused
-      ? this.leases.id(slot, generation)
-      : this.#newLease(slot, generation, actorId, action, weight, key, now);
+    const leaseId = reused ? this.leases.id(slot) : this.#newLease(slot, generation, actorId, action, weight, key, now);
     if (key !== undefined && !reused) this.#grantSharers(key, now, leaseId, expiresAt);
     this.finish(now);
     return { granted: true, leaseId, expiresAt };
@@ -207,16 +205,16 @@ export class Answers {
       const view = this.#port.look();
       const a = view[View.OUT_A]!;
       const b = view[View.OUT_B]!;
-      if (kind === OutputKind.Expired) this.#expired(now, a, b, view[View.OUT_C]!);
+      if (kind === OutputKind.Expired) this.#expired(now, a, view[View.OUT_C]!);
       else if (kind === OutputKind.Granted) this.#grantedLater(now, a, b, view);
       else if (kind === OutputKind.ActorFreed) this.actors.forget(a);
       else this.#refusedLater(now, a, b, view);
     }
   }
 
-  #expired(now: number, slot: number, generation: number, weight: number): void {
+  #expired(now: number, slot: number, weight: number): void {
     const { leases } = this;
-    const leaseId = leases.id(slot, generation);
+    const leaseId = leases.id(slot);
     const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
     this.#events?.push({ type: 'expire', timestamp: now, leaseId, actorId, action, weight });
     leases.drop(slot);
@@ -228,9 +226,8 @@ export class Answers {
     const expiresAt = view[View.OUT_E]!;
     const waiter = this.#waiters.take(index, waiterGeneration);
     if (waiter === undefined) {
-      // It shares a lease that was granted a moment ago (`#grantSharers`): what it was given itself goes back. Only its
-      // request stays counted in the window, which is on the safe side.
-      this.call((core) => core.release(now, slot | 0, generation | 0, outcomeCode('cancelled'), NaN, 0, 0));
+      // It shares a lease that was granted a moment ago (`#grantSharers`): what it was given itself goes back.
+      this.call((core) => core.annul(now, slot | 0, generation | 0));
       return;
     }
     const { actorId, action, weight, key } = waiter;

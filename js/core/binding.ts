@@ -64,6 +64,8 @@ export interface CoreHandle {
   ): number;
   /** Moves `expiresAt` to `now + ttlMs` (NaN: the configured TTL). 1 if the lease is live, else 0. */
   renew(now: number, slot: number, generation: number, ttlMs: number): number;
+  /** Takes back a live lease that nobody was told of, its request included. 1 if it was live, else 0. */
+  annul(now: number, slot: number, generation: number): number;
   /** 1 while the lease is live (held, not yet swept), else 0. Changes nothing. */
   is_live(slot: number, generation: number): number;
   /** Lets due things happen: expiries, waiters. Call it at `View.TIMEOUT`. */

@@ -26,10 +26,9 @@ const U32_MAX = 0xffffffff;
 export class LeaseTable {
   /** `lease-PART-`; empty until the first grant. */
   #head = '';
-  // All of an id but its last digit changes once in 36 uses of a slot, so it is kept: `lease-PART-SLOT.` and the higher
-  // digits of the generation, by slot.
+  // All of an id but its last digit changes once in 36 uses of a slot, so it is kept, by slot: `lease-PART-SLOT.` and the
+  // higher digits of `generations`.
   readonly #heads: string[] = [];
-  readonly #highs: number[] = [];
   /** Empty string: the row is empty. */
   readonly actors: string[] = [];
   readonly actions: string[] = [];
@@ -61,10 +60,12 @@ export class LeaseTable {
   /** Fills a row. @returns the id */
   add(slot: number, generation: number, actorId: string, action: string, key: string | undefined): string {
     // The core fills slots in order, but an image may name a later one first: no holes.
-    for (let empty = this.actors.length; empty < slot; empty++) {
-      this.actors[empty] = this.actions[empty] = '';
+    for (let empty = this.actors.length; empty <= slot; empty++) {
+      this.actors[empty] = this.actions[empty] = this.#heads[empty] = '';
       this.generations[empty] = 0;
     }
+    if (this.#heads[slot] === '' || highOf(generation) !== highOf(this.generations[slot]!))
+      this.#heads[slot] = this.#headOf(slot, generation);
     this.actors[slot] = actorId;
     this.actions[slot] = action;
     this.generations[slot] = generation;
@@ -72,23 +73,22 @@ export class LeaseTable {
       this.#slotOfKey.set(key, slot);
       this.#keyOfSlot.set(slot, key);
     }
-    const id = this.id(slot, generation);
+    const id = this.id(slot);
     this.#lastId = id;
     this.#lastSlot = slot;
     this.#lastGeneration = generation;
     return id;
   }
 
-  /** The id of a lease. */
-  id(slot: number, generation: number): string {
-    const high = (generation / RADIX) | 0;
-    if (this.#highs[slot] !== high) this.#renewHead(slot, high);
-    return this.#heads[slot]! + DIGITS[generation % RADIX]!;
+  /** The id of the lease that the row of a slot is about. */
+  id(slot: number): string {
+    return this.#heads[slot]! + DIGITS[this.generations[slot]! % RADIX]!;
   }
 
-  #renewHead(slot: number, high: number): void {
-    this.#highs[slot] = high;
-    this.#heads[slot] = `${this.#head}${slot.toString(RADIX)}.${high === 0 ? '' : high.toString(RADIX)}`;
+  /** Joined, because a sum would be kept as a tree of its parts, three times as large. */
+  #headOf(slot: number, generation: number): string {
+    const high = highOf(generation);
+    return [this.#head, slot.toString(RADIX), '.', high === 0 ? '' : high.toString(RADIX)].join('');
   }
 
   /** Reads an id: the slot, and the generation into `generation`. -1 for what was never an id of this table. */
@@ -131,6 +131,11 @@ export class LeaseTable {
     }
     return rows;
   }
+}
+
+/** All digits of a generation but the last. */
+function highOf(generation: number): number {
+  return (generation / RADIX) | 0;
 }
 
 /** The number written in `text` from `start` to `end`; -1 unless it is what `toString(36)` writes of a 32-bit number. */

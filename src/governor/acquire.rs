@@ -125,8 +125,8 @@ impl Governor {
         }
         self.limits.take(t, request.tokens);
         let expires_at = t.plus(self.config.lease_ttl_us);
-        let Request { weight, tokens, priority, .. } = *request;
-        let lease = self.leases.insert(Lease { admitted: t, expires_at, weight, tokens, actor, priority });
+        let Request { weight, tokens, .. } = *request;
+        let lease = self.leases.insert(Lease { admitted: t, expires_at, weight, tokens, actor, generation: 0 });
         if self.reaper_at.is_none() {
             self.reaper_at = Some(t.plus(self.config.reaper_interval_us));
         }

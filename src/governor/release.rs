@@ -41,6 +41,30 @@ impl Governor {
         }
     }
 
+    /// Takes a live lease back that nobody has been told of, as if its call had never been admitted: unlike a release it
+    /// also gives the request itself back. For callers that share a lease under one idempotency key and were granted one
+    /// each in the same step. Whether the lease was live.
+    ///
+    /// ```
+    /// # use throttleai::{Config, Decision, Governor, Instant, Metric, Rate, Request};
+    /// # let rate = Rate { requests: Some(1), tokens: None, window_us: 60_000_000 };
+    /// # let mut governor = Governor::new(Config { rate: Some(rate), ..Config::default() })?;
+    /// # let now = Instant::from_millis(1.0);
+    /// let Decision::Granted(grant) = governor.acquire(now, &Request::default()) else { unreachable!() };
+    /// assert!(governor.annul(now, grant.lease));
+    /// assert_eq!(governor.view(now).requests.map(|rate| rate.current), Some(0));
+    /// # Ok::<(), throttleai::ConfigError>(())
+    /// ```
+    pub fn annul(&mut self, now: Instant, lease: LeaseId) -> bool {
+        let t = self.clock.observe(now);
+        let Known::Live(held) = self.leases.find(lease) else { return false };
+        self.leases.release(lease);
+        self.limits.give_back(t, held.admitted, held.tokens);
+        self.free(&held);
+        self.serve_due(now);
+        true
+    }
+
     fn describe_end(&self, t: CoreTime, held: &Lease) -> Released {
         let (held_us, ttl_us) = (t.since(held.admitted), self.config.lease_ttl_us);
         // Neither can overflow: core time stays below 2^61. (Saturating products cost a call each in wasm.)

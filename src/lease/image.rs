@@ -6,15 +6,16 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Lease, Leases, Slot, State, TOMBSTONES_MAX};
+use crate::chunks::Chunks;
 use crate::codec::{Malformed, Reader, Writer};
-use crate::decision::{LeaseId, Priority, TOKENS_MAX, Tokens};
+use crate::decision::{LeaseId, TOKENS_MAX, Tokens};
 use crate::time::CoreTime;
 
 impl Leases {
     pub(crate) fn write(&self, w: &mut Writer) {
         w.len(self.slots.len());
-        for slot in &self.slots {
-            w.u32(slot.generation);
+        for slot in self.slots.iter() {
+            w.u32(slot.lease.generation);
             w.u32(slot.released);
             w.u8(slot.state as u8);
             if slot.state != State::Free {
@@ -53,7 +54,7 @@ impl Leases {
 
     fn read_orders(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
         let mut seen = vec![false; self.slots.len()];
-        let mut visit = |slot: u32, state: State, slots: &[Slot]| {
+        let mut visit = |slot: u32, state: State, slots: &Chunks<Slot>| {
             let known = slots.get(slot as usize).is_some_and(|entry| entry.state == state);
             let first = seen.get_mut(slot as usize).is_some_and(|seen| !core::mem::replace(seen, true));
             if known && first { Ok(()) } else { Err(Malformed) }
@@ -71,14 +72,14 @@ impl Leases {
             if self
                 .slots
                 .get(id.slot as usize)
-                .is_some_and(|slot| slot.generation == id.generation && slot.state == State::Tombstone)
+                .is_some_and(|slot| slot.lease.generation == id.generation && slot.state == State::Tombstone)
             {
                 visit(id.slot, State::Tombstone, &self.slots)?;
             }
             tombstones.push_back((id, until));
         }
         self.tombstones = tombstones;
-        let retired = |slot: &Slot| slot.state == State::Free && slot.generation == u32::MAX;
+        let retired = |slot: &Slot| slot.state == State::Free && slot.lease.generation == u32::MAX;
         let placed = |(slot, seen): (&Slot, &bool)| *seen || slot.state == State::Live || retired(slot);
         let all: Vec<bool> = seen;
         if self.slots.iter().zip(&all).all(placed) && self.tombstones.len() <= TOMBSTONES_MAX {
@@ -98,7 +99,7 @@ fn read_slot(r: &mut Reader<'_>) -> Result<Slot, Malformed> {
         _ => return Err(Malformed),
     };
     let lease = if state == State::Free { Lease::default() } else { read_lease(r)? };
-    Ok(Slot { lease, generation, state, released })
+    Ok(Slot { lease: Lease { generation, ..lease }, state, released })
 }
 
 fn write_lease(lease: &Lease, w: &mut Writer) {
@@ -108,7 +109,6 @@ fn write_lease(lease: &Lease, w: &mut Writer) {
     w.u64(lease.tokens.prompt);
     w.u64(lease.tokens.output);
     w.u32(lease.actor);
-    w.bool(lease.priority == Priority::Background);
 }
 
 fn read_lease(r: &mut Reader<'_>) -> Result<Lease, Malformed> {
@@ -118,7 +118,7 @@ fn read_lease(r: &mut Reader<'_>) -> Result<Lease, Malformed> {
         weight: r.u64()?,
         tokens: Tokens { prompt: r.u64()?, output: r.u64()? },
         actor: r.u32()?,
-        priority: if r.bool()? { Priority::Background } else { Priority::Interactive },
+        generation: 0,
     };
     let sane = lease.weight <= crate::config::WEIGHT_MAX && lease.tokens.prompt.max(lease.tokens.output) <= TOKENS_MAX;
     if sane { Ok(lease) } else { Err(Malformed) }

@@ -13,7 +13,8 @@ mod image;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::decision::{LeaseId, Priority, Tokens};
+use crate::chunks::Chunks;
+use crate::decision::{LeaseId, Tokens};
 use crate::heap::Heap;
 use crate::time::CoreTime;
 
@@ -31,7 +32,8 @@ pub(crate) struct Lease {
     pub(crate) tokens: Tokens,
     /// The actor's handle, or [`NO_ACTOR`].
     pub(crate) actor: u32,
-    pub(crate) priority: Priority,
+    /// Tells the leases apart that have been in one slot. Here, where the record has four bytes to spare.
+    pub(crate) generation: u32,
 }
 
 /// In place of a handle where no rule reads the actor.
@@ -47,7 +49,6 @@ enum State {
 #[derive(Clone, Debug, PartialEq)]
 struct Slot {
     lease: Lease,
-    generation: u32,
     state: State,
     /// How the last 32 generations ended, newest in bit 0: 1 released, 0 expired.
     released: u32,
@@ -68,7 +69,7 @@ pub(crate) enum Known {
 /// All leases of a governor.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    slots: Vec<Slot>,
+    slots: Chunks<Slot>,
     free: Vec<u32>,
     expiry: Heap,
     live: u32,
@@ -102,15 +103,15 @@ impl Leases {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                self.slots.push(Slot { lease, generation: 0, state: State::Free, released: 0 });
+                self.slots.push(Slot { lease, state: State::Free, released: 0 });
                 (self.slots.len() as u32).saturating_sub(1)
             }
         };
-        let mut id = LeaseId { slot, generation: 0 };
+        let mut id = LeaseId { slot, generation: lease.generation };
         if let Some(entry) = self.slots.get_mut(slot as usize) {
-            entry.lease = lease;
+            id.generation = entry.lease.generation;
+            entry.lease = Lease { generation: id.generation, ..lease };
             entry.state = State::Live;
-            id.generation = entry.generation;
         }
         self.expiry.push(slot, lease.expires_at.as_micros());
         self.live = self.live.saturating_add(1);
@@ -122,14 +123,14 @@ impl Leases {
     #[inline]
     pub(crate) fn find(&self, id: LeaseId) -> Known {
         let Some(slot) = self.slots.get(id.slot as usize) else { return Known::Unknown };
-        if slot.generation == id.generation {
+        if slot.lease.generation == id.generation {
             return match slot.state {
                 State::Live => Known::Live(slot.lease),
                 State::Tombstone => Known::Expired(slot.lease),
                 State::Free => Known::Unknown,
             };
         }
-        match slot.generation.checked_sub(id.generation) {
+        match slot.lease.generation.checked_sub(id.generation) {
             None => Known::Unknown,
             Some(age) if age <= 32 && slot.released >> age.saturating_sub(1) & 1 == 1 => Known::Released,
             Some(_) => Known::Unknown,
@@ -183,7 +184,7 @@ impl Leases {
         self.live = self.live.saturating_sub(1);
         let entry = self.slots.get_mut(slot as usize)?;
         let lease = entry.lease;
-        let id = LeaseId { slot, generation: entry.generation };
+        let id = LeaseId { slot, generation: entry.lease.generation };
         match remember_until(&lease).filter(|&until| until > now) {
             Some(until) => {
                 entry.state = State::Tombstone;
@@ -212,8 +213,8 @@ impl Leases {
         let Some(entry) = self.slots.get_mut(slot as usize) else { return };
         entry.state = State::Free;
         entry.released = entry.released << 1 | u32::from(released);
-        if let Some(next) = entry.generation.checked_add(1) {
-            entry.generation = next;
+        if let Some(next) = entry.lease.generation.checked_add(1) {
+            entry.lease.generation = next;
             self.free.push(slot);
         }
     }
@@ -233,9 +234,9 @@ impl Leases {
     /// All live leases, by slot.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Lease)> + '_ {
         (0u32..)
-            .zip(&self.slots)
+            .zip(self.slots.iter())
             .filter(|(_, entry)| entry.state == State::Live)
-            .map(|(slot, entry)| (LeaseId { slot, generation: entry.generation }, &entry.lease))
+            .map(|(slot, entry)| (LeaseId { slot, generation: entry.lease.generation }, &entry.lease))
     }
 }
 
@@ -250,7 +251,7 @@ mod tests {
             weight: 1,
             tokens: Tokens::default(),
             actor: NO_ACTOR,
-            priority: Priority::Interactive,
+            generation: 0,
         }
     }
 
@@ -267,13 +268,18 @@ mod tests {
         let second = leases.insert(lease(20));
         assert_eq!((first.slot, second.slot), (0, 0));
         assert_eq!(leases.find(first), Known::Released);
-        assert_eq!(leases.find(second), Known::Live(lease(20)));
+        assert_eq!(leases.find(second), Known::Live(Lease { generation: 1, ..lease(20) }));
         assert_eq!(expire(&mut leases, 19, None), None);
         assert_eq!(expire(&mut leases, 20, None), Some(second));
         assert_eq!(leases.find(second), Known::Unknown, "expired is not released");
         assert_eq!(leases.find(first), Known::Released);
         assert_eq!(leases.find(LeaseId { slot: 0, generation: 2 }), Known::Unknown, "not issued yet");
         assert_eq!(leases.find(LeaseId { slot: 7, generation: 0 }), Known::Unknown);
+    }
+
+    #[test]
+    fn a_slot_is_small() {
+        assert!(size_of::<Slot>() <= 56, "{} bytes", size_of::<Slot>());
     }
 
     #[test]
@@ -312,7 +318,7 @@ mod tests {
     fn a_slot_retires_when_its_generations_are_used_up() {
         let mut leases = Leases::default();
         let id = leases.insert(lease(1));
-        leases.slots[0].generation = u32::MAX;
+        leases.slots.get_mut(0).unwrap().lease.generation = u32::MAX;
         leases.release(LeaseId { slot: id.slot, generation: u32::MAX });
         assert_eq!(leases.insert(lease(1)).slot, 1);
     }

@@ -119,6 +119,14 @@ impl Limits {
         }
     }
 
+    /// Takes back all that was taken at `admitted`.
+    pub(crate) fn give_back(&mut self, now: CoreTime, admitted: CoreTime, tokens: Tokens) {
+        for limit in &mut self.list {
+            limit.window.advance(now);
+            limit.window.settle(admitted, limit.amount(tokens), 0);
+        }
+    }
+
     /// Until when a charge made at `admitted` can still be corrected, if any limit counts tokens.
     pub(crate) fn settles_until(&self, admitted: CoreTime) -> Option<CoreTime> {
         let tokens = self.list.iter().filter(|limit| limit.metric == Metric::Tokens);

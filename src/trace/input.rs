@@ -22,6 +22,8 @@ pub enum Input {
     Renew { now: Instant, lease: LeaseId, ttl_us: Option<u64> },
     /// [`handle_timeout`](crate::Governor::handle_timeout)
     Timeout { now: Instant },
+    /// [`annul`](crate::Governor::annul)
+    Annul { now: Instant, lease: LeaseId },
 }
 
 impl Input {
@@ -62,6 +64,10 @@ impl Input {
                 w.option(*ttl_us);
             }
             Self::Timeout { now } => start(&mut w, 5, *now),
+            Self::Annul { now, lease } => {
+                start(&mut w, 6, *now);
+                write_lease(*lease, &mut w);
+            }
         }
         w.into_bytes()
     }
@@ -90,6 +96,7 @@ fn read(r: &mut Reader<'_>) -> Result<Input, Malformed> {
         3 => Input::Release { now, lease: read_lease(r)?, report: read_report(r)? },
         4 => Input::Renew { now, lease: read_lease(r)?, ttl_us: r.option()? },
         5 => Input::Timeout { now },
+        6 => Input::Annul { now, lease: read_lease(r)? },
         _ => return Err(Malformed),
     })
 }

@@ -52,6 +52,8 @@ pub enum Answer {
     Renewed(Option<Instant>),
     /// Of `handle_timeout`.
     Done,
+    /// Of `annul`: whether the lease was live.
+    Annulled(bool),
 }
 
 impl Governor {
@@ -63,6 +65,7 @@ impl Governor {
             Input::Cancel { now, waiter } => Answer::Cancelled(self.cancel(now, waiter)),
             Input::Release { now, lease, ref report } => Answer::Released(self.release(now, lease, report)),
             Input::Renew { now, lease, ttl_us } => Answer::Renewed(self.renew(now, lease, ttl_us)),
+            Input::Annul { now, lease } => Answer::Annulled(self.annul(now, lease)),
             Input::Timeout { now } => {
                 self.handle_timeout(now);
                 Answer::Done

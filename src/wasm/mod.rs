@@ -182,6 +182,13 @@ impl Core {
         u32::from(renewed.is_some())
     }
 
+    /// 1 if the lease was live and has been taken back.
+    pub fn annul(&mut self, now: f64, slot: u32, generation: u32) -> u32 {
+        let annulled = self.governor.annul(Instant::from_millis(now), LeaseId { slot, generation });
+        self.publish();
+        u32::from(annulled)
+    }
+
     /// 1 while the lease is held.
     pub fn is_live(&self, slot: u32, generation: u32) -> u32 {
         u32::from(self.governor.is_live(LeaseId { slot, generation }))

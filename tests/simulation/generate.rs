@@ -13,8 +13,8 @@ use crate::oracle::Oracle;
 pub struct Generator {
     rng: Rng,
     now_us: u64,
-    /// Weights of acquire, enqueue, cancel, release, renew, timeout.
-    weights: [u32; 6],
+    /// Weights of acquire, enqueue, cancel, release, renew, timeout, annul.
+    weights: [u32; 7],
     /// Mean step between two commands.
     step_us: u64,
     /// One in so many commands meets a clock fault.
@@ -25,7 +25,7 @@ pub struct Generator {
 impl Generator {
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let mut weights: [u32; 6] = std::array::from_fn(|_| if rng.u8(..4) == 0 { 0 } else { rng.u32(1..100) });
+        let mut weights: [u32; 7] = std::array::from_fn(|_| if rng.u8(..4) == 0 { 0 } else { rng.u32(1..100) });
         weights[0] = weights[0].max(1);
         let now_us = if rng.bool() { 0 } else { rng.u64(..1 << 51) };
         let step_us = 1 << rng.u32(..22);
@@ -85,6 +85,7 @@ impl Generator {
                 ttl_us: self.rng.bool().then(|| self.rng.u64(..1 << 30)),
             },
             Some(5) => Input::Timeout { now },
+            Some(6) => Input::Annul { now, lease: self.lease(oracle) },
             _ => Input::Acquire { now, request: self.request(oracle) },
         }
     }

@@ -44,6 +44,7 @@ struct Waiting {
 struct Log {
     entries: VecDeque<(i128, u64, u128)>,
     dropped: u64,
+    requests: u64,
     tokens: u128,
 }
 
@@ -84,6 +85,7 @@ pub struct Totals {
     restarts: u64,
     actors_freed: u64,
     promises_kept: u64,
+    annulled: u64,
 }
 
 impl Totals {
@@ -102,7 +104,8 @@ impl Totals {
             restarts,
             actors_freed,
             promises_kept,
-        ] = sum.try_into().expect("twelve counters");
+            annulled,
+        ] = sum.try_into().expect("thirteen counters");
         *self = Self {
             granted,
             denied,
@@ -116,10 +119,11 @@ impl Totals {
             restarts,
             actors_freed,
             promises_kept,
+            annulled,
         };
     }
 
-    const fn list(&self) -> [(&'static str, u64); 12] {
+    const fn list(&self) -> [(&'static str, u64); 13] {
         [
             ("granted", self.granted),
             ("denied", self.denied),
@@ -133,6 +137,7 @@ impl Totals {
             ("restarts", self.restarts),
             ("actors freed", self.actors_freed),
             ("promises kept", self.promises_kept),
+            ("annulled", self.annulled),
         ]
     }
 
@@ -191,7 +196,8 @@ impl Oracle {
             | Input::Cancel { now, .. }
             | Input::Release { now, .. }
             | Input::Renew { now, .. }
-            | Input::Timeout { now } => now,
+            | Input::Timeout { now }
+            | Input::Annul { now, .. } => now,
         };
         let t = self.clock.observe(now);
         let (answer, outputs) = self.governor.apply(input);
@@ -210,7 +216,7 @@ impl Oracle {
             let due = deadline.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
             self.waiting.insert(*id, Waiting { request: *request, due, actor: *actor, arrival: self.steps });
         }
-        let released = matches!(input, Input::Release { .. });
+        let released = matches!(input, Input::Release { .. } | Input::Annul { .. });
         if released {
             self.check_answer(t, input, &answer, promise);
         }
@@ -253,6 +259,7 @@ impl Oracle {
                     held.expires_at = at;
                 }
             }
+            (Input::Annul { lease, .. }, Answer::Annulled(annulled)) => self.check_annulled(*lease, *annulled),
             (Input::Timeout { .. }, Answer::Done) => {}
             _ => panic!("{input:?} was answered with {answer:?}"),
         }
@@ -319,15 +326,17 @@ impl Oracle {
         let Some(rate) = &self.config.rate else { return 0 };
         let log = &mut self.log;
         while log.entries.front().is_some_and(|entry| entry.0 + i128::from(rate.window_us) <= t) {
-            log.tokens -= log.entries.pop_front().map_or(0, |entry| entry.2);
+            let (_, requests, tokens) = log.entries.pop_front().unwrap_or_default();
+            log.requests -= requests;
+            log.tokens -= tokens;
             log.dropped += 1;
         }
         log.entries.push_back((t, 1, u128::from(tokens.total())));
+        log.requests += 1;
         log.tokens += u128::from(tokens.total());
-        let requests = log.entries.len() as u64;
-        assert!(rate.requests.is_none_or(|max| requests <= max), "{requests} requests in a window");
+        assert!(rate.requests.is_none_or(|max| log.requests <= max), "{} requests in a window", log.requests);
         assert!(rate.tokens.is_none_or(|max| log.tokens <= u128::from(max)), "{} tokens in a window", log.tokens);
-        log.dropped + requests - 1
+        log.dropped + log.entries.len() as u64 - 1
     }
 
     fn settle(&mut self, held: &Held, report: &throttleai::Report) {
@@ -340,6 +349,21 @@ impl Oracle {
             log.tokens = log.tokens - entry.2 + u128::from(used.total());
             entry.2 = u128::from(used.total());
         }
+    }
+
+    fn check_annulled(&mut self, lease: LeaseId, annulled: bool) {
+        let held = self.held.remove(&lease);
+        assert_eq!(held.is_some(), annulled, "{lease:?} annulled");
+        let Some(held) = held else { return };
+        self.give_back(&held);
+        let log = &mut self.log;
+        if let Some(entry) = held.charge.checked_sub(log.dropped).and_then(|at| log.entries.get_mut(at as usize)) {
+            log.requests -= entry.1;
+            log.tokens -= entry.2;
+            (entry.1, entry.2) = (0, 0);
+        }
+        self.remember(lease);
+        self.totals.annulled += 1;
     }
 
     fn check_release(&mut self, lease: LeaseId, report: &throttleai::Report, released: &Released) {

@@ -218,6 +218,21 @@ test('waiters under one idempotency key get one lease', async (t) => {
   assert.equal(events.filter(({ type }) => type === 'acquire').length, 3);
 });
 
+test('waiters under one idempotency key that are granted in one step count as one call', async (t) => {
+  const { governor, events } = bench(t, { concurrency: { maxInFlight: 2 }, rate: { requestsPerMinute: 10 } });
+  const all = granted(governor.acquire(ask('other', { estimate: { weight: 2 } })));
+  const keyed = ask('a', { idempotencyKey: 'k', estimate: { promptTokens: 5 } });
+  const waiting = [governor.acquireAsync(keyed), governor.acquireAsync(keyed)];
+  governor.release(all); // Room for both at once.
+  const [one, two] = await Promise.all(waiting);
+  assert.deepEqual(one, two);
+  assert.deepEqual([governor.activeLeases, governor.concurrencyActive, governor.rateCount], [1, 1, 2]);
+  assert.deepEqual(
+    events.map(({ type, actorId }) => `${type} ${actorId}`),
+    ['acquire other', 'release other', 'acquire a'],
+  );
+});
+
 test('close rejects who waits, and is idempotent', async (t) => {
   const { governor } = bench(t, { concurrency: { maxInFlight: 1 } });
   granted(governor.acquire(ask('a')));
