@@ -5,7 +5,7 @@
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { installTools, pack } from '../../pkg-tests/lib/install.mjs';
+import { installBundlers, installTarball, installTools, pack } from '../../pkg-tests/lib/install.mjs';
 import { nodeBinary, tscScript } from '../../pkg-tests/lib/tools.mjs';
 import { at } from '../lib/paths.mjs';
 import { run, tryRun } from '../lib/run.mjs';
@@ -30,6 +30,8 @@ function install() {
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'examples', private: true, type: 'module' }));
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--offline'];
   run('npm', ['install', ...options, tarball], { cwd: project, quiet: true });
+  installTarball(tarball);
+  installBundlers();
 }
 
 function typeCheck(tsc) {
@@ -46,7 +48,16 @@ function node10() {
   mkdirSync(folder);
   const compile = (source) => {
     writeFileSync(join(folder, 'main.ts'), source);
-    const options = ['--noEmit', '--target', 'es2022', '--module', 'commonjs', '--moduleResolution', 'node10', 'main.ts'];
+    const options = [
+      '--noEmit',
+      '--target',
+      'es2022',
+      '--module',
+      'commonjs',
+      '--moduleResolution',
+      'node10',
+      'main.ts',
+    ];
     return tryRun(process.execPath, [tscScript('typescript59'), ...options], { quiet: true, cwd: folder }).output;
   };
   const main = compile(`import { createGovernor } from 'throttleai';\ncreateGovernor();\n`);
@@ -65,6 +76,12 @@ function execute(name) {
   // Of a test runner's output only the sums are the same each time.
   const found = name === 'test-clock' ? printed.match(/^# (pass|fail) \d+$/gm).join('\n') : printed;
   if (found !== expected) throw new Error(`expected\n${expected}\ngot\n${printed}`);
+}
+
+function inNext() {
+  const command = [at('scripts/examples/next.mjs'), join(project, 'next-route')];
+  const { status, stdout, output } = tryRun(nodeBinary(24), command, { quiet: true, timeoutMs: RUN_MS_MAX });
+  if (status !== 0 || stdout.trim() !== '200 data: [DONE]') throw new Error(output);
 }
 
 function readme(name) {
@@ -86,6 +103,7 @@ const checks = [
   ['types, TypeScript 7', () => typeCheck(at('node_modules/typescript/bin/tsc'))],
   ['types, TypeScript 5.9', () => typeCheck(tscScript('typescript59'))],
   ['moduleResolution node10 finds no adapters', node10],
+  ['next-route is built and served by Next', inNext],
   ...names.flatMap((name) => [
     [`${name} runs`, () => execute(name)],
     [`${name} has a short README`, () => readme(name)],

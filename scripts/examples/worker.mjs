@@ -5,12 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { rolldown } from 'rolldown';
+import { bundleWorker } from '../../pkg-tests/drivers/lib/worker.mjs';
 import { here } from '../../pkg-tests/lib/install.mjs';
 
-const WASM = 'throttleai.wasm';
 const folder = process.argv[2];
 const fromTools = createRequire(join(here, 'package.json'));
 const fromFolder = createRequire(join(folder, 'package.json'));
@@ -21,35 +20,12 @@ const jsonc = readFileSync(join(folder, 'wrangler.jsonc'), 'utf8');
 const json = jsonc.replace(/^\s*\/\/.*$/gm, '').replace(/,(\s*[}\]])/g, '$1');
 const { main, compatibility_date: compatibilityDate, vars } = JSON.parse(json);
 
-async function bundle() {
-  let wasmFile;
-  const build = await rolldown({
-    input: join(folder, main),
-    cwd: folder,
-    resolve: { conditionNames: ['workerd', 'worker', 'browser', 'import', 'default'] },
-    plugins: [
-      {
-        name: 'wasm-module',
-        resolveId(source, importer) {
-          if (!source.endsWith(`${WASM}?module`)) return null;
-          wasmFile = join(dirname(importer), WASM);
-          return { id: `./${WASM}`, external: true };
-        },
-      },
-    ],
-  });
-  const { output } = await build.generate({ format: 'esm', codeSplitting: false });
-  return [
-    { type: 'ESModule', path: 'main.mjs', contents: output[0].code },
-    { type: 'CompiledWasm', path: WASM, contents: readFileSync(wasmFile) },
-  ];
-}
-
 // The provider's time moves only when told, so that calls overlap for certain.
 const clock = createTestClock();
 const provider = await createMockProvider({ clock, latency: { medianMs: 1_000 } });
+const { modules } = await bundleWorker(join(folder, main));
 const bindings = { ...vars, PROVIDER_URL: provider.baseURL };
-const miniflare = new Miniflare({ compatibilityDate, modules: await bundle(), bindings });
+const miniflare = new Miniflare({ compatibilityDate, modules, bindings });
 
 const post = (user) =>
   miniflare.dispatchFetch('http://localhost/ai/chat', {
