@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The governor that users hold. Each method reads its arguments and the clock, makes one call across and hands the core's
  * answer on to `answers.ts`. The core decides; nothing here does.
@@ -41,6 +42,9 @@ export class Governor {
   readonly #told = newTold();
   #internals: Internals | undefined;
 
+  /** `close()` at the end of a block: `using governor = createGovernor();`. There where the platform has it (Node 20 on). */
+  declare readonly [Symbol.dispose]: () => void;
+
   /** @internal Users get this class without the loader, from `bindGovernor`. */
   constructor(loader: Loader, config?: GovernorConfig | null, options?: GovernorOptions | null) {
     const read = readConfig(config);
@@ -75,7 +79,6 @@ export class Governor {
         });
       },
     });
-    // `using governor = ...`, where the platform knows it (Node 20 on).
     const dispose = (Symbol as { dispose?: symbol }).dispose;
     if (dispose !== undefined)
       Object.defineProperty(this.prototype, dispose, { value: close, writable: true, configurable: true });

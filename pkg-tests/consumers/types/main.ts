@@ -172,3 +172,9 @@ governor.acquire({ actorId: 'user-1', action: 'chat', priority: 'urgent' });
 createGovernor({ concurency: { maxInFlight: 1 } });
 // @ts-expect-error the result is there only when granted
 answer.then((result) => result.result);
+
+// Closed at the end of the block.
+export function scoped(): number {
+  using governor = createGovernor(presets.quiet());
+  return governor.activeLeases;
+}
