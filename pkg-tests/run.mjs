@@ -1,7 +1,6 @@
 /**
  * Tests of the packed tarball. `run.mjs` runs everything, `run.mjs GROUP...` the groups named: package, types, runtimes,
- * bundlers.
- * The last line is `N passed, N failed`.
+ * bundlers. The last line is `N passed, N failed`.
  */
 import { installTarball, installTools, pack } from './lib/install.mjs';
 

@@ -47,7 +47,7 @@ function modulesOf(script) {
 /** A Cap'n Proto text: one Worker on a port that the system chooses. The first module is the main one. */
 function configOf(modules) {
   const embedded = modules.map(({ type, path, contents }, index) => {
-    writeFileSync(join(folder, `${index}`), contents);
+    writeFileSync(join(folder, String(index)), contents);
     return `(name = ${JSON.stringify(path)}, ${KINDS[type]} = embed "${index}")`;
   });
   return `using Workerd = import "/workerd/workerd.capnp";

@@ -24,7 +24,8 @@ function install(folder, what) {
   const wanted = hashOf(LOCK.map((name) => join(folder, name)));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   console.log(`installing ${what}`);
-  // Without install scripts: every program comes as a package that holds its binary.
+  // Without install scripts: every program comes as a package that holds its binary. Without warnings: they are about the
+  // Node that runs npm, and the tools run with one of their own.
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
   writeFileSync(stamp, wanted);
 }
