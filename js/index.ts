@@ -25,6 +25,7 @@ export type {
   ClockWithTimers,
   ConcurrencyConfig,
   Constraints,
+  DeniedBy,
   DenyCause,
   DenyEvent,
   DenyReason,

@@ -135,7 +135,9 @@ export function describeValue(value: unknown): string {
     case 'function':
       return 'a function';
     case 'object':
-      return value === null ? 'null' : isArray(value) ? 'an array' : 'an object';
+      if (value === null) return 'null';
+      if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+      return isArray(value) ? 'an array' : 'an object';
     default:
       return String(value);
   }

@@ -17,9 +17,9 @@ const ATTEMPTS_MAX = 3;
 /** Options of `waitForRetry`. */
 export interface WaitForRetryOptions {
   /** Ends the pause; the promise rejects with `signal.reason`. */
-  signal?: SignalLike | null;
+  signal?: SignalLike | null | undefined;
   /** Whose time to wait in, e.g. a test clock. Default: the platform's timers. */
-  clock?: ClockWithTimers | null;
+  clock?: ClockWithTimers | null | undefined;
 }
 
 /**
@@ -53,17 +53,17 @@ export async function waitForRetry(decision: AcquireDecision, options?: WaitForR
  * @example
  * const decision = await retryAcquire(governor, { actorId: 'user-1', action: 'chat' }, { maxAttempts: 5 });
  */
-export async function retryAcquire(
-  governor: Pick<GovernorLike, 'acquire'>,
+export async function retryAcquire<G extends Pick<GovernorLike, 'acquire'>>(
+  governor: G,
   request: AcquireRequest,
   options?: RetryOptions | null,
-): Promise<AcquireDecision> {
+): Promise<ReturnType<G['acquire']>> {
   const maxAttempts = readCount(options?.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX);
   const signal = readSignal(options?.signal);
   if (signal?.aborted === true) throw abortReason(signal);
   for (let attempt = 1; ; attempt++) {
-    const decision = governor.acquire(request);
+    const decision = governor.acquire(request) as ReturnType<G['acquire']>;
     if (decision.granted || decision.retryAt === null || attempt >= maxAttempts) return decision;
-    await waitForRetry(decision, { clock: clockOf(governor), signal: signal ?? null });
+    await waitForRetry(decision, { clock: clockOf(governor), signal });
   }
 }

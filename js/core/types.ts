@@ -42,6 +42,7 @@ export type {
 } from './types/events.ts';
 export type { GovernorSnapshot } from './types/snapshot.ts';
 export type {
+  DeniedBy,
   GovernorLike,
   RetryOptions,
   SignalLike,

@@ -1,6 +1,6 @@
 /**
  * The promises beside the core's waiters. A row lives from `QUEUED` to the core's answer, an abort, or the end of the
- * governor; the abort listener goes with it.
+ * governor; the last one under a signal takes the abort listener with it.
  */
 import type { GovernorDecision, SignalLike } from './types.ts';
 
@@ -25,7 +25,14 @@ function nameOf(index: number, generation: number): string {
   return `${index}.${generation}`;
 }
 
+/** The calls that wait under one signal, and the one listener for all of them. */
+interface Listening {
+  readonly waiters: Set<Waiter>;
+  readonly listener: () => void;
+}
+
 export class Waiters {
+  readonly #bySignal = new Map<SignalLike, Listening>();
   readonly #rows = new Map<string, Waiter>();
   readonly #byKey = new Map<string, Set<Waiter>>();
 
@@ -33,7 +40,36 @@ export class Waiters {
   add(waiter: Waiter): void {
     this.#rows.set(nameOf(waiter.index, waiter.generation), waiter);
     this.#share(waiter);
-    waiter.signal?.addEventListener('abort', waiter.onAbort);
+    this.#listen(waiter);
+  }
+
+  /** A listener for each call would be too many: platforms warn of a leak when a signal has more than ten. */
+  #listen(waiter: Waiter): void {
+    const { signal } = waiter;
+    if (signal === undefined) return;
+    const listening = this.#bySignal.get(signal);
+    if (listening !== undefined) {
+      listening.waiters.add(waiter);
+      return;
+    }
+    const waiters = new Set([waiter]);
+    const listener = (): void => {
+      for (const aborted of [...waiters]) aborted.onAbort();
+    };
+    this.#bySignal.set(signal, { waiters, listener });
+    signal.addEventListener('abort', listener);
+  }
+
+  #unlisten(waiter: Waiter): void {
+    const { signal } = waiter;
+    const listening = signal && this.#bySignal.get(signal);
+    if (!listening?.waiters.delete(waiter) || listening.waiters.size > 0) return;
+    this.#bySignal.delete(signal!);
+    try {
+      signal!.removeEventListener('abort', listening.listener);
+    } catch {
+      // A signal of somebody's making; the wait is over all the same.
+    }
   }
 
   #share(waiter: Waiter): void {
@@ -49,11 +85,7 @@ export class Waiters {
     const waiter = this.#rows.get(name);
     if (waiter === undefined) return undefined;
     this.#rows.delete(name);
-    try {
-      waiter.signal?.removeEventListener('abort', waiter.onAbort);
-    } catch {
-      // A signal of somebody's making; the wait is over all the same.
-    }
+    this.#unlisten(waiter);
     if (waiter.key !== undefined) {
       const sharing = this.#byKey.get(waiter.key);
       sharing?.delete(waiter);

@@ -9,6 +9,7 @@ import type {
   AcquireDecision,
   AcquireGranted,
   AcquireRequest,
+  DeniedBy,
   GovernorLike,
   WithLeaseOptions,
   WithLeaseResult,
@@ -53,7 +54,7 @@ function ask(
   // The queue wakes a waiter at once; what polling would have taken at most stays the bound of the wait.
   return queue === undefined
     ? poll(governor, request, bounds)
-    : queue.enter(request, { signal: signal ?? null, timeoutMs: pollTimeMs(bounds) });
+    : queue.enter(request, { signal, timeoutMs: pollTimeMs(bounds) });
 }
 
 /**
@@ -70,18 +71,18 @@ function ask(
  * if (result.granted) console.log(result.result);
  * else console.log(result.decision.recommendation);
  */
-export async function withLease<T>(
-  governor: GovernorLike,
+export async function withLease<T, G extends GovernorLike = GovernorLike>(
+  governor: G,
   request: AcquireRequest,
   fn: (decision: AcquireGranted) => T | PromiseLike<T>,
   options?: WithLeaseOptions | null,
-): Promise<WithLeaseResult<T>> {
+): Promise<WithLeaseResult<T, DeniedBy<G>>> {
   readGovernor(governor, 'governor');
   readFunction(fn, 'fn');
   const answer = ask(governor, request, options ?? {});
   // Without waiting, the lease is taken and `fn` called before this function returns.
   const decision = 'then' in answer ? await answer : answer;
-  if (!decision.granted) return { granted: false, decision };
+  if (!decision.granted) return { granted: false, decision: decision as DeniedBy<G> };
   const end = holdLease(governor, request, decision);
   const signal = options?.signal;
   if (signal?.aborted === true) {

@@ -75,33 +75,33 @@ export interface CapsConfig {
  */
 export interface GovernorConfig {
   /** Most weight in flight. Default: no limit. */
-  concurrency?: ConcurrencyConfig | null;
+  concurrency?: ConcurrencyConfig | null | undefined;
   /** Calls and tokens per rolling window. Default: no limit. */
-  rate?: RateConfig | null;
+  rate?: RateConfig | null | undefined;
   /** `true` for the defaults of `FairnessConfig`. Default: off. */
-  fairness?: boolean | FairnessConfig | null;
+  fairness?: boolean | FairnessConfig | null | undefined;
   /** `true` for the defaults of `AdaptiveConfig`. Default: off. */
-  adaptive?: boolean | AdaptiveConfig | null;
+  adaptive?: boolean | AdaptiveConfig | null | undefined;
   /** A lease that is not released ends after this many ms. Default 60000. Range: 1 to 366 days. */
-  leaseTtlMs?: number | null;
+  leaseTtlMs?: number | null | undefined;
   /** Time between two sweeps of expired leases in ms, while leases are held. Default 5000. Range: 1 to 2^31 - 1. */
-  reaperIntervalMs?: number | null;
+  reaperIntervalMs?: number | null | undefined;
   /** Throw on a double release, an unknown lease or a bad report, and warn of leases held long. Default false. */
-  strict?: boolean | null;
+  strict?: boolean | null | undefined;
   /** Bounds of the queue. */
-  queue?: QueueConfig | null;
+  queue?: QueueConfig | null | undefined;
   /** Bounds of what is remembered. */
-  caps?: CapsConfig | null;
+  caps?: CapsConfig | null | undefined;
   /** Receives every event, in the order of the calls. What it throws or rejects with is dropped. */
-  onEvent?: GovernorEventHandler | null;
+  onEvent?: GovernorEventHandler | null | undefined;
   /** Time source in ms. Default: `Date.now`, looked up at each call, with the platform's timers. */
-  clock?: Clock | ClockWithTimers | null;
+  clock?: Clock | ClockWithTimers | null | undefined;
   /** Makes lease ids repeatable. Default: drawn at the first grant. Range: an integer from 0 to 2^53 - 1. */
-  seed?: number | null;
+  seed?: number | null | undefined;
 }
 
 /** How a governor is made, beside its configuration. */
 export interface GovernorOptions {
   /** An image from `governor.save()`: the new governor continues where the saved one was. Waiters are not part of it. */
-  restore?: Uint8Array | null;
+  restore?: Uint8Array | null | undefined;
 }

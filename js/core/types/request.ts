@@ -7,11 +7,11 @@ export type LeaseOutcome = 'success' | 'error' | 'timeout' | 'cancelled';
 /** What a call is expected to need. Missing parts count as nothing, a missing weight as 1. */
 export interface TokenEstimate {
   /** Expected prompt tokens; fractions are rounded up. Default 0. Range: 0 to 1e12. */
-  promptTokens?: number | null;
+  promptTokens?: number | null | undefined;
   /** Most output tokens; fractions are rounded up. Default 0. Range: 0 to 1e12. */
-  maxOutputTokens?: number | null;
+  maxOutputTokens?: number | null | undefined;
   /** Concurrency weight, counted in millionths. Default 1. Range: 0 to 1e9. */
-  weight?: number | null;
+  weight?: number | null | undefined;
 }
 
 /** Who asks for what. */
@@ -21,27 +21,27 @@ export interface AcquireRequest {
   /** What it asks for, e.g. `chat`. Up to `caps.idBytes` (512) UTF-8 bytes. */
   action: string;
   /** Default `interactive`. */
-  priority?: Priority | null;
+  priority?: Priority | null | undefined;
   /** Default: weight 1, no tokens. */
-  estimate?: TokenEstimate | null;
+  estimate?: TokenEstimate | null | undefined;
   /** While a lease of this actor under this key is live, it is returned again instead of a second one. */
-  idempotencyKey?: string | null;
+  idempotencyKey?: string | null | undefined;
 }
 
 /** Tokens that a call really used. If one half cannot be used, both are dropped. */
 export interface TokenUsage {
   /** Prompt tokens. Left out: the estimate stands. Range: 0 to 1e12. */
-  promptTokens?: number | null;
+  promptTokens?: number | null | undefined;
   /** Output tokens. Left out: the estimate stands. Range: 0 to 1e12. */
-  outputTokens?: number | null;
+  outputTokens?: number | null | undefined;
 }
 
 /** What is known when a lease ends. A bad part is dropped with a `warn` event; the lease ends all the same. */
 export interface ReleaseReport {
   /** Default `success`. */
-  outcome?: LeaseOutcome | null;
+  outcome?: LeaseOutcome | null | undefined;
   /** Duration of the call in ms. Default: the time the lease was held. Range: 0 to 2^53 - 1. */
-  latencyMs?: number | null;
+  latencyMs?: number | null | undefined;
   /** Replaces the estimate, up or down, at the instant of the admission. Default: the estimate stands. */
-  usage?: TokenUsage | null;
+  usage?: TokenUsage | null | undefined;
 }

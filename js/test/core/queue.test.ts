@@ -166,6 +166,23 @@ test('listeners are gone after a grant, a time-out and close', async (t) => {
   }
 });
 
+test('calls that wait under one signal listen once, and its abort ends them all', async (t) => {
+  const { governor } = bench(t, { concurrency: { maxInFlight: 1 } });
+  const id = granted(governor.acquire(ask('a')));
+  const { signal, abort, listeners } = countedSignal();
+  const waiting = Array.from({ length: 20 }, () => governor.acquireAsync(ask('b'), { signal }));
+  assert.equal(listeners(), 1);
+  governor.release(id);
+  governor.release(granted(await waiting[0]!));
+  const second = granted(await waiting[1]!);
+  assert.equal(listeners(), 1, 'the others still wait');
+  abort('enough');
+  const ended = await Promise.allSettled(waiting.slice(2));
+  assert.ok(ended.every((result) => result.status === 'rejected' && result.reason === 'enough'));
+  assert.deepEqual([listeners(), governor.snapshot().waiting, governor.activeLeases], [0, 0, 1]);
+  governor.release(second);
+});
+
 test('an abort inside a handler of the grant is too late, and the lease is the caller’s', async (t) => {
   const { signal, abort } = countedSignal();
   const { governor } = bench(t, {

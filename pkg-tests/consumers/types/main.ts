@@ -118,6 +118,12 @@ governor.release('lease-1');
 const strategy: WithLeaseStrategy = 'wait-then-deny';
 const options: WithLeaseOptions = { strategy, maxWaitMs: 10, maxAttempts: 2, initialBackoffMs: 5 };
 export const answer: Promise<WithLeaseResult<number>> = withLease(governor, request, async () => 1, options);
+// A governor's own denials keep all their fields on the way through the helpers.
+export const until: Promise<number | null> = withLease(governor, request, () => 1).then((done) =>
+  done.granted ? done.result : done.decision.retryAt,
+);
+export const cause = retryAcquire(governor, request).then((decision) => (decision.granted ? '' : decision.cause));
+export const maybe: AcquireRequest = { ...request, priority: undefined, estimate: { weight: undefined } };
 export const old = withLease(governor, request, (grant) => grant.leaseId.length, { wait: true });
 export const custom = withLease(
   { acquire: () => built[0] as AcquireDecision, release: () => {} },
