@@ -15,16 +15,9 @@ import { readFunction } from '../core/input.ts';
 import type { SignalLike, TokenEstimate } from '../core/types.ts';
 import { defaultAction, governed, requestOf } from './internal/call.ts';
 import { checkOptions, readCaller, readIdle } from './internal/options.ts';
-import { holdResponse, type ExtractUsage } from './internal/response.ts';
+import { holdResponse } from './internal/response.ts';
 import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ExtractedUsage } from './internal/types.ts';
-import {
-  web,
-  type FetchInit,
-  type FetchInput,
-  type RequestLike,
-  type ResponseLike,
-  type WebResponse,
-} from './internal/web.ts';
+import { web, type FetchInit, type FetchInput, type RequestLike, type WebResponse } from './internal/web.ts';
 
 export type {
   AdapterDenied,
@@ -95,9 +88,7 @@ export function wrapFetch(
   readFunction(fetchFn, 'fetchFn');
   checkOptions(options, ['classifyAction', 'extractUsage', 'idempotencyKey']);
   const { governor, classifyAction, estimate, idempotencyKey, extractUsage } = options;
-  const caller = readCaller('interactive', options, {
-    estimate: typeof estimate === 'function' ? null : (estimate ?? null),
-  });
+  const caller = readCaller('interactive', options, typeof estimate === 'function' ? {} : { estimate });
   const idleMs = readIdle(options);
   return async (input, init) => {
     const asked = input as RequestLike;
@@ -111,10 +102,9 @@ export function wrapFetch(
       typeof estimate === 'function' ? estimate(input, init) : estimate,
       idempotencyKey?.(input, init),
     );
-    const answer = await governed(options, request, signal, async (call) => {
-      const response = (await fetchFn(input, init)) as ResponseLike;
-      return (await holdResponse(response, call, idleMs, extractUsage as ExtractUsage | undefined)) as WebResponse;
-    });
+    const answer = await governed(options, request, signal, async (call) =>
+      holdResponse(await fetchFn(input, init), call, idleMs, extractUsage),
+    );
     return answer.ok ? { ...answer, response: answer.result } : answer;
   };
 }

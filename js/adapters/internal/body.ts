@@ -29,7 +29,7 @@ export function holdBody(
 ): BodyLike {
   const reader = body.getReader();
   const unread = watchUnread(call, idleMs);
-  const isEventStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+  const highWaterMark = response.headers.get('content-type')?.startsWith('text/event-stream') ? 0 : READ_AHEAD;
   // Nothing the registry holds may lead to `stream`, or it would never be collected: closures below must not use it.
   const stream = new web.ReadableStream(
     {
@@ -49,7 +49,8 @@ export function holdBody(
           controller.close();
         } catch (error) {
           call.fail(error);
-          controller.error(error);
+          // First the reader gets what has arrived: each of its reads comes here again, to the same error.
+          if (controller.desiredSize === highWaterMark) controller.error(error);
         }
       },
       cancel(reason) {
@@ -57,7 +58,7 @@ export function holdBody(
         return reader.cancel(reason);
       },
     },
-    { highWaterMark: isEventStream ? 0 : READ_AHEAD, size: (chunk) => chunk.byteLength },
+    { highWaterMark, size: (chunk) => chunk.byteLength },
   );
   unread.follow(stream, () => void reader.cancel().catch(() => {}));
   return stream;

@@ -19,7 +19,7 @@ import { unitsThatFit } from '../../core/utf8.ts';
 import { acquireWith } from '../../core/waiting.ts';
 import { idBytesOf } from './options.ts';
 import { outcomeOfCall } from './outcome.ts';
-import type { AdapterGovernor, AdapterOptions, AdapterResult, ProviderUsage } from './types.ts';
+import type { AdapterGovernor, AdapterOptions, AdapterResult, ExtractedUsage } from './types.ts';
 
 export interface Call {
   readonly clock: ClockWithTimers;
@@ -28,7 +28,7 @@ export interface Call {
   /** Bytes have arrived: prolongs the lease when half of its time is over. Never throws. */
   flow(): void;
   /** Ends the lease with a report. Idempotent, never throws. */
-  end(outcome: LeaseOutcome, usage?: ProviderUsage | null): void;
+  end(outcome: LeaseOutcome, usage?: ExtractedUsage): void;
   /** Ends the lease with the outcome that `error` stands for. */
   fail(error: unknown): void;
   /** Called at the end, once. */

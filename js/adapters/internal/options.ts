@@ -4,7 +4,7 @@
  */
 import { newAsk, readFunction, readGovernor, readMs, readRequest, readWait } from '../../core/input.ts';
 import { internalsOf } from '../../core/internals.ts';
-import type { Priority, TokenEstimate } from '../../core/types.ts';
+import type { AcquireRequest, Priority, TokenEstimate } from '../../core/types.ts';
 import type { AdapterGovernor, AdapterOptions, CallerOptions } from './types.ts';
 
 /** How long, in ms, an answer may go unread before it gives up its lease. */
@@ -37,10 +37,10 @@ export function idBytesOf(governor: AdapterGovernor): number {
 export function readCaller(
   urgency: Priority,
   { governor, actorId = 'default', priority = urgency }: AdapterOptions & CallerOptions,
-  common: { action?: string; estimate?: TokenEstimate | null },
+  common: { action?: string; estimate?: TokenEstimate | undefined },
 ): { actorId: string; priority: Priority } {
   const caller = { actorId, priority };
-  readRequest({ action: '', ...caller, ...common }, idBytesOf(governor), newAsk());
+  readRequest({ action: '', ...caller, ...common } as AcquireRequest, idBytesOf(governor), newAsk());
   return caller;
 }
 

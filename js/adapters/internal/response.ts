@@ -3,20 +3,20 @@ import { holdBody } from './body.ts';
 import type { Call } from './call.ts';
 import { classifyOutcome } from './outcome.ts';
 import type { ExtractedUsage } from './types.ts';
-import { web, type ResponseLike } from './web.ts';
+import { web, type ResponseLike, type WebResponse } from './web.ts';
 
 /** Bytes of a body that are kept for `extractUsage`: the last ones, where streams report their usage. */
 const KEPT_BYTES = 1024 * 1024;
 
-/** Reads usage from a copy of an answer. */
-export type ExtractUsage = (response: ResponseLike) => ExtractedUsage | Promise<ExtractedUsage>;
-
 /** Gives a copy what `new Response` does not copy. */
 function resemble(copy: ResponseLike, { url, redirected, type }: ResponseLike): ResponseLike {
   const { clone } = copy;
-  const kept = { url, redirected, type, clone: () => resemble(clone.call(copy), copy) };
-  for (const [name, value] of Object.entries(kept)) Object.defineProperty(copy, name, { value });
-  return copy;
+  return Object.defineProperties(copy, {
+    url: { value: url },
+    redirected: { value: redirected },
+    type: { value: type },
+    clone: { value: () => resemble(clone.call(copy), copy) },
+  });
 }
 
 /** Collects the last chunks of a body. */
@@ -31,28 +31,33 @@ function keepLast(): { add(chunk: Uint8Array): void; chunks: Uint8Array[] } {
   return { add, chunks };
 }
 
-/** The response to hand on. The call of one whose bytes cannot be followed has ended when this resolves. */
+/**
+ * The response to hand on. The call of one whose bytes cannot be followed has ended when this resolves.
+ *
+ * @param extractUsage reads usage from a copy of an answer whose bytes have all arrived
+ */
 export async function holdResponse(
-  response: ResponseLike,
+  given: WebResponse,
   call: Call,
   idleMs: number,
-  extractUsage: ExtractUsage | undefined,
-): Promise<ResponseLike> {
+  extractUsage: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined,
+): Promise<WebResponse> {
+  const response = given as ResponseLike;
   const outcome = classifyOutcome(undefined, response.status);
   const { body } = response;
-  const settle = async (answer: () => ResponseLike): Promise<void> => {
+  const settle = async (answer: () => unknown): Promise<void> => {
     let usage: ExtractedUsage;
     try {
-      usage = await extractUsage?.(answer());
+      usage = await extractUsage?.(answer() as WebResponse);
     } catch {
       // Without a report the reservation stays charged; the answer itself is good.
     }
-    call.end(outcome, usage ?? null);
+    call.end(outcome, usage);
   };
   // Objects that only resemble a response, or whose body was taken already, have no bytes that could be followed.
   if (typeof body?.getReader !== 'function' || body.locked) {
     await settle(() => response);
-    return response;
+    return given;
   }
   const kept = extractUsage && keepLast();
   const held = holdBody(response, body, {
@@ -62,5 +67,5 @@ export async function holdResponse(
     onChunk: kept?.add,
     onDone: kept && (() => settle(() => new web.Response(new web.Blob(kept.chunks), response))),
   });
-  return resemble(new web.Response(held, response), response);
+  return resemble(new web.Response(held, response), response) as WebResponse;
 }

@@ -60,6 +60,7 @@ export type FetchInit = Known['init'];
 export type WebResponse = Known['response'];
 
 interface SourceController {
+  readonly desiredSize: number | null;
   enqueue(chunk: Uint8Array): void;
   close(): void;
   error(error: unknown): void;

@@ -19,7 +19,7 @@ import { throttle } from 'throttleai/adapters/hono';
 export interface Hooks {
   /** A handler runs. */
   reached?: () => void;
-  /** Called before each chunk of `/chunks` but the first. Default: other requests run meanwhile. */
+  /** Called between chunks of `/chunks`, and before `/breaks` breaks. Default: other requests run meanwhile. */
   pace?: () => Promise<void>;
   /** A chunk of `/big` was asked for. */
   produced?: () => void;
@@ -97,7 +97,11 @@ function expressApp(make: typeof express, governor: Governor, hooks: Hooks): Req
   route('/big', ({ query }, res) => pipeline(Readable.from(big(Number(query['chunks']), hooks)), res).catch(() => {}));
   route('/throws', thrown);
   route('/rejects', rejected);
-  route('/breaks', async (_req, res) => (res.write('part'), rejected()));
+  route('/breaks', async (_req, res) => {
+    res.write('part');
+    await pace();
+    thrown();
+  });
   route('/empty', (_req, res) => res.status(204).end());
   route('/moved', (_req, res) => res.redirect(303, '/now/json'));
   app.use(['/now', '/wait', '/deny-throws', '/deny-rejects', '/deny-asks'], routes);
@@ -151,9 +155,12 @@ function honoApp(governor: Governor, hooks: Hooks): RequestListener {
   route('/throws', thrown);
   route('/rejects', rejected);
   route('/breaks', (c) => {
-    const parts = [(): Promise<string> => Promise.resolve('part'), rejected];
-    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> =>
-      controller.enqueue(new TextEncoder().encode(await parts.shift()!()));
+    let parts = 0;
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+      if (parts++ === 0) return controller.enqueue(new TextEncoder().encode('part'));
+      await pace();
+      thrown();
+    };
     return c.body(new ReadableStream({ pull }, { highWaterMark: 0 }));
   });
   route('/empty', (c) => c.body(null, 204));

@@ -131,3 +131,29 @@ test('waiting for the provider is not idle time', async (t) => {
   assert.equal((await reader.read()).done, true);
   assert.equal(released[0]?.report?.outcome, 'success');
 });
+
+test('what was read ahead before a body failed is still there for the reader', async (t) => {
+  const { governor, released } = notedGovernor(t);
+  const chunks = ['one ', 'two ', 'three'];
+  const source = async (): Promise<Response> =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        pull(controller) {
+          const chunk = chunks.shift();
+          if (chunk === undefined) controller.error(new Error('cut'));
+          else controller.enqueue(new TextEncoder().encode(chunk));
+        },
+      }),
+    );
+  const answer = await wrapFetch(source, { governor })('https://example.com/');
+  assert.ok(answer.ok);
+  await settle();
+  assert.equal(released[0]?.report?.outcome, 'error', 'the lease ended when the body failed');
+  const reader = answer.response.body!.getReader();
+  let text = '';
+  await assert.rejects(async () => {
+    for (;;) text += new TextDecoder().decode((await reader.read()).value);
+  }, /cut/);
+  assert.equal(text, 'one two three');
+  assert.equal(released.length, 1);
+});
