@@ -4,7 +4,7 @@
  */
 import type { CoreConfigError } from './binding.ts';
 import { clockFrom } from './clock.ts';
-import { ConfigError, describeValue } from './errors.ts';
+import { ConfigError, describeValue, isArray } from './errors.ts';
 import type { ClockWithTimers, GovernorConfig, GovernorEventHandler } from './types.ts';
 
 /** Sections with the fields that the core reads. */
@@ -17,6 +17,9 @@ const SECTIONS = {
   caps: ['actors', 'overflow', 'leases', 'idBytes'],
 } as const;
 const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
+/** Fields that never reach the core. */
+const OWN = ['strict', 'onEvent', 'clock', 'seed'] as const;
+const FIELDS: readonly string[] = [...Object.keys(SECTIONS), ...SCALARS, ...OWN];
 
 /** Plain data: what the core walks. */
 type Plain = Record<string, unknown>;
@@ -36,7 +39,9 @@ export interface ReadConfig {
 /** @throws ConfigError if it cannot be read, or a field that stays in JavaScript is wrong */
 export function readConfig(config: GovernorConfig | null | undefined): ReadConfig {
   if (config === undefined || config === null) config = {};
-  if (typeof config !== 'object') throw new ConfigError({ field: 'config', value: config, allowed: 'an object' });
+  if (typeof config !== 'object' || isArray(config))
+    throw new ConfigError({ field: 'config', value: config, allowed: 'an object' });
+  refuseUnknown(config, FIELDS, '');
   const found = new Map<string, unknown>();
   const read = (from: object, name: string, path: string): unknown => {
     const value = get(from, name, path);
@@ -46,10 +51,11 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
   const plain: Plain = {};
   for (const [name, fields] of Object.entries(SECTIONS)) {
     const section = read(config, name, name);
-    if (typeof section !== 'object' || section === null || Array.isArray(section)) {
+    if (typeof section !== 'object' || section === null || isArray(section)) {
       put(plain, name, section);
       continue;
     }
+    refuseUnknown(section, fields, name);
     const copy: Plain = {};
     for (const field of fields) put(copy, field, read(section, field, `${name}.${field}`));
     plain[name] = copy;
@@ -65,12 +71,36 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
   };
 }
 
+/** A misspelt limit would be no limit. */
+function refuseUnknown(object: object, known: readonly string[], section: string): void {
+  for (const name of keysOf(object, section)) {
+    if (known.includes(name)) continue;
+    const field = section === '' ? name : `${section}.${name}`;
+    const value = get(object, name, field);
+    if (value === undefined || value === null) continue;
+    const of = section === '' ? 'a configuration' : section;
+    throw new ConfigError({ field, value, allowed: `left out: the fields of ${of} are ${known.join(', ')}` });
+  }
+}
+
+function keysOf(object: object, field: string): string[] {
+  try {
+    return Object.keys(object);
+  } catch (error) {
+    throw unreadable(field === '' ? 'config' : field, error);
+  }
+}
+
 function get(object: object, name: string, field: string): unknown {
   try {
     return (object as Plain)[name];
   } catch (error) {
-    throw new ConfigError({ field, value: undefined, allowed: 'a readable property' }, undefined, { cause: error });
+    throw unreadable(field, error);
   }
+}
+
+function unreadable(field: string, cause: unknown): ConfigError {
+  return new ConfigError({ field, value: undefined, allowed: 'a readable property' }, undefined, { cause });
 }
 
 /** Copies what the core can look at; the rest it could only refuse, so it gets a description to refuse. */

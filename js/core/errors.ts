@@ -143,11 +143,12 @@ export function describeValue(value: unknown): string {
   }
 }
 
-function isArray(value: object): boolean {
+/** Without throwing at a revoked proxy. */
+export function isArray(value: object): boolean {
   try {
     return Array.isArray(value);
   } catch {
-    return false; // A revoked proxy is nothing any more.
+    return false;
   }
 }
 

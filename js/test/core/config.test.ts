@@ -127,6 +127,32 @@ test('sections, switches and the fields of the shell', () => {
   for (const config of [5, 'x', true, () => {}, Symbol('x')]) assert.equal(refused(config).field, 'config');
 });
 
+test('a field that nobody reads is refused: a misspelt limit would be no limit', () => {
+  const cases: [string, object][] = [
+    ['concurency', { concurency: { maxInFlight: 5 } }],
+    ['rate.requestPerMinute', { rate: { requestPerMinute: 5 } }],
+    ['concurrency.maxInflight', { concurrency: { maxInFlight: 5, maxInflight: 3 } }],
+    ['__proto__', JSON.parse('{"__proto__": 1}') as object],
+  ];
+  for (const [field, config] of cases) {
+    const error = refused(config);
+    assert.equal(error.field, field);
+    assert.match(error.message, /must be left out: the fields of .* are /);
+  }
+  createGovernor({ later: undefined } as GovernorConfig).close();
+  assert.equal(refused([]).field, 'config');
+  const hiding = new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new Error('no keys');
+      },
+    },
+  );
+  assert.equal(refused(hiding).field, 'config');
+  assert.equal(refused({ rate: hiding }).field, 'rate');
+});
+
 test('configurations that throw when read are refused, not crashed on', () => {
   const field = Object.defineProperty({ maxInFlight: 5 }, 'interactiveReserve', {
     get() {
