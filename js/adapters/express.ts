@@ -15,7 +15,7 @@ import type { AcquireDecision, AcquireDenied, AcquireRequest } from '../core/typ
 import { acquireWith } from '../core/waiting.ts';
 import { openCall, type Call } from './internal/call.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
-import { classifyOutcome } from './internal/outcome.ts';
+import { outcomeOfStatus } from './internal/outcome.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
 import { web } from './internal/web.ts';
 
@@ -123,7 +123,7 @@ export function throttleMiddleware<
     const left = wait ? new web.AbortController() : undefined;
     let gone = false;
     let call: Call | undefined;
-    res.on('finish', () => call?.end(classifyOutcome(undefined, res.statusCode)));
+    res.on('finish', () => call?.end(outcomeOfStatus(res.statusCode)));
     res.on('close', () => {
       gone = true;
       left?.abort();

@@ -14,8 +14,12 @@ import type { LeaseOutcome, SignalLike } from '../../core/types.ts';
  * classifyOutcome(new DOMException('aborted', 'AbortError')); // "cancelled"
  */
 export function classifyOutcome(error?: unknown, status?: number): LeaseOutcome {
-  if (error !== undefined && error !== null) return outcomeOfError(error);
-  return status !== undefined && status >= 400 ? 'error' : 'success';
+  return error === undefined || error === null ? outcomeOfStatus(status) : outcomeOfError(error);
+}
+
+/** What an answer stands for; one without a status is a success. */
+export function outcomeOfStatus(status = 200): LeaseOutcome {
+  return status >= 400 ? 'error' : 'success';
 }
 
 /** As `classifyOutcome`, for a call that had a signal: its reason may be any value, so the error alone does not tell. */

@@ -1,7 +1,7 @@
 /** A `Response` that keeps the lease to the end of its body, and is otherwise the one `fetch` gave. */
 import { holdBody } from './body.ts';
 import type { Call } from './call.ts';
-import { classifyOutcome } from './outcome.ts';
+import { outcomeOfStatus } from './outcome.ts';
 import type { ExtractedUsage } from './types.ts';
 import { web, type ResponseLike, type WebResponse } from './web.ts';
 
@@ -43,7 +43,7 @@ export async function holdResponse(
   extractUsage: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined,
 ): Promise<WebResponse> {
   const response = given as ResponseLike;
-  const outcome = classifyOutcome(undefined, response.status);
+  const outcome = outcomeOfStatus(response.status);
   const { body } = response;
   const settle = async (answer: () => unknown): Promise<void> => {
     let usage: ExtractedUsage;
