@@ -74,7 +74,10 @@ function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
   const { body } = response;
   const outcome = classifyOutcome(c.error, response.status);
   if (!body || body.locked || c.req.method === 'HEAD') return call.end(outcome);
-  c.res = new web.Response(holdBody(response, body, { call, idleMs, outcome }), response) as WebResponse;
+  c.res = new web.Response(
+    holdBody(response, body, { call, idleMs, onDone: () => call.end(outcome) }),
+    response,
+  ) as WebResponse;
 }
 
 /**

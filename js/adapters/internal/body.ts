@@ -2,7 +2,6 @@
  * Keeps a lease until the bytes of a body have arrived, failed or been cancelled. A body that is no event stream is read
  * ahead, so that one nobody reads comes to its end as well; beyond that the reader's pace is kept.
  */
-import type { LeaseOutcome } from '../../core/types.ts';
 import type { Call } from './call.ts';
 import { watchUnread } from './unread.ts';
 import { web, type BodyLike, type ResponseLike } from './web.ts';
@@ -13,19 +12,17 @@ const READ_AHEAD = 1024 * 1024;
 export interface HoldBody {
   call: Call;
   idleMs: number;
-  /** How the call ends when all bytes have arrived. */
-  outcome: LeaseOutcome;
   /** Sees each chunk. */
   onChunk?: ((chunk: Uint8Array) => void) | undefined;
-  /** Runs when all bytes have arrived, before the reader hears of it; must end the call. Default: ends it with `outcome`. */
-  onDone?: (() => Promise<void> | void) | undefined;
+  /** Ends the call, when all bytes have arrived and before the reader hears of it. */
+  onDone: () => Promise<void> | void;
 }
 
 /** A body with the same bytes, whose end ends the call. */
 export function holdBody(
   response: ResponseLike,
   body: BodyLike,
-  { call, idleMs, outcome, onChunk, onDone }: HoldBody,
+  { call, idleMs, onChunk, onDone }: HoldBody,
 ): BodyLike {
   const reader = body.getReader();
   const unread = watchUnread(call, idleMs);
@@ -44,8 +41,7 @@ export function holdBody(
             unread.resting();
             return;
           }
-          await onDone?.();
-          call.end(outcome);
+          await onDone();
           controller.close();
         } catch (error) {
           call.fail(error);

@@ -19,18 +19,6 @@ function resemble(copy: ResponseLike, { url, redirected, type }: ResponseLike): 
   });
 }
 
-/** Collects the last chunks of a body. */
-function keepLast(): { add(chunk: Uint8Array): void; chunks: Uint8Array[] } {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const add = (chunk: Uint8Array): void => {
-    chunks.push(chunk.slice());
-    bytes += chunk.byteLength;
-    while (bytes - chunks[0]!.byteLength >= KEPT_BYTES) bytes -= chunks.shift()!.byteLength;
-  };
-  return { add, chunks };
-}
-
 /**
  * The response to hand on. The call of one whose bytes cannot be followed has ended when this resolves.
  *
@@ -59,13 +47,14 @@ export async function holdResponse(
     await settle(() => response);
     return given;
   }
-  const kept = extractUsage && keepLast();
-  const held = holdBody(response, body, {
-    call,
-    idleMs,
-    outcome,
-    onChunk: kept?.add,
-    onDone: kept && (() => settle(() => new web.Response(new web.Blob(kept.chunks), response))),
-  });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const keep = (chunk: Uint8Array): void => {
+    chunks.push(chunk.slice());
+    bytes += chunk.byteLength;
+    while (bytes - chunks[0]!.byteLength >= KEPT_BYTES) bytes -= chunks.shift()!.byteLength;
+  };
+  const onDone = (): Promise<void> => settle(() => new web.Response(new web.Blob(chunks), response));
+  const held = holdBody(response, body, { call, idleMs, onChunk: extractUsage && keep, onDone });
   return resemble(new web.Response(held, response), response) as WebResponse;
 }
