@@ -23,7 +23,9 @@ const lock = at('package-lock.json');
 const rustc = () => tryRun('rustc', ['-vV'], { quiet: true }).output;
 const glueFile = join(paths.generated, 'glue.js');
 const textFile = join(paths.generated, 'wasm-text.js');
-const sources = ['js/core', 'js/adapters', 'js/testing', 'js/entrypoints', 'js/index.ts'].map((name) => at(name));
+/** Each entry's folder holds all that is its own; what entries share is in the other two. */
+const folders = new Set(Object.values(entries).map((source) => dirname(source)));
+const sources = ['js/core', 'js/index.ts', ...folders].map((name) => at(name));
 
 /** Each: what it needs done before, what it reads, what it writes, how. `lab` is for tests and never published. */
 const steps = {
