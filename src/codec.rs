@@ -1,6 +1,8 @@
 //! Decides how numbers are written to images and traces: little-endian base-128 varints, so that small numbers stay small.
 //!
 //! Reading never panics and never allocates more than the input could describe; a malformed byte gives [`Malformed`].
+//! Nothing here is inlined: images are made of hundreds of numbers, and a copy of the loop for each would be a seventh of the
+//! whole wasm.
 //! The formats themselves (versions, order of fields) belong to whoever writes: `governor/image.rs`, `trace/`.
 
 use alloc::vec::Vec;
@@ -20,14 +22,17 @@ impl Writer {
         self.bytes
     }
 
+    #[inline(never)]
     pub(crate) fn u8(&mut self, value: u8) {
         self.bytes.push(value);
     }
 
+    #[inline(never)]
     pub(crate) fn bool(&mut self, value: bool) {
         self.u8(u8::from(value));
     }
 
+    #[inline(never)]
     pub(crate) fn u64(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.u8((value as u8) | 0x80);
@@ -36,11 +41,13 @@ impl Writer {
         self.u8(value as u8);
     }
 
+    #[inline(never)]
     pub(crate) fn u32(&mut self, value: u32) {
         self.u64(u64::from(value));
     }
 
     /// Lengths and indices.
+    #[inline(never)]
     pub(crate) fn len(&mut self, value: usize) {
         self.u64(value as u64);
     }
@@ -54,6 +61,7 @@ impl Writer {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
+    #[inline(never)]
     pub(crate) fn option(&mut self, value: Option<u64>) {
         self.bool(value.is_some());
         if let Some(value) = value {
@@ -78,18 +86,21 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `len` bytes.
+    #[inline(never)]
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
         let (head, rest) = self.bytes.split_at_checked(len).ok_or(Malformed)?;
         self.bytes = rest;
         Ok(head)
     }
 
+    #[inline(never)]
     pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
         let (&first, rest) = self.bytes.split_first().ok_or(Malformed)?;
         self.bytes = rest;
         Ok(first)
     }
 
+    #[inline(never)]
     pub(crate) fn bool(&mut self) -> Result<bool, Malformed> {
         match self.u8()? {
             0 => Ok(false),
@@ -98,6 +109,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -114,11 +126,13 @@ impl<'a> Reader<'a> {
         Err(Malformed)
     }
 
+    #[inline(never)]
     pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
         u32::try_from(self.u64()?).map_err(|_| Malformed)
     }
 
     /// A count of things of which each takes at least one of the bytes that are left: a bound for allocations.
+    #[inline(never)]
     pub(crate) fn len(&mut self) -> Result<usize, Malformed> {
         let len = usize::try_from(self.u64()?).map_err(|_| Malformed)?;
         if len > self.bytes.len() { Err(Malformed) } else { Ok(len) }
@@ -135,6 +149,7 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(*head))
     }
 
+    #[inline(never)]
     pub(crate) fn option(&mut self) -> Result<Option<u64>, Malformed> {
         if self.bool()? { self.u64().map(Some) } else { Ok(None) }
     }
