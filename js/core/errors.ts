@@ -6,7 +6,7 @@
 const MARKER: symbol = Symbol.for('throttleai.error');
 
 /** What went wrong. */
-export type GovernorErrorCode = 'config' | 'input' | 'lease-lost' | 'closed' | 'poisoned' | 'aborted';
+export type GovernorErrorCode = 'config' | 'input' | 'lease-lost' | 'closed' | 'poisoned' | 'aborted' | 'unsupported';
 
 function hasCode(error: unknown, code?: GovernorErrorCode): boolean {
   if (typeof error !== 'object' || error === null || !(MARKER in error)) return false;

@@ -9,7 +9,9 @@
  */
 import { createGlue } from '../../build/generated/glue.js';
 import type { Glue } from './binding.ts';
+import { GovernorError } from './errors.ts';
 import { TextDecoder, TextEncoder } from './text-codec.ts';
+import { noWasmText, wasmRefusedText } from './texts.ts';
 
 /** A compiled module. Opaque: the shell needs no DOM types. */
 export type WasmModule = object;
@@ -40,7 +42,7 @@ interface Exports {
 
 /** What is used of the platform's `WebAssembly`, declared here because the shell has no DOM types. */
 interface Platform {
-  readonly WebAssembly: {
+  readonly WebAssembly?: {
     readonly Instance: new (module: WasmModule, imports: object) => { readonly exports: unknown };
   };
   readonly FinalizationRegistry?: RegistryConstructor;
@@ -58,8 +60,10 @@ export function createLoader(getModule: () => WasmModule, makeGlue: typeof creat
   let instance: Instance | undefined;
   return {
     current(): Instance {
-      module ??= getModule();
-      instance ??= instantiate(module, makeGlue);
+      const { WebAssembly } = platform;
+      if (WebAssembly === undefined) throw new GovernorError('unsupported', noWasmText());
+      module ??= compiled(getModule);
+      instance ??= instantiate(WebAssembly, module, makeGlue);
       return instance;
     },
     discard(old: Instance): void {
@@ -69,12 +73,25 @@ export function createLoader(getModule: () => WasmModule, makeGlue: typeof creat
   };
 }
 
-function instantiate(module: WasmModule, makeGlue: typeof createGlue): Instance {
+/** Browsers name the policy that forbids it, not always what it has to allow. */
+function compiled(getModule: () => WasmModule): WasmModule {
+  try {
+    return getModule();
+  } catch (cause) {
+    throw new GovernorError('unsupported', wasmRefusedText(String(cause)), { cause });
+  }
+}
+
+function instantiate(
+  WebAssembly: NonNullable<Platform['WebAssembly']>,
+  module: WasmModule,
+  makeGlue: typeof createGlue,
+): Instance {
   // The glue needs the registry before the instance exists; finalizers run later, never during this function.
   const owner: { instance?: Instance } = {};
   const FinalizationRegistry = guardedRegistry(owner);
   const glue = makeGlue({ TextDecoder, TextEncoder, FinalizationRegistry });
-  const exports = new platform.WebAssembly.Instance(module, { './throttleai_bg.js': glue }).exports as Exports;
+  const exports = new WebAssembly.Instance(module, { './throttleai_bg.js': glue }).exports as Exports;
   glue.__wbg_set_wasm(exports);
   exports.__wbindgen_start();
   owner.instance = { glue, memory: exports.memory, stackPointer: exports.__stack_pointer, alive: true };

@@ -1,9 +1,11 @@
-/** Bundlers that take one file and make one: each makes an ES module and CommonJS for Node, and a module for a page. */
+/** Bundlers that take one file and make one: each makes an ES module and CommonJS for Node, one of both, and a module
+ * for a page. */
 import { inChromium, inNode, OLDEST_NODE, tool } from './commands.mjs';
 
 const forms = {
   'ES module': { input: 'bundled/node.mjs', file: 'bundle.mjs', format: 'esm', platform: 'node' },
   CommonJS: { input: 'bundled/node.cjs', file: 'bundle.cjs', format: 'cjs', platform: 'node' },
+  'import and require': { input: 'bundled/mixed.mjs', file: 'bundle.mjs', format: 'esm', platform: 'node' },
   page: { input: 'bundled/page.mjs', file: 'bundle.js', format: 'esm', platform: 'browser' },
 };
 
@@ -30,7 +32,7 @@ const bundlers = {
 
 export const plainBundlers = Object.entries(bundlers).flatMap(([name, command]) =>
   Object.entries(forms).map(([form, about]) => {
-    const out = `out/${name}-${form.replace(' ', '-')}`;
+    const out = `out/${name}-${form.replaceAll(' ', '-')}`;
     const bundle = `${out}/${about.file}`;
     return {
       name: `${name}, ${form}`,

@@ -39,6 +39,11 @@ export const runtimes = [
     folder: 'node-bare',
     command: () => [nodeBinary(20), [inFolder('node-bare', 'main.mjs')]],
   },
+  {
+    name: 'node 20 --jitless',
+    folder: 'node-jitless',
+    command: () => [nodeBinary(20), ['--jitless', inFolder('node-jitless', 'main.mjs')]],
+  },
   { name: 'bun', folder: 'bun', command: () => [bunBinary(), ['run', inFolder('bun', 'main.ts')]] },
   {
     name: 'deno, no permissions',
