@@ -1,0 +1,62 @@
+/**
+ * What calls of a model cost, in US dollars; none are built in. A price that is left out is not zero: a call that would need
+ * it is refused. All are counted in millionths of a dollar (for tokens: a million of them), further digits are rounded.
+ */
+export interface Prices {
+  /** Per million prompt tokens. Range: 0, or 0.001 to 1e6. */
+  input?: number | null;
+  /** Per million output tokens. Range: 0, or 0.001 to 1e6. */
+  output?: number | null;
+  /** Per million prompt tokens that were read from the provider's cache. Default: `input`. Range: as `input`, at most `input`. */
+  cachedInput?: number | null;
+  /** Per image. Range: 0 to 1e6. */
+  image?: number | null;
+  /** Per call, whatever it uses. Default 0. Range: 0 to 1e6. */
+  call?: number | null;
+}
+
+/**
+ * What corrects a reservation when a call ends. `actual`: its usage. `reserved`: nothing, what was reserved stays charged.
+ * `input`: its usage, of which only the input counts. `headers`: what the provider's response says.
+ */
+export type SettlePolicy = 'actual' | 'reserved' | 'input' | 'headers';
+
+/**
+ * Settings of a model. What is left out comes from the next shorter name of the family rule, and from the family's own name
+ * at last, as far as these are of the same family.
+ */
+export interface ModelConfig<L> {
+  /** The models that share its limits. Taken as it is. Default: by the family rule. Range: 1 to `caps.idBytes` UTF-8 bytes. */
+  family?: string | null;
+  /**
+   * Limits of the family beside the shared ones; one that has none is counted under the shared ones only. `unlimited`: no
+   * limit counts its calls, the shared ones neither; concurrency and fairness still do. All models of a family that say
+   * something here must say the same.
+   */
+  limits?: readonly L[] | 'unlimited' | null;
+  /** Default `actual`. */
+  settle?: SettlePolicy | null;
+  /** Needed where a limit counts `costUsd`. */
+  prices?: Prices | null;
+}
+
+/**
+ * Settings by name: of models, of families, of names of one's own (aliases, deployments). Names may hold any character and
+ * are compared in Unicode's NFC. Or a function that is given a name and returns its settings, if it has any; it must give
+ * the same answer each time, and may be asked about shorter names and families too.
+ *
+ * A name that is not listed belongs to a family by the rule and is counted under the shared limits.
+ *
+ * The family rule is OpenAI's: `openai/gpt-4o` and `ft:gpt-4o:acme::id` are `gpt-4o`, and so is what only adds a date or
+ * `-preview` (`gpt-4o-2024-08-06`, `-20240806`, `-0806`). Any other name with `:` or `/` in it stays whole. To keep a model
+ * apart, give it a family of its own: `{ 'o1-preview': { family: 'o1-preview' } }`.
+ *
+ * @example
+ * const models = {
+ *   'gpt-4o': { limits: [{ metric: 'tokens', limit: 30_000, window: '1m' }] }, // its dated snapshots and fine-tunes too
+ *   'prod-chat': { family: 'gpt-4o' }, // an Azure deployment, say
+ *   'llama3.1:8b': { limits: 'unlimited' },
+ * };
+ */
+export type ModelsConfig<L> =
+  Readonly<Record<string, ModelConfig<L>>> | ((model: string) => ModelConfig<L> | null | undefined);
