@@ -2,11 +2,13 @@
  * The errors of this package. Each has a `code` and carries a marker that two copies of the package (ESM and CommonJS,
  * say) share, so `isInstance` works where `instanceof` does not.
  */
+import type { AcquireDenied } from './types.ts';
 
 const MARKER: symbol = Symbol.for('throttleai.error');
 
 /** What went wrong. */
-export type GovernorErrorCode = 'config' | 'input' | 'lease-lost' | 'closed' | 'poisoned' | 'aborted' | 'unsupported';
+export type GovernorErrorCode =
+  'config' | 'input' | 'denied' | 'lease-lost' | 'closed' | 'poisoned' | 'aborted' | 'unsupported';
 
 function hasCode(error: unknown, code?: GovernorErrorCode): boolean {
   if (typeof error !== 'object' || error === null || !(MARKER in error)) return false;
@@ -77,6 +79,22 @@ export class InputError extends GovernorError implements BadValue {
 
   static override isInstance(error: unknown): error is InputError {
     return hasCode(error, 'input');
+  }
+}
+
+/** A call was denied where only its result could have been returned. Nothing was consumed. */
+export class DeniedError extends GovernorError {
+  override readonly name: string = 'DeniedError';
+  /** Why, and when to try again. */
+  readonly decision: AcquireDenied;
+
+  constructor(decision: AcquireDenied) {
+    super('denied', decision.recommendation);
+    this.decision = decision;
+  }
+
+  static override isInstance(error: unknown): error is DeniedError {
+    return hasCode(error, 'denied');
   }
 }
 
