@@ -19,8 +19,10 @@ const MICROS_OF_CENT = 10_000;
 const PRICE_MAX = 1e6;
 /** Below the price of any model by the million tokens, above that of nearly any by the token: the unit that was meant. */
 const TOKEN_PRICE_MIN = 0.001;
+/** A micro-dollar: less would count as nothing. */
+const THING_PRICE_MIN = 0.000_001;
 
-/** Micro-dollars as a whole number and millionths, below a million of them. */
+/** Micro-dollars as a whole number and millionths; in a price below a million of them. */
 interface Price {
   readonly whole: number;
   readonly millionths: number;
@@ -79,9 +81,13 @@ function tokenPrice(value: unknown, field: string, max: number): Price | undefin
 
 function thingPrice(value: unknown, field: string): Price | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && value >= 0 && value <= PRICE_MAX)
+  if (typeof value === 'number' && (value === 0 || (value >= THING_PRICE_MIN && value <= PRICE_MAX)))
     return { whole: millionthsOf(value), millionths: 0 };
-  throw new ConfigError({ field, value, allowed: `US dollars: a number from 0 to ${PRICE_MAX}` });
+  throw new ConfigError({
+    field,
+    value,
+    allowed: `US dollars: 0, or a number from ${THING_PRICE_MIN} to ${PRICE_MAX}`,
+  });
 }
 
 /** The nearest. A decimal number of six places is found again exactly: products up to 1e12 are off by less than 1e-3. */

@@ -9,9 +9,9 @@ export interface Prices {
   output?: number | null;
   /** Per million prompt tokens that were read from the provider's cache. Default: `input`. Range: as `input`, at most `input`. */
   cachedInput?: number | null;
-  /** Per image. Range: 0 to 1e6. */
+  /** Per image. Range: 0, or 0.000001 to 1e6. */
   image?: number | null;
-  /** Per call, whatever it uses. Default 0. Range: 0 to 1e6. */
+  /** Per call, whatever it uses. Default 0. Range: 0, or 0.000001 to 1e6. */
   call?: number | null;
 }
 

@@ -170,7 +170,7 @@ test('what has no price is not free', () => {
 });
 
 test('what is no price', () => {
-  const never: unknown[] = [NaN, Infinity, -1, -0.01, 1e6 + 1, '5', true, {}, [], 5n];
+  const never: unknown[] = [NaN, Infinity, -1, -0.01, 1e6 + 1, 4e-7, '5', true, {}, [], 5n];
   for (const name of PARTS) {
     for (const value of never) {
       const error = refusedFor(ConfigError, () => readPrices({ [name]: value }, FIELD));
