@@ -13,6 +13,7 @@
  * export default app;
  */
 import type { AcquireDecision, AcquireDenied, SignalLike } from '../core/types.ts';
+import { workEndsWithRequest } from '../core/timers.ts';
 import { acquireWith } from '../core/waiting.ts';
 import { holdBody } from './internal/body.ts';
 import { openCall, type Call } from './internal/call.ts';
@@ -35,6 +36,8 @@ export interface HonoLikeContext {
   };
   /** The handler's error, once it has run. */
   readonly error?: Error | undefined;
+  /** Keeps a Worker's request alive. Throws where there is none. */
+  readonly executionCtx?: { waitUntil(promise: Promise<unknown>): void };
   res: WebResponse;
   /** Leaves the lease's id to the handler. */
   set(key: 'throttleai_leaseId', value: string): void;
@@ -66,6 +69,20 @@ export interface HonoThrottleOptions<C extends HonoLikeContext = DefaultContext>
 
 /** Status for the log of a request whose client left while it waited. Source: nginx, "client closed request". */
 const CLIENT_GONE = 499;
+
+/**
+ * On Workers all that a request has left to do is dropped when its client leaves, giving back its lease too: keeps the
+ * request until what is returned is called.
+ */
+function outliveClient(c: HonoLikeContext): () => void {
+  let done = (): void => {};
+  try {
+    if (workEndsWithRequest()) c.executionCtx?.waitUntil(new Promise<void>((resolve) => (done = resolve)));
+  } catch {
+    // A test's request, which has no such context.
+  }
+  return done;
+}
 
 /** Ends the call with the response: at once when nobody will read a body, else when its bytes have come or are given up. */
 function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
@@ -120,19 +137,24 @@ export function throttle<C extends HonoLikeContext = DefaultContext>(
     const leave = (): WebResponse => c.text('', CLIENT_GONE);
     if (signal?.aborted) return leave();
     const request = requestFor(c);
+    const done = outliveClient(c);
     let decision: AcquireDecision;
     try {
       const answer = acquireWith(governor, request, wait && { ...wait, ...(signal && { signal }) });
       decision = 'then' in answer ? await answer : answer;
     } catch (error) {
+      done();
       if (signal?.aborted) return leave();
       const body = badRequest(error);
       if (!body) throw error;
       return c.json(body, 400);
     }
-    if (!decision.granted) return deny(c, decision);
+    if (!decision.granted) {
+      done();
+      return deny(c, decision);
+    }
     c.set('throttleai_leaseId', decision.leaseId);
-    const call = openCall(governor, request, decision);
+    const call = openCall(governor, request, decision, null, done);
     try {
       await next();
       holdContext(c, call, idleMs);

@@ -18,7 +18,7 @@ import { LeaseTable } from './lease-table.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
 import { badReportText, heldLongText } from './texts.ts';
-import { abortReason } from './timers.ts';
+import { abortReason, armTimer, workEndsWithRequest } from './timers.ts';
 import type {
   AcquireGranted,
   DenyReason,
@@ -117,12 +117,13 @@ export class Answers {
     return denial;
   }
 
-  /** A call waits. @param reserve see `holders.ts` */
+  /** A call waits. @param until when at the latest, in ms. @param reserve see `holders.ts` */
   queued(
     ask: Ask,
     now: number,
     knownActor: number,
     signal: SignalLike | undefined,
+    until: number,
     reserve: boolean,
   ): Promise<GovernorDecision> {
     const { actorId, action, weight, key } = ask;
@@ -143,6 +144,8 @@ export class Answers {
       }
     });
     this.finish(now);
+    // The driver's timer may be another request's, and not be there any more when this one's time is up.
+    if (workEndsWithRequest()) armTimer(this.time.clock, () => Answers.#wake(this), until - now);
     return promise;
   }
 

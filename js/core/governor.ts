@@ -137,6 +137,7 @@ export class Governor {
     const { signal, timeoutMs, deadline } = readWait(wait);
     if (signal?.aborted === true) throw abortReason(signal);
     const now = this.#answers.time.read();
+    const until = Math.min(now + timeoutMs, deadline);
     const ask = this.#ask;
     readRequest(request, this.#idBytes, ask);
     const core = this.#port.use();
@@ -153,12 +154,12 @@ export class Governor {
         ask.outputTokens,
         claim === undefined ? -1 : claim.slot | 0,
         claim === undefined ? 0 : claim.generation | 0,
-        Math.min(now + timeoutMs, deadline),
+        until,
       );
     } catch (error) {
       throw this.#answers.lose(error);
     }
-    if (code === QUEUED) return this.#answers.queued(ask, now, actor, signal, reserve);
+    if (code === QUEUED) return this.#answers.queued(ask, now, actor, signal, until, reserve);
     if (code < 0) return this.#answers.denied(ask, now);
     const { key } = ask;
     const decision = this.#answers.granted(ask, now, code, actor);

@@ -30,6 +30,15 @@ export function clearTimer(clock: ClockWithTimers, timer: unknown): void {
   clock.clearTimeout(timer);
 }
 
+/**
+ * Whether all that a request has left to do ends with it, as on Workers: its timers, and the code behind its promises. A
+ * request that waits for a promise alone is ended as hung.
+ */
+export function workEndsWithRequest(): boolean {
+  const { navigator } = globalThis as { navigator?: { userAgent?: string } };
+  return navigator?.userAgent === 'Cloudflare-Workers';
+}
+
 interface Refable {
   ref?: () => void;
   unref?: () => void;

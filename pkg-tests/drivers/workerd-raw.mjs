@@ -1,15 +1,17 @@
 /**
- * `workerd-raw.mjs BINARY DATE MAIN [bundle]`: runs a Worker in workerd itself, without any tool around it, and prints the
- * body of one request. The script is run as it is, with the wasm files of its folder as modules; or bundled before.
+ * `workerd-raw.mjs BINARY DATE MAIN [bundle [CLIENT]]`: runs a Worker in workerd itself, without any tool around it, and
+ * prints the body of one request, or what the module CLIENT sees when it visits the Worker. The script is run as it is,
+ * with the wasm files of its folder as modules; or bundled before.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { filesUnder } from '../../scripts/lib/stamp.mjs';
 import { bundleWorker } from './lib/worker.mjs';
 
-const [binary, compatibilityDate, main, bundle] = process.argv.slice(2);
+const [binary, compatibilityDate, main, bundle, client] = process.argv.slice(2);
 const KINDS = { ESModule: 'esModule', CompiledWasm: 'wasm' };
 const CONTROL_FD = 3;
 
@@ -24,8 +26,9 @@ const workerd = spawn(binary, ['serve', `--control-fd=${CONTROL_FD}`, config], {
 const ended = new Promise((resolve) => workerd.once('close', resolve));
 process.once('SIGTERM', () => process.exit(1)).once('exit', () => workerd.kill());
 try {
-  const response = await fetch(`http://127.0.0.1:${await portOf(workerd.stdio[CONTROL_FD])}/`);
-  console.log(await response.text());
+  const origin = `http://127.0.0.1:${await portOf(workerd.stdio[CONTROL_FD])}`;
+  if (client === undefined) console.log(await (await fetch(`${origin}/`)).text());
+  else console.log(await (await import(pathToFileURL(client))).visit(origin));
 } finally {
   workerd.kill();
   await ended;

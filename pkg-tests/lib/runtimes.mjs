@@ -26,6 +26,23 @@ const worker = (folder, date) => ({
   command: () => [nodeBinary(24), [driver('workerd.mjs'), inFolder(folder, 'main.mjs'), date]],
 });
 
+// Over a socket, so that clients can leave.
+const honoWorker = (date) => ({
+  name: `Hono on workerd ${date}`,
+  folder: 'hono-worker',
+  command: () => [
+    process.execPath,
+    [
+      driver('workerd-raw.mjs'),
+      workerdBinary(),
+      date,
+      inFolder('hono-worker', 'main.mjs'),
+      'bundle',
+      inFolder('hono-worker', 'client.mjs'),
+    ],
+  ],
+});
+
 const chromium = (folder) => ({
   name: folder.replaceAll('-', ' '),
   folder,
@@ -71,6 +88,16 @@ export const runtimes = [
       ],
     ],
   },
+  { name: 'Hono on bun', folder: 'hono-bun', command: () => [bunBinary(), ['run', inFolder('hono-bun', 'main.ts')]] },
+  {
+    name: 'Hono on deno',
+    folder: 'hono-deno',
+    command: () => [
+      denoBinary(),
+      ['run', '--no-prompt', '--allow-net=127.0.0.1', '--node-modules-dir=manual', inFolder('hono-deno', 'main.ts')],
+    ],
+  },
+  ...COMPATIBILITY_DATES.map(honoWorker),
   chromium('chromium-page'),
   chromium('chromium-worker'),
   chromium('chromium-csp-allowed'),

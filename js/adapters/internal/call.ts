@@ -35,12 +35,18 @@ export interface Call {
   onEnd?: () => void;
 }
 
-/** Takes charge of a granted lease. Never throws: who is granted a lease must come to hold it. */
+/**
+ * Takes charge of a granted lease. Never throws: who is granted a lease must come to hold it.
+ *
+ * @param signal of the call: what its abort means for the outcome
+ * @param released called when the lease has been given back
+ */
 export function openCall(
   governor: AdapterGovernor,
   request: AcquireRequest,
   grant: AcquireGranted,
   signal?: SignalLike | null,
+  released?: () => void,
 ): Call {
   const clock = clockOf(governor);
   const start = readClockOr(clock, NaN);
@@ -66,6 +72,7 @@ export function openCall(
       ended = true;
       call.onEnd?.();
       release({ outcome, latencyMs: call.elapsed(), ...(usage && { usage: usage as TokenUsage }) });
+      released?.();
     },
     fail: (error) => call.end(outcomeOfCall(error, signal)),
   };

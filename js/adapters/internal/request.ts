@@ -8,7 +8,8 @@ import type { AdapterOptions } from './types.ts';
  * `Theirs`, the framework's own type, where its declarations are installed; else `Theirs` is `any`, and this is `Ours`.
  * So callbacks know all of a request, and nobody needs a framework for the types of an adapter.
  */
-export type Known<Theirs, Ours> = 0 extends 1 & Theirs ? Ours : Theirs extends Ours ? Theirs : Ours;
+// In tuples, as a condition on a type that cannot be resolved would be that type again.
+export type Known<Theirs, Ours> = [0] extends [1 & Theirs] ? Ours : [Theirs] extends [Ours] ? Theirs : Ours;
 
 /** Options of both servers' adapters. `Req` is the argument of their functions: a request, or a context that has one. */
 export interface ServerOptions<Req> extends AdapterOptions {

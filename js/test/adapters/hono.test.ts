@@ -214,3 +214,33 @@ test('with wait a request waits; one that is aborted meanwhile consumes nothing'
     ['b', '/stays'],
   );
 });
+
+test('on Workers a request is kept until its lease has ended, whether or not its client stays', async (t) => {
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { value: { userAgent: 'Cloudflare-Workers' }, configurable: true });
+  t.after(() => {
+    if (before) Object.defineProperty(globalThis, 'navigator', before);
+    else Reflect.deleteProperty(globalThis, 'navigator');
+  });
+  const { governor, released } = notedGovernor(t);
+  const app = new Hono();
+  app.use(throttle({ governor }));
+  app.get('/', (c) =>
+    c.body(new ReadableStream({}, { highWaterMark: 0 }), { headers: { 'content-type': 'text/event-stream' } }),
+  );
+  const kept: Promise<unknown>[] = [];
+  const context = {
+    waitUntil: (promise: Promise<unknown>) => void kept.push(promise),
+    passThroughOnException() {},
+    props: {},
+  };
+  const response = await app.request('/', {}, {}, context);
+  assert.equal(released.length, 0);
+  assert.equal(kept.length, 1);
+  await response.body!.cancel();
+  await kept[0];
+  assert.equal(released[0]?.report?.outcome, 'cancelled');
+  // Tests of users' apps bring no such context.
+  await (await app.request('/')).body!.cancel();
+  assert.equal(released.length, 2);
+});

@@ -38,10 +38,18 @@ app.use(
 app.use(
   throttleMiddleware({ governor, onDeny: (_req, res, decision) => res.status(503).json({ reason: decision.reason }) }),
 );
+// Callbacks know the framework's request, or one's own.
+app.use(throttleMiddleware({ governor, getActorId: (req) => req.header('x-user') ?? req.hostname }));
+interface AuthenticatedRequest extends express.Request {
+  user: { id: string };
+}
+app.use('/ai', throttleMiddleware({ governor, getActorId: (req: AuthenticatedRequest) => req.user.id }));
+// @ts-expect-error a request has no such field
+throttleMiddleware({ governor, getActorId: (req) => req.nobody });
 export const expressOptions: ThrottleMiddlewareOptions<ExpressLikeRequest, ExpressLikeResponse> = { governor };
 
-const hono = new Hono<{ Variables: { throttleai_leaseId: string } }>();
-hono.use('/ai/*', throttle({ governor }));
+const hono = new Hono();
+hono.use('/ai/*', throttle({ governor, getActorId: (c) => c.req.query('user') ?? 'nobody' }));
 hono.get('/ai/chat', (c) => c.text(c.get('throttleai_leaseId')));
 export const honoOptions: HonoThrottleOptions<HonoLikeContext> = { governor };
 

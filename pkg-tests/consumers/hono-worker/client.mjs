@@ -1,0 +1,3 @@
+import { visit as visitApp } from '../hono/client.mjs';
+
+export const visit = (origin) => visitApp(origin, false);
