@@ -11,9 +11,9 @@
  * app.use('/ai', throttleMiddleware({ governor: createGovernor(presets.balanced()) }));
  * app.get('/ai/chat', (_req, res) => { res.json({ answer: 42 }); });
  */
+import { openCall, type Call } from '../core/call.ts';
 import type { AcquireDecision, AcquireDenied, AcquireRequest } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
-import { openCall, type Call } from './internal/call.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { outcomeOfStatus } from './internal/outcome.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';

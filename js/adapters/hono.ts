@@ -12,11 +12,11 @@
  * app.get('/ai/chat', (c) => c.json({ answer: 42 }));
  * export default app;
  */
-import type { AcquireDecision, AcquireDenied, SignalLike } from '../core/types.ts';
+import { openCall, type Call } from '../core/call.ts';
 import { workEndsWithRequest } from '../core/timers.ts';
+import type { AcquireDecision, AcquireDenied, SignalLike } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
 import { holdBody } from './internal/body.ts';
-import { openCall, type Call } from './internal/call.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { readIdle } from './internal/options.ts';
 import { classifyOutcome } from './internal/outcome.ts';
@@ -153,9 +153,9 @@ export function throttle<C extends HonoLikeContext = DefaultContext>(
       done();
       return deny(c, decision);
     }
-    c.set('throttleai_leaseId', decision.leaseId);
     const call = openCall(governor, request, decision, null, done);
     try {
+      c.set('throttleai_leaseId', decision.leaseId);
       await next();
       holdContext(c, call, idleMs);
     } catch (error) {

@@ -117,6 +117,9 @@ function unbound(create: unknown): object {
  * Puts chat completions under a governor. A denied call is not made and resolves to `{ ok: false, decision }`. Usage is
  * read from the answer, of a stream from its last chunk (ask for it with `stream_options: { include_usage: true }`).
  *
+ * The SDK's own retries happen within one lease and are not counted: make the client with `maxRetries: 0`, or expect up to
+ * three requests for each that is counted.
+ *
  * @param create the object that has `create` (`openai.chat.completions`), a bound function, or an arrow
  * @throws what `create` throws (as a rejection), after the lease has ended; InputError if `create` is an unbound method
  * @example

@@ -1,5 +1,5 @@
 /** How a call that threw has ended: one rule for helpers and adapters. */
-import type { LeaseOutcome } from './types.ts';
+import type { LeaseOutcome, SignalLike } from './types.ts';
 
 const TIMEOUTS = new Set<unknown>([
   'TimeoutError',
@@ -33,4 +33,10 @@ export function outcomeOfError(error: unknown): LeaseOutcome {
     // An error whose properties throw is an error all the same.
   }
   return 'error';
+}
+
+/** As `outcomeOfError`, for a call that had a signal: its reason may be any value, so the error alone does not tell. */
+export function outcomeOfCall(error: unknown, signal?: SignalLike | null): LeaseOutcome {
+  if (signal?.aborted !== true) return outcomeOfError(error);
+  return outcomeOfError(signal.reason) === 'timeout' ? 'timeout' : 'cancelled';
 }

@@ -1,9 +1,7 @@
 /** Runs a function under a lease: acquire, call, report, release. */
-import { msSince, readClockOr } from './clock.ts';
-import { holdLease } from './holders.ts';
+import { openCall } from './call.ts';
 import { readCount, readFunction, readGovernor, readMs, readSignal } from './input.ts';
-import { clockOf, queueOf } from './internals.ts';
-import { outcomeOfError } from './outcome.ts';
+import { queueOf } from './internals.ts';
 import { abortReason } from './timers.ts';
 import type {
   AcquireDecision,
@@ -83,21 +81,18 @@ export async function withLease<T, G extends GovernorLike = GovernorLike>(
   // Without waiting, the lease is taken and `fn` called before this function returns.
   const decision = 'then' in answer ? await answer : answer;
   if (!decision.granted) return { granted: false, decision: decision as DeniedBy<G> };
-  const end = holdLease(governor, request, decision);
+  const call = openCall(governor, request, decision);
   const signal = options?.signal;
   if (signal?.aborted === true) {
-    end({ outcome: 'cancelled' });
+    call.end('cancelled');
     throw abortReason(signal);
   }
-  const clock = clockOf(governor);
-  // A clock that fails by now takes nothing from the result of the call.
-  const start = readClockOr(clock, NaN);
   try {
     const result = await fn(decision);
-    end({ outcome: 'success', latencyMs: msSince(clock, start) });
+    call.end('success');
     return { granted: true, result };
   } catch (error) {
-    end({ outcome: outcomeOfError(error), latencyMs: msSince(clock, start) });
+    call.fail(error);
     throw error;
   }
 }

@@ -2,7 +2,7 @@
  * Keeps a lease until the bytes of a body have arrived, failed or been cancelled. A body that is no event stream is read
  * ahead, so that one nobody reads comes to its end as well; beyond that the reader's pace is kept.
  */
-import type { Call } from './call.ts';
+import type { Call } from '../../core/call.ts';
 import { watchUnread } from './unread.ts';
 import { web, type BodyLike, type ResponseLike } from './web.ts';
 

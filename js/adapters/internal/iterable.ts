@@ -1,6 +1,6 @@
 /** Keeps a lease until a stream of chunks has ended, failed or been left. The stream stays the SDK's own object. */
 import type { SignalLike } from '../../core/types.ts';
-import type { Call } from './call.ts';
+import type { Call } from '../../core/call.ts';
 import type { ProviderUsage } from './types.ts';
 import { watchUnread } from './unread.ts';
 

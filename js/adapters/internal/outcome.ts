@@ -1,6 +1,6 @@
 /** How a call ended, in one of the four documented words. */
 import { outcomeOfError } from '../../core/outcome.ts';
-import type { LeaseOutcome, SignalLike } from '../../core/types.ts';
+import type { LeaseOutcome } from '../../core/types.ts';
 
 /**
  * The outcome that an error or a status stands for: an abort is `cancelled`, a time-out `timeout`, any other error and
@@ -20,10 +20,4 @@ export function classifyOutcome(error?: unknown, status?: number): LeaseOutcome 
 /** What an answer stands for; one without a status is a success. */
 export function outcomeOfStatus(status = 200): LeaseOutcome {
   return status >= 400 ? 'error' : 'success';
-}
-
-/** As `classifyOutcome`, for a call that had a signal: its reason may be any value, so the error alone does not tell. */
-export function outcomeOfCall(error: unknown, signal?: SignalLike | null): LeaseOutcome {
-  if (signal?.aborted !== true) return outcomeOfError(error);
-  return outcomeOfError(signal.reason) === 'timeout' ? 'timeout' : 'cancelled';
 }

@@ -1,6 +1,6 @@
 /** A `Response` that keeps the lease to the end of its body, and is otherwise the one `fetch` gave. */
 import { holdBody } from './body.ts';
-import type { Call } from './call.ts';
+import type { Call } from '../../core/call.ts';
 import { outcomeOfStatus } from './outcome.ts';
 import type { ExtractedUsage } from './types.ts';
 import { web, type ResponseLike, type WebResponse } from './web.ts';

@@ -3,7 +3,7 @@
  * from was collected. Time during which the reader waits for the provider does not count.
  */
 import { armTimer, clearTimer, keepProcessAlive } from '../../core/timers.ts';
-import type { Call } from './call.ts';
+import type { Call } from '../../core/call.ts';
 
 export interface Unread {
   /** Somebody waits for bytes. */

@@ -131,6 +131,29 @@ test('onDeny answers instead; what it throws, at once or later, goes to the erro
   ]);
 });
 
+test('a deny handler that rejects without a reason does not let the request through', async (t) => {
+  const { governor } = notedGovernor(t, { concurrency: { maxInFlight: 1 } });
+  governor.acquire({ actorId: 'a', action: 'b' });
+  const onError: ErrorRequestHandler = (error: Error, _req, res, _next) => void res.status(500).send(error.message);
+  for (const onDeny of [() => Promise.reject(), () => Promise.reject(null)]) {
+    const origin = await serve(t, throttleMiddleware({ governor, onDeny }), hello, onError);
+    const response = await fetch(`${origin}/ai/x`);
+    assert.deepEqual([response.status, await response.text()], [500, 'Rejected without a reason']);
+  }
+});
+
+test('what an option’s function throws is the server’s error, of whatever kind, and no answer 400', async (t) => {
+  const { governor } = notedGovernor(t);
+  const onError: ErrorRequestHandler = (error: Error, _req, res, _next) => void res.status(500).send(error.name);
+  const getActorId = (): string => {
+    governor.acquire({ actorId: '', action: 'a mistake of its own' });
+    return 'never';
+  };
+  const origin = await serve(t, throttleMiddleware({ governor, getActorId }), hello, onError);
+  const response = await fetch(`${origin}/ai/x`);
+  assert.deepEqual([response.status, await response.text()], [500, 'InputError']);
+});
+
 test('errors of the options go to the error handler, ids that the governor refuses answer 400', async (t) => {
   const { governor } = notedGovernor(t);
   const onError: ErrorRequestHandler = (error: Error, _req, res, _next) => void res.status(500).send(error.message);

@@ -111,6 +111,37 @@ test('ids that the governor refuses answer 400', async (t) => {
   assert.match(((await response.json()) as { error: string }).error, /actorId/);
 });
 
+test('what an option’s function throws is the server’s error, of whatever kind, and no answer 400', async (t) => {
+  const { governor } = notedGovernor(t);
+  const app = new Hono();
+  const getActorId = (): string => {
+    governor.acquire({ actorId: '', action: 'a mistake of its own' });
+    return 'never';
+  };
+  app.use(throttle({ governor, getActorId }));
+  app.onError((error, c) => c.text(error.name, 500));
+  const response = await app.request('/');
+  assert.deepEqual([response.status, await response.text()], [500, 'InputError']);
+});
+
+test('a client that has left before the middleware takes no lease, one that leaves in the handler ends it cancelled', async (t) => {
+  const { governor, asked, released } = notedGovernor(t);
+  const app = new Hono();
+  const abort = new AbortController();
+  app.use(throttle({ governor }));
+  app.get('/', (c) => {
+    abort.abort();
+    return c.text('nobody reads this');
+  });
+  await app.request('/', { signal: AbortSignal.abort() });
+  assert.equal(asked.length, 0);
+  await app.request('/', { signal: abort.signal });
+  assert.deepEqual(
+    released.map(({ report }) => report?.outcome),
+    ['cancelled'],
+  );
+});
+
 test('outcomes: the handler’s error, its status, its abort', async (t) => {
   const { governor, untilReleased } = notedGovernor(t);
   const app = new Hono();

@@ -1,0 +1,83 @@
+/**
+ * One call of a helper or adapter: from its grant to the end of its lease. Ends once, whoever is first: the end of the
+ * answer, an error, a cancellation, an unread stream.
+ */
+import { msSince, readClockOr } from './clock.ts';
+import { holdLease } from './holders.ts';
+import { clockOf } from './internals.ts';
+import { outcomeOfCall } from './outcome.ts';
+import type {
+  AcquireGranted,
+  AcquireRequest,
+  ClockWithTimers,
+  GovernorLike,
+  LeaseOutcome,
+  SignalLike,
+  TokenUsage,
+} from './types.ts';
+
+/** Usage as those who look for it may find it. */
+type ReportedUsage = { [Half in keyof TokenUsage]: TokenUsage[Half] | undefined } | null | undefined | void;
+
+/** An object of the user's need not know how to prolong a lease. */
+interface RenewableGovernor extends GovernorLike {
+  renew?(leaseId: string): boolean;
+}
+
+export interface Call {
+  readonly clock: ClockWithTimers;
+  /** Time since the grant in ms, from 0. Never throws. */
+  elapsed(): number;
+  /** Bytes have arrived: prolongs the lease when half of its time is over. Never throws. */
+  flow(): void;
+  /** Ends the lease with a report. Idempotent, never throws. */
+  end(outcome: LeaseOutcome, usage?: ReportedUsage): void;
+  /** Ends the lease with the outcome that `error` stands for. */
+  fail(error: unknown): void;
+  /** Called at the end, once. */
+  onEnd?: () => void;
+}
+
+/**
+ * Takes charge of a granted lease. Never throws: who is granted a lease must come to hold it.
+ *
+ * @param signal of the call: what its abort means for the outcome
+ * @param released called when the lease has been given back
+ */
+export function openCall(
+  governor: RenewableGovernor,
+  request: AcquireRequest,
+  grant: AcquireGranted,
+  signal?: SignalLike | null,
+  released?: () => void,
+): Call {
+  const clock = clockOf(governor);
+  const start = readClockOr(clock, NaN);
+  const ttl = grant.expiresAt - start;
+  const release = holdLease(governor, request, grant);
+  let renewAt = ttl / 2;
+  let ended = false;
+  const call: Call = {
+    clock,
+    elapsed: () => msSince(clock, start),
+    flow() {
+      const elapsed = call.elapsed();
+      if (ended || !(elapsed >= renewAt)) return;
+      renewAt = elapsed + ttl / 2;
+      try {
+        governor.renew?.(grant.leaseId);
+      } catch {
+        // A closed governor: the answer goes on, only its lease is gone.
+      }
+    },
+    end(outcome, usage) {
+      if (ended) return;
+      ended = true;
+      call.onEnd?.();
+      release({ outcome, latencyMs: call.elapsed(), ...(usage && { usage: usage as TokenUsage }) });
+      released?.();
+    },
+    fail: (error) => call.end(outcomeOfCall(error, signal)),
+  };
+  return call;
+}
