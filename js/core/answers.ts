@@ -76,6 +76,7 @@ export class Answers {
   #giveUp(fault: GovernorError): void {
     this.#driver.close();
     this.#waiters.rejectAll(fault);
+    this.#waiters.leaveSignals();
   }
 
   /** Stops the timer. */
@@ -88,6 +89,13 @@ export class Answers {
     this.#port.close();
     const fault = this.#port.fault;
     if (fault !== undefined) this.#giveUp(fault);
+  }
+
+  /** Lets happen what is due, so that the tables say who holds what now. Calls nobody: the command that follows does. */
+  catchUp(now: number): void {
+    if (this.#port.look()[View.TIMEOUT]! > now) return;
+    this.call((core) => core.handle_timeout(now));
+    if (this.#port.look()[View.PENDING] !== 0) this.#takeOutputs(now);
   }
 
   /** A lease was granted, or one that is held was given again. */
@@ -184,6 +192,7 @@ export class Answers {
     const timeout = view[View.TIMEOUT]!;
     const waiting = view[View.WAITING] !== 0;
     if (this.#driver.mustUpdate(timeout, waiting, now)) this.#driver.update(timeout, waiting, now);
+    this.#waiters.leaveSignals();
     this.#events?.tell();
   }
 
@@ -297,7 +306,7 @@ export class Answers {
   #withdraw(waiter: Waiter, reason: unknown): void {
     if (this.#waiters.take(waiter.index, waiter.generation) === undefined) return;
     waiter.reject(reason);
-    if (this.#port.fault !== undefined) return;
+    if (this.#port.fault !== undefined) return this.#waiters.leaveSignals();
     const now = this.time.readOrLast();
     try {
       this.call((core) => core.cancel(now, waiter.index | 0, waiter.generation | 0));

@@ -5,7 +5,7 @@
 import type { CoreConfigError } from './binding.ts';
 import { clockFrom } from './clock.ts';
 import { ConfigError, describeValue, isArray } from './errors.ts';
-import type { ClockWithTimers, GovernorConfig, GovernorEventHandler } from './types.ts';
+import type { ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
 
 /** Sections with the fields that the core reads. */
 const SECTIONS = {
@@ -69,6 +69,14 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),
     seed: readSeed(get(config, 'seed', 'seed')),
   };
+}
+
+/** @throws ConfigError for anything but the options that there are */
+export function readOptions(options: GovernorOptions | null | undefined): GovernorOptions {
+  if (options === undefined || options === null) return {};
+  if (typeof options !== 'object') throw new ConfigError({ field: 'options', value: options, allowed: 'an object' });
+  refuseUnknown(options, ['restore'], 'options');
+  return { restore: get(options, 'restore', 'options.restore') as GovernorOptions['restore'] };
 }
 
 /** A misspelt limit would be no limit. */

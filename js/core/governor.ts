@@ -5,13 +5,13 @@
  */
 import { Answers } from './answers.ts';
 import { Gauge, QUEUED, ReleaseCode } from './binding.ts';
-import { readConfig, refusalFrom } from './config.ts';
+import { readConfig, readOptions, refusalFrom } from './config.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
 import { readImage, refuseImage, writeImage } from './image.ts';
 import { newAsk, newTold, outcomeCode, readMs, readReport, readRequest, readWait } from './input.ts';
 import { INTERNALS, type Internals } from './internals.ts';
-import type { LeaseTable } from './lease-table.ts';
+import type { LeaseRef, LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
 import { Port } from './port.ts';
 import { doubleReleaseText, unknownLeaseText } from './texts.ts';
@@ -48,11 +48,12 @@ export class Governor {
   /** @internal Users get this class without the loader, from `bindGovernor`. */
   constructor(loader: Loader, config?: GovernorConfig | null, options?: GovernorOptions | null) {
     const read = readConfig(config);
-    const image = options?.restore === undefined || options.restore === null ? undefined : readImage(options.restore);
+    const { restore } = readOptions(options);
+    const image = restore === undefined || restore === null ? undefined : readImage(restore);
     this.#port = new Port(
       loader,
       (glue) => (image === undefined ? new glue.Core(read.plain) : glue.Core.restore(read.plain, image.core)),
-      (error) => refusalFrom(error, read.found, options?.restore),
+      (error) => refusalFrom(error, read.found, restore),
     );
     this.#answers = new Answers(this.#port, read);
     this.#leases = this.#answers.leases;
@@ -60,7 +61,7 @@ export class Governor {
     this.#idBytes = this.#answers.call((core) => core.gauge(0, Gauge.IdBytes));
     if (image !== undefined && !this.#answers.restore(image.tables)) {
       this.close();
-      throw refuseImage(options?.restore);
+      throw refuseImage(restore);
     }
   }
 
@@ -99,8 +100,8 @@ export class Governor {
     const ask = this.#ask;
     readRequest(request, this.#idBytes, ask);
     const core = this.#port.use();
+    const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
-    const claim = ask.key === undefined ? undefined : this.#leases.claim(ask.key);
     let code: number;
     try {
       code = core.acquire(
@@ -141,8 +142,8 @@ export class Governor {
     const ask = this.#ask;
     readRequest(request, this.#idBytes, ask);
     const core = this.#port.use();
+    const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
-    const claim = ask.key === undefined ? undefined : this.#leases.claim(ask.key);
     let code: number;
     try {
       code = core.enqueue(
@@ -165,6 +166,12 @@ export class Governor {
     const decision = this.#answers.granted(ask, now, code, actor);
     if (reserve && key !== undefined) reserveHold(this.#answers.holders, decision);
     return decision;
+  }
+
+  /** The lease that holds an idempotency key at `now`: one that somebody waits for may be granted just now. */
+  #holderOf(key: string, now: number): LeaseRef | undefined {
+    this.#answers.catchUp(now);
+    return this.#leases.claim(key);
   }
 
   /**

@@ -25,9 +25,13 @@ export function armTimer(clock: ClockWithTimers, callback: () => void, ms: numbe
   return clock.setTimeout(callback, Math.min(Math.max(Math.ceil(ms), 1), DELAY_MAX_MS));
 }
 
-/** Takes a timer back. */
+/** Takes a timer back. Never throws: a timer that stays comes for nothing. */
 export function clearTimer(clock: ClockWithTimers, timer: unknown): void {
-  clock.clearTimeout(timer);
+  try {
+    clock.clearTimeout(timer);
+  } catch {
+    // A clock of somebody's making; what was decided before stands.
+  }
 }
 
 /**
@@ -44,17 +48,23 @@ interface Refable {
   unref?: () => void;
 }
 
-/** Says whether a timer keeps the process alive. Does nothing where timers know no such thing. */
+/** Says whether a timer keeps the process alive. Does nothing where timers know no such thing. Never throws. */
 export function keepProcessAlive(timer: unknown, keep: boolean): void {
   if (typeof timer !== 'object' || timer === null) return;
   const refable: Refable = timer;
-  if (keep) refable.ref?.();
-  else refable.unref?.();
+  try {
+    if (keep) refable.ref?.();
+    else refable.unref?.();
+  } catch {
+    // As above.
+  }
 }
 
 /** What a promise rejects with when `signal` is aborted: its reason, untouched. */
 export function abortReason(signal: SignalLike): unknown {
-  return signal.reason ?? new GovernorError('aborted', 'The wait was aborted.');
+  const { reason } = signal;
+  // Platforms always give one, be it null; objects of somebody's making may have none.
+  return reason === undefined ? new GovernorError('aborted', 'The wait was aborted.') : reason;
 }
 
 /**

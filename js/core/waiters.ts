@@ -32,6 +32,8 @@ interface Listening {
 }
 
 export class Waiters {
+  /** Signals under which nobody waits any more, with the listener that is still there. */
+  #left: [SignalLike, () => void][] = [];
   readonly #bySignal = new Map<SignalLike, Listening>();
   readonly #rows = new Map<string, Waiter>();
   readonly #byKey = new Map<string, Set<Waiter>>();
@@ -65,10 +67,21 @@ export class Waiters {
     const listening = signal && this.#bySignal.get(signal);
     if (!listening?.waiters.delete(waiter) || listening.waiters.size > 0) return;
     this.#bySignal.delete(signal!);
-    try {
-      signal!.removeEventListener('abort', listening.listener);
-    } catch {
-      // A signal of somebody's making; the wait is over all the same.
+    this.#left.push([signal!, listening.listener]);
+  }
+
+  /** Takes listeners back. Signals may be of somebody's making, so this comes after the tables are right. */
+  leaveSignals(): void {
+    while (this.#left.length > 0) {
+      const left = this.#left;
+      this.#left = [];
+      for (const [signal, listener] of left) {
+        try {
+          signal.removeEventListener('abort', listener);
+        } catch {
+          // The wait is over all the same.
+        }
+      }
     }
   }
 
@@ -79,7 +92,7 @@ export class Waiters {
     else sharing.add(waiter);
   }
 
-  /** Takes a row out; undefined if that waiter is not here (any more). */
+  /** Takes a row out; undefined if that waiter is not here (any more). Calls nobody, see `leaveSignals`. */
   take(index: number, generation: number): Waiter | undefined {
     const name = nameOf(index, generation);
     const waiter = this.#rows.get(name);

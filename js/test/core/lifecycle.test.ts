@@ -382,3 +382,23 @@ test('a clock that fails while the timer fires ends nothing, and sweeping goes o
   inner.advance(5000);
   assert.equal(governor.activeLeases, 0);
 });
+
+test('timers of somebody’s making that throw take nothing from a grant', (t) => {
+  const inner = createTestClock();
+  const boom = (): never => {
+    throw new Error('no such thing');
+  };
+  const clock = {
+    now: () => inner.time,
+    setTimeout: () => ({ ref: boom, unref: boom }),
+    clearTimeout: boom,
+  };
+  const governor = createGovernor({ clock, leaseTtlMs: 1000 });
+  t.after(() => governor.close());
+  const id = granted(governor.acquire(ask('a')));
+  inner.time += 20_000;
+  granted(governor.acquire(ask('a')));
+  governor.release(id);
+  governor.dispose();
+  assert.equal(governor.activeLeases, 1);
+});

@@ -250,6 +250,50 @@ test('waiters under one idempotency key that are granted in one step count as on
   );
 });
 
+test('a call under the key of a waiter that is granted in the same step gets the waiter’s lease', async (t) => {
+  const limits = [
+    { rate: { requestsPerMinute: 1, windowMs: 1000 } },
+    { concurrency: { maxInFlight: 1 }, leaseTtlMs: 1000 },
+    { concurrency: { maxInFlight: 1 }, leaseTtlMs: 1000, fairness: true },
+  ];
+  for (const config of limits) {
+    for (const how of ['acquire', 'acquireAsync'] as const) {
+      const { governor, clock, events } = bench(t, config);
+      governor.acquire(ask('other'));
+      const keyed = ask('a', { idempotencyKey: 'k' });
+      const waiting = governor.acquireAsync(keyed);
+      clock.time += 5000; // The timer is late.
+      const id = granted(await governor[how](keyed));
+      assert.equal(granted(await waiting), id);
+      assert.equal(governor.activeLeases, config.rate === undefined ? 1 : 2);
+      assert.equal(events.filter(({ type }) => type === 'acquire').length, 2);
+      governor.release(id);
+    }
+  }
+});
+
+test('what a signal does when it is left cannot change who gets which answer', async (t) => {
+  const { governor, clock } = bench(t, { concurrency: { maxInFlight: 2 } });
+  granted(governor.acquire(ask('a', { estimate: { weight: 2 } })));
+  const { signal } = new AbortController();
+  signal.removeEventListener = () => {
+    governor.acquire(ask('meddler', { estimate: { weight: 5 } }));
+  };
+  const waiting = governor.acquireAsync(ask('b'), { signal, timeoutMs: 100 });
+  clock.advance(100);
+  const decision = denied(await waiting);
+  assert.deepEqual([decision.cause, decision.retryAt === null], ['deadline', false]);
+});
+
+test('an abort without a reason rejects with what it was given', async (t) => {
+  const { governor } = bench(t, { concurrency: { maxInFlight: 1 } });
+  granted(governor.acquire(ask('a')));
+  const { signal, abort } = countedSignal();
+  const waiting = governor.acquireAsync(ask('b'), { signal });
+  abort(null);
+  await assert.rejects(waiting, (reason) => reason === null);
+});
+
 test('close rejects who waits, and is idempotent', async (t) => {
   const { governor } = bench(t, { concurrency: { maxInFlight: 1 } });
   granted(governor.acquire(ask('a')));

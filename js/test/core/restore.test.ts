@@ -93,3 +93,15 @@ test('actors of a governor that had fairness are not those of one that has it ag
   granted(last.acquire(ask('a')));
   assert.equal(last.snapshot().actors, 2);
 });
+
+test('options are an object with what there is', () => {
+  for (const [options, field] of [
+    [5, 'options'],
+    [{ restor: new Uint8Array(3) }, 'options.restor'],
+  ] as const) {
+    assert.throws(
+      () => createGovernor({}, options as never),
+      (error) => ConfigError.isInstance(error) && error.field === field,
+    );
+  }
+});
