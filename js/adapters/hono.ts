@@ -21,7 +21,7 @@ import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { readIdle } from './internal/options.ts';
 import { classifyOutcome } from './internal/outcome.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
-import { web, type ResponseLike, type WebResponse } from './internal/web.ts';
+import { canBuild, web, type ResponseLike, type WebResponse } from './internal/web.ts';
 
 export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
 
@@ -36,8 +36,11 @@ export interface HonoLikeContext {
   };
   /** The handler's error, once it has run. */
   readonly error?: Error | undefined;
-  /** Keeps a Worker's request alive. Throws where there is none. */
-  readonly executionCtx?: { waitUntil(promise: Promise<unknown>): void };
+  /** A Worker's request. Reading it throws where there is none. */
+  readonly executionCtx?: {
+    /** Keeps the request alive until the promise has settled. */
+    waitUntil(promise: Promise<unknown>): void;
+  };
   res: WebResponse;
   /** Leaves the lease's id to the handler. */
   set(key: 'throttleai_leaseId', value: string): void;
@@ -90,7 +93,8 @@ function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
   const response = c.res as ResponseLike;
   const { body } = response;
   const outcome = classifyOutcome(c.error, response.status);
-  if (!body || body.locked || c.req.method === 'HEAD') return call.end(outcome);
+  // A response that cannot be built again is passed on as it is.
+  if (!body || body.locked || c.req.method === 'HEAD' || !canBuild(response)) return call.end(outcome);
   c.res = new web.Response(
     holdBody(response, body, { call, idleMs, onDone: () => call.end(outcome) }),
     response,
