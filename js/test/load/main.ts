@@ -25,6 +25,8 @@ const AT_ONCE = 64;
 const WARM_UP = 0.2;
 /** What the heap may have grown by since, in bytes: 27 for each of 40,000 requests, less than any object they could leave. */
 const GROWTH_MAX = 1024 * 1024;
+/** A leak of leases leaves requests waiting: after this many ms the run is given up. Not a budget: many times what it takes. */
+const RUN_MS_MAX = 10 * 60_000;
 
 const counts = { passed: 0, failed: 0 };
 function check(what: string, good: boolean): void {
@@ -62,6 +64,12 @@ function report(name: string, seen: Seen, early: Measurement, late: Measurement,
   check(`${name}: enough of everything`, Math.min(success, cancelled, error) > EACH / 200 && late.denied > 0);
 }
 
+const watchdog = setTimeout(() => {
+  console.log(`FAILED it is not over after ${RUN_MS_MAX / 1000} s: requests wait for leases that nobody gives back`);
+  console.log(`${counts.passed} passed, ${counts.failed + 1} failed`);
+  process.exit(1);
+}, RUN_MS_MAX);
+
 console.log(`       ${REQUESTS} requests, seed ${seed}`);
 for (const name of FRAMEWORKS) {
   const path = fileURLToPath(new URL('server.ts', import.meta.url));
@@ -76,5 +84,6 @@ for (const name of FRAMEWORKS) {
   report(name, client.seen, early, late, (performance.now() - start) / 1000);
   server.disconnect();
 }
+clearTimeout(watchdog);
 if (counts.failed > 0) process.exitCode = 1;
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
