@@ -3,20 +3,25 @@ import { holdBody } from './body.ts';
 import type { Call } from '../../core/call.ts';
 import { outcomeOfStatus } from './outcome.ts';
 import type { ExtractedUsage } from './types.ts';
-import { web, type ResponseLike, type WebResponse } from './web.ts';
+import { canBuild, web, type ResponseLike, type WebResponse } from './web.ts';
 
 /** Bytes of a body that are kept for `extractUsage`: the last ones, where streams report their usage. */
 const KEPT_BYTES = 1024 * 1024;
 
-/** Gives a copy what `new Response` does not copy. */
-function resemble(copy: ResponseLike, { url, redirected, type }: ResponseLike): ResponseLike {
+/** A response around `body` that is otherwise `given`, of which constructors copy only a part. */
+function copyOf(given: ResponseLike, body: object): ResponseLike {
+  const { headers, status } = given;
+  const init = canBuild(given)
+    ? given
+    : { headers, status: status >= 200 && status < 600 ? status : 200, statusText: '' };
+  return resemble(new web.Response(body, init), given);
+}
+
+function resemble(copy: ResponseLike, given: ResponseLike): ResponseLike {
   const { clone } = copy;
-  return Object.defineProperties(copy, {
-    url: { value: url },
-    redirected: { value: redirected },
-    type: { value: type },
-    clone: { value: () => resemble(clone.call(copy), copy) },
-  });
+  for (const name of ['status', 'statusText', 'ok', 'url', 'redirected', 'type'] as const)
+    Object.defineProperty(copy, name, { value: given[name] });
+  return Object.defineProperty(copy, 'clone', { value: () => resemble(clone.call(copy), copy) });
 }
 
 /**
@@ -54,7 +59,7 @@ export async function holdResponse(
     bytes += chunk.byteLength;
     while (bytes - chunks[0]!.byteLength >= KEPT_BYTES) bytes -= chunks.shift()!.byteLength;
   };
-  const onDone = (): Promise<void> => settle(() => new web.Response(new web.Blob(chunks), response));
+  const onDone = (): Promise<void> => settle(() => copyOf(response, new web.Blob(chunks)));
   const held = holdBody(response, body, { call, idleMs, onChunk: extractUsage && keep, onDone });
-  return resemble(new web.Response(held, response), response) as WebResponse;
+  return copyOf(response, held) as WebResponse;
 }

@@ -80,5 +80,10 @@ export const web = globalThis as unknown as {
   ReadableStream: new (source: Source, strategy: Strategy) => BodyLike;
   Blob: new (parts: Uint8Array[]) => object;
   URL: new (url: string) => { readonly pathname: string };
-  Response: new (body: object, init: ResponseLike) => ResponseLike;
+  Response: new (body: object, init: Pick<ResponseLike, 'headers' | 'status' | 'statusText'>) => ResponseLike;
 };
+
+/** Whether `new Response` takes this status and text: servers also send statuses from 600 up, and texts beyond Latin-1. */
+export function canBuild({ status, statusText }: ResponseLike): boolean {
+  return status >= 200 && status < 600 && /^[\t -~\x80-\xff]*$/.test(statusText);
+}

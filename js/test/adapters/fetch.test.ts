@@ -1,6 +1,7 @@
 /** wrapFetch: what it asks the governor, and what the caller gets. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { test, type TestContext } from 'node:test';
 import type { AcquireDecision, AcquireRequest } from 'throttleai';
 import { classifyOutcome, wrapFetch } from 'throttleai/adapters/fetch';
 import { JSON_TYPE, listen, notedGovernor } from './support.ts';
@@ -84,6 +85,39 @@ test('url, redirected, type, headers and clone() are those of the original', asy
   }
   assert.equal((await untilReleased(1)).length, 1);
 });
+
+test('answers that no constructor takes are handed on as they are', async (t) => {
+  const heads = ['HTTP/1.1 999 Request denied', 'HTTP/1.1 200 Café', 'HTTP/1.1 503 Später'];
+  for (const head of heads) {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(`${head}\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\nwhy?`));
+    });
+    const origin = await listenOn(t, server);
+    const original = await fetch(origin);
+    const { governor, untilReleased } = notedGovernor(t);
+    const answer = await wrapFetch(fetch, { governor, extractUsage: async (response) => noted(await response.text()) })(
+      origin,
+    );
+    assert.ok(answer.ok);
+    for (const response of [answer.response.clone(), answer.response]) {
+      for (const name of ['status', 'statusText', 'ok', 'url'] as const)
+        assert.equal(response[name], original[name], `${head}: ${name}`);
+      assert.equal(await response.text(), 'why?');
+    }
+    assert.deepEqual((await untilReleased(1))[0]?.report?.usage, { promptTokens: 4 }, 'usage was read');
+  }
+});
+
+function noted(text: string): { promptTokens: number } {
+  return { promptTokens: text.length };
+}
+
+async function listenOn(t: TestContext, server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
 
 test('a status from 400 on is an error, and the response is handed on', async (t) => {
   const { governor, untilReleased } = notedGovernor(t);

@@ -56,6 +56,18 @@ test('without a header the actor is anonymous; functions of the options come fir
   ]);
 });
 
+test('a response that cannot be built again is passed on', async (t) => {
+  const { governor, untilReleased } = notedGovernor(t);
+  const app = new Hono();
+  app.use('*', throttle({ governor }));
+  const odd = Object.defineProperty(new Response('why?'), 'status', { value: 999 });
+  app.get('/', () => odd);
+  const response = await app.request('/');
+  assert.equal(response.status, 999);
+  assert.equal(await response.text(), 'why?');
+  assert.equal((await untilReleased(1))[0]?.report?.outcome, 'error');
+});
+
 test('headers, status and cookies of the response are kept', async (t) => {
   const { governor } = notedGovernor(t);
   const app = new Hono();
