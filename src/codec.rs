@@ -61,6 +61,11 @@ impl Writer {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
+    pub(crate) fn text(&mut self, text: &str) {
+        self.len(text.len());
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
     #[inline(never)]
     pub(crate) fn option(&mut self, value: Option<u64>) {
         self.bool(value.is_some());
@@ -147,6 +152,12 @@ impl<'a> Reader<'a> {
         let (head, rest) = self.bytes.split_first_chunk::<8>().ok_or(Malformed)?;
         self.bytes = rest;
         Ok(f64::from_le_bytes(*head))
+    }
+
+    #[inline(never)]
+    pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
+        let len = self.len()?;
+        core::str::from_utf8(self.take(len)?).map_err(|_| Malformed)
     }
 
     #[inline(never)]

@@ -36,13 +36,58 @@ pub struct WaiterId {
     pub generation: u32,
 }
 
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a limit counts. All but calls are estimated when admitted and corrected when reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Metric {
     /// Calls admitted.
     Requests,
-    /// Model tokens of prompt and output together, estimated when admitted and corrected when reported.
+    /// Model tokens of prompt and output together.
     Tokens,
+    /// Model tokens of the prompt.
+    InputTokens,
+    /// Model tokens of the answer.
+    OutputTokens,
+    /// Money, in millionths of a dollar.
+    CostUsd,
+    /// A metric of the user's own, whole: an index into [`Config::metrics`](crate::Config::metrics).
+    Custom(u8),
+}
+
+/// How many metrics of their own the limits of one governor can count.
+pub const METRICS_MAX: usize = 4;
+
+/// What a call counts beyond itself and its tokens; each amount at most [`TOKENS_MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// In millionths of a dollar.
+    pub cost_micros: u64,
+    /// By index of [`Metric::Custom`].
+    pub custom: [u64; METRICS_MAX],
+}
+
+/// What a call really counted beyond itself and its tokens; `None` keeps the estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReportedAmounts {
+    /// In millionths of a dollar.
+    pub cost_micros: Option<u64>,
+    /// By index of [`Metric::Custom`].
+    pub custom: [Option<u64>; METRICS_MAX],
+}
+
+impl Amounts {
+    pub(crate) fn capped(self) -> Self {
+        let Self { cost_micros, custom } = self;
+        Self { cost_micros: cost_micros.min(TOKENS_MAX), custom: custom.map(|amount| amount.min(TOKENS_MAX)) }
+    }
+
+    /// These, corrected by what was reported.
+    pub(crate) fn corrected(self, reported: &ReportedAmounts) -> Self {
+        let mut custom = self.custom;
+        for (amount, told) in custom.iter_mut().zip(reported.custom) {
+            *amount = told.unwrap_or(*amount);
+        }
+        Self { cost_micros: reported.cost_micros.unwrap_or(self.cost_micros), custom }.capped()
+    }
 }
 
 /// The tokens of a call: estimated before it, used after it. Whole tokens, each at most [`TOKENS_MAX`].
@@ -99,6 +144,8 @@ pub struct Request {
     pub weight: u64,
     /// Estimated tokens, charged at once and corrected at release.
     pub tokens: Tokens,
+    /// What else is estimated, charged and corrected likewise where a limit counts it. Nothing by default.
+    pub amounts: Amounts,
     /// May be granted although others wait for the same. `false` by default.
     pub barge: bool,
     /// The lease that the caller's table says holds the same idempotency key. If it is live it is returned again.
@@ -112,6 +159,7 @@ impl Default for Request {
             priority: Priority::Interactive,
             weight: 1_000_000,
             tokens: Tokens::default(),
+            amounts: Amounts::default(),
             barge: false,
             claim: None,
         }
@@ -141,6 +189,7 @@ impl Report {
             latency_us: known(latency_ms).map(|ms| whole(ms * 1000.0)),
             prompt_tokens: known(prompt_tokens).map(round_up),
             output_tokens: known(output_tokens).map(round_up),
+            amounts: ReportedAmounts::default(),
         }
     }
 }
@@ -214,6 +263,11 @@ pub enum Subject {
     Requests,
     /// Tokens in the window.
     Tokens,
+    /// What one of the configured limits counts, in whole units of its metric: its place among them, see
+    /// [`Denial::binding`].
+    Limit(u32),
+    /// The same of a limit that is a budget: one of money, or of a calendar period.
+    Budget(u32),
     /// Waiters ahead.
     Waiters,
     /// Leases against the governor's cap.
@@ -244,14 +298,15 @@ pub struct Denial {
     pub retry_at: Option<Instant>,
     /// What can never fit; exactly where `retry_at` is `None`. Not always the check that gave the reason.
     pub never: Option<Never>,
-    /// The limit that frees last, as an index into the configured limits.
+    /// The limit that frees last: its place among the configured limits, requests and tokens of `rate` before those of
+    /// `limits`.
     pub binding: Option<u32>,
 }
 
 /// More than could ever be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Never {
-    /// What the amounts count: slots or tokens.
+    /// What the amounts count.
     pub subject: Subject,
     /// What the call asked for.
     pub asked: u64,
@@ -315,6 +370,8 @@ pub struct Report {
     pub prompt_tokens: Option<u64>,
     /// Output tokens really used; `None` keeps the estimate.
     pub output_tokens: Option<u64>,
+    /// What else was really used.
+    pub amounts: ReportedAmounts,
 }
 
 /// The answer to `release`.
@@ -355,6 +412,9 @@ pub enum Output {
     Refused(WaiterId, Denial),
     /// An actor is forgotten: drop the string. The handle is not given to anybody else before this is polled.
     ActorFreed(ActorHandle),
+    /// A limit of calendar periods, by its place among the configured limits, has to be told when the current and the next
+    /// period end: see [`Governor::set_boundaries`](crate::Governor::set_boundaries).
+    NeedBoundaries(u32),
 }
 
 /// Why the governor wants to be called at the instant of `poll_timeout`.

@@ -3,6 +3,7 @@
 //! Refusals are not errors (see `decision`), and a panic is a bug of this crate. Messages of configuration errors are made
 //! here and nowhere else; the fields have the names that JavaScript users write.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
@@ -17,8 +18,8 @@ use core::fmt;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Path of the field, such as `rate.windowMs`.
-    pub field: &'static str,
+    /// Path of the field, such as `rate.windowMs` or `limits[0].limit`.
+    pub field: Cow<'static, str>,
     /// The value that was given, as text.
     pub value: String,
     /// What is allowed, such as `a number from 1 to 31622400000`.

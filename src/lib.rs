@@ -65,10 +65,11 @@ pub mod trace;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 
-pub use config::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate, Value};
+pub use config::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Rate, Value, Window};
 pub use decision::{
-    ActorHandle, Cause, Decision, Denial, Enqueued, Grant, LeaseId, Metric, Never, Outcome, Output, Priority, Reason,
-    Released, Report, Request, Subject, TOKENS_MAX, Tokens, WaiterId, WakeReason,
+    ActorHandle, Amounts, Cause, Decision, Denial, Enqueued, Grant, LeaseId, METRICS_MAX, Metric, Never, Outcome,
+    Output, Priority, Reason, Released, Report, ReportedAmounts, Request, Subject, TOKENS_MAX, Tokens, WaiterId,
+    WakeReason,
 };
 pub use error::{ConfigError, ImageError};
 pub use governor::{ConcurrencyView, Governor, RateView, RestoreError, View};

@@ -57,7 +57,7 @@ fn written(json: &Json) -> Value {
         Json::Bool(flag) => Value::Bool(*flag),
         Json::Number(number) => Value::Number(number.as_f64().unwrap_or(f64::NAN)),
         Json::String(text) => Value::Text(text.clone()),
-        Json::Array(_) => Value::Text("an array".into()),
+        Json::Array(items) => Value::List(items.iter().map(written).collect()),
         Json::Object(fields) => {
             Value::Fields(fields.iter().map(|(key, value)| (key.clone(), written(value))).collect())
         }

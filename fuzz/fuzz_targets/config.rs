@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use throttleai::{Config, Governor, Instant, Request, Value};
 
 /// Documented names often enough that the fuzzer need not find them, and any others.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 32] = [
     "concurrency",
     "maxInFlight",
     "interactiveReserve",
@@ -31,6 +31,14 @@ const NAMES: [&str; 24] = [
     "actors",
     "leases",
     "overflow",
+    "limits",
+    "name",
+    "metric",
+    "limit",
+    "window",
+    "algorithm",
+    "burst",
+    "maxDebt",
 ];
 
 #[derive(Arbitrary, Debug)]
@@ -41,6 +49,7 @@ enum Written {
     Number(f64),
     Text(String),
     Fields(Vec<(Name, Written)>),
+    List(Vec<Written>),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -56,6 +65,7 @@ fn value(written: Written) -> Value {
         Written::Small(number) => Value::Number(f64::from(number)),
         Written::Number(number) => Value::Number(number),
         Written::Text(text) => Value::Text(text),
+        Written::List(items) => Value::List(items.into_iter().map(value).collect()),
         Written::Fields(fields) => {
             Value::Fields(fields.into_iter().map(|(key, inner)| (name(key), value(inner))).collect())
         }

@@ -2,7 +2,7 @@
 //! commands meet something; `Operation::Stranger` names leases that may never have been.
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use throttleai::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate};
+use throttleai::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Metric, Overflow, Rate, Window};
 
 /// A configuration: small numbers, so that every limit is met within a few commands.
 #[derive(Arbitrary, Debug)]
@@ -11,6 +11,8 @@ pub struct Setup {
     requests: Option<u8>,
     tokens: Option<u8>,
     window_ms: u16,
+    /// At most four are taken.
+    limits: Vec<Bounded>,
     fairness: bool,
     adaptive: bool,
     ttl_ms: u16,
@@ -19,6 +21,42 @@ pub struct Setup {
     actors: u8,
     leases: u8,
     deny_overflow: bool,
+}
+
+/// A limit of any kind.
+#[derive(Arbitrary, Debug)]
+struct Bounded {
+    metric: u8,
+    amount: u8,
+    window_ms: u16,
+    algorithm: u8,
+    burst: Option<u8>,
+    max_debt: Option<u8>,
+}
+
+impl Bounded {
+    fn limit(&self, index: usize) -> Limit {
+        let metrics = [
+            Metric::Requests,
+            Metric::Tokens,
+            Metric::InputTokens,
+            Metric::OutputTokens,
+            Metric::CostUsd,
+            Metric::Custom(0),
+        ];
+        let (algorithm, window) = match self.algorithm % 4 {
+            0 => (Algorithm::SlidingWindow, Window::Micros(millis(self.window_ms))),
+            1 => (Algorithm::FixedWindow, Window::Micros(millis(self.window_ms))),
+            2 => (Algorithm::FixedWindow, Window::Calendar),
+            _ => {
+                let burst = self.burst.map(|burst| u64::from(burst.max(1)));
+                (Algorithm::TokenBucket { burst }, Window::Micros(millis(self.window_ms)))
+            }
+        };
+        let metric = metrics[usize::from(self.metric) % metrics.len()];
+        let limit = Limit::new(&format!("limit {index}"), metric, u64::from(self.amount.max(1)), 0);
+        Limit { algorithm, window, max_debt: self.max_debt.map(u64::from), ..limit }
+    }
 }
 
 impl Setup {
@@ -37,6 +75,8 @@ impl Setup {
         };
         Config {
             rate: (rate.requests.is_some() || rate.tokens.is_some()).then_some(rate),
+            limits: self.limits.iter().take(4).enumerate().map(|(index, limit)| limit.limit(index)).collect(),
+            metrics: vec!["pages".into()],
             fairness: (self.fairness && concurrency.is_some()).then(Fairness::default),
             adaptive: (self.adaptive && concurrency.is_some()).then(Adaptive::default),
             concurrency,
@@ -67,6 +107,8 @@ pub struct Asked {
     pub weight: u8,
     pub prompt: u8,
     pub output: u8,
+    pub cost: u8,
+    pub pages: u8,
     pub barge: bool,
     pub claim: Option<u8>,
 }
@@ -91,6 +133,7 @@ pub enum Operation {
         latency_us: Option<u64>,
         prompt: Option<u64>,
         output: Option<u64>,
+        cost: Option<u64>,
     },
     Renew {
         lease: u8,
@@ -101,6 +144,12 @@ pub enum Operation {
     Stranger {
         slot: u32,
         generation: u32,
+    },
+    /// A calendar limit is told its boundaries.
+    Boundaries {
+        limit: u8,
+        ends_ms: u16,
+        next_ms: u16,
     },
     /// Time goes on.
     Pass {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use throttleai::{
-    ActorHandle, Caps, Config, Decision, Enqueued, Governor, Grant, Instant, LeaseId, Outcome, Output, Priority,
-    Report, Request, Tokens, WaiterId,
+    ActorHandle, Amounts, Caps, Config, Decision, Enqueued, Governor, Grant, Instant, LeaseId, Outcome, Output,
+    Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
 };
 
 use crate::{Asked, Operation, Setup};
@@ -55,10 +55,11 @@ impl Run {
                 let waiter = recent(&self.waiters, waiter);
                 let _ = waiter.is_some_and(|waiter| self.governor.cancel(now, waiter));
             }
-            Operation::Release { lease, outcome, latency_us, prompt, output } => {
+            Operation::Release { lease, outcome, latency_us, prompt, output, cost } => {
                 let outcomes = [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled];
                 let outcome = outcomes[usize::from(outcome) % outcomes.len()];
-                let report = Report { outcome, latency_us, prompt_tokens: prompt, output_tokens: output };
+                let amounts = ReportedAmounts { cost_micros: cost, ..ReportedAmounts::default() };
+                let report = Report { outcome, latency_us, prompt_tokens: prompt, output_tokens: output, amounts };
                 if let Some(lease) = recent(&self.leases, lease) {
                     self.governor.release(now, lease, &report);
                     assert!(!self.governor.is_live(lease), "a released lease is live");
@@ -74,6 +75,12 @@ impl Run {
                 self.governor.renew(now, LeaseId { slot, generation }, None);
                 self.governor.release(now, LeaseId { slot, generation }, &Report::default());
                 self.governor.annul(now, LeaseId { slot, generation });
+            }
+            Operation::Boundaries { limit, ends_ms, next_ms } => {
+                let ends = self.now_us.saturating_add(u64::from(ends_ms) * 1_000);
+                let next_ends = ends.saturating_add(u64::from(next_ms) * 1_000);
+                let [ends, next_ends] = [ends, next_ends].map(Instant::from_micros);
+                self.governor.set_boundaries(now, u32::from(limit), ends, next_ends);
             }
             Operation::Pass { ms } => self.now_us = self.now_us.saturating_add(u64::from(ms) * 1_000),
             Operation::Jump { us } => self.now_us = us,
@@ -133,7 +140,8 @@ impl Run {
         if let Some(pool) = view.concurrency {
             assert!(pool.active <= pool.max, "admitted above the maximum: {pool:?}");
         }
-        for window in [view.requests, view.tokens].into_iter().flatten() {
+        let limits = (0..8).filter_map(|place| self.governor.limit_view(now, place));
+        for window in [view.requests, view.tokens].into_iter().flatten().chain(limits) {
             assert!(window.current <= window.limit, "admitted above a limit: {window:?}");
         }
     }
@@ -161,6 +169,7 @@ impl Run {
             priority: if asked.background { Priority::Background } else { Priority::Interactive },
             weight: u64::from(asked.weight) * 100_000,
             tokens: Tokens { prompt: asked.prompt.into(), output: asked.output.into() },
+            amounts: Amounts { cost_micros: asked.cost.into(), custom: [asked.pages.into(), 0, 0, 0] },
             barge: asked.barge,
             claim: asked.claim.and_then(|lease| recent(&self.leases, lease)),
         }

@@ -15,6 +15,7 @@ import { newHolders, reserveHold, type Holders } from './holders.ts';
 import type { Tables } from './image.ts';
 import type { Ask } from './input.ts';
 import { LeaseTable } from './lease-table.ts';
+import { boundariesOf, type KnownLimit } from './limits.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
 import { badReportText, heldLongText } from './texts.ts';
@@ -42,18 +43,23 @@ export class Answers {
   readonly #driver: Driver<Answers>;
   readonly #waiters: Waiters = new Waiters();
   readonly #denials: Denials;
+  /** By place: those of `rate` come first, and are undefined. */
+  readonly #limits: readonly (KnownLimit | undefined)[];
   #denyReason: DenyReason | undefined;
   #deniedAt = 0;
   #deniedActor = '';
 
-  constructor(port: Port, { clock, strict, seed, onEvent }: ReadConfig) {
+  constructor(port: Port, { clock, strict, seed, onEvent, limits }: ReadConfig) {
     this.time = new Time(clock);
     this.#port = port;
     this.#strict = strict;
     this.#seed = seed;
     this.#events = onEvent === undefined ? undefined : new Events(onEvent);
     this.#driver = new Driver<Answers>(clock, this, Answers.#wake);
-    this.#denials = new Denials((now, which) => this.call((core) => core.gauge(now, which)));
+    const gauge = (now: number, which: number): number => this.call((core) => core.gauge(now, which));
+    const rates = [Gauge.RateLimit, Gauge.TokenRateLimit].filter((which) => gauge(0, which) !== Infinity);
+    this.#limits = [...rates.map(() => undefined), ...limits.known];
+    this.#denials = new Denials(gauge, limits.known);
   }
 
   /** A guarded call, off the hot path. */
@@ -220,8 +226,14 @@ export class Answers {
       if (kind === OutputKind.Expired) this.#expired(now, a, view[View.OUT_C]!);
       else if (kind === OutputKind.Granted) this.#grantedLater(now, a, b, view);
       else if (kind === OutputKind.ActorFreed) this.actors.forget(a);
+      else if (kind === OutputKind.NeedBoundaries) this.#tellBoundaries(now, a);
       else this.#refusedLater(now, a, b, view);
     }
+  }
+
+  #tellBoundaries(now: number, place: number): void {
+    const [ends, next] = boundariesOf(this.#limits[place], now);
+    this.call((core) => core.set_boundaries(now, place, ends, next));
   }
 
   #expired(now: number, slot: number, weight: number): void {

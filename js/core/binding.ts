@@ -68,6 +68,8 @@ export interface CoreHandle {
   annul(now: number, slot: number, generation: number): number;
   /** 1 while the lease is live (held, not yet swept), else 0. Changes nothing. */
   is_live(slot: number, generation: number): number;
+  /** Answers `NeedBoundaries`: when the current and the next calendar period of the limit at a place end. NaN: not known. */
+  set_boundaries(now: number, limit: number, ends: number, nextEnds: number): void;
   /** Lets due things happen: expiries, waiters. Call it at `View.TIMEOUT`. */
   handle_timeout(now: number): void;
   /** Writes the next output into `View.OUT_*` and returns its `OutputKind`, 0 when there is none. */
@@ -131,6 +133,10 @@ export const NO_HANDLE = 0xffffffff;
 
 /** A flag of `acquire` and `enqueue`. Nothing here sets the other one, to barge. */
 export const FLAG_BACKGROUND = 1;
+/** Also of `release`, beside the outcome: `View.IN_COST` and what follows have been written. */
+export const FLAG_AMOUNTS = 4;
+/** Metrics of the user's own that the core counts, at most. */
+export const METRICS_MAX = 4;
 
 /** Fields of the view, as indices into a `Float64Array` over `view_ptr()`. */
 export const View = {
@@ -164,10 +170,12 @@ export const View = {
   DENY_USED: 17,
   DENY_LIMIT: 18,
   DENY_ASKED: 19,
-  /** Index of the limit that frees last among those that are configured, requests before tokens; -1 none. */
+  /** Place of the limit that frees last: requests and tokens of `rate` if configured, then `limits`; -1 none. */
   DENY_BINDING: 20,
   /** The largest amount that could ever be granted where `DENY_RETRY_AT` is NaN, else NaN. */
   DENY_MAX_ALLOWED: 21,
+  /** Place of the limit that the text is about, as in `DENY_BINDING`; -1 for those of `rate` and what is no limit. */
+  DENY_ABOUT: 22,
   /** Output record: lease slot and generation, or waiter, or handle; see `OutputKind`. */
   OUT_A: 24,
   OUT_B: 25,
@@ -175,6 +183,8 @@ export const View = {
   OUT_D: 27,
   OUT_E: 28,
   OUT_F: 29,
+  /** Written by the shell: dollars, then the user's own metrics in the order of their first use in `limits`; NaN: none. */
+  IN_COST: 32,
 } as const;
 
 /** What `poll_output` returns. */
@@ -188,6 +198,8 @@ export const OutputKind = {
   Refused: 3,
   /** A = actor handle that became free: forget its string. */
   ActorFreed: 4,
+  /** A = place of a limit that asks for its calendar boundaries: `set_boundaries` answers. */
+  NeedBoundaries: 5,
 } as const;
 
 /** What `release` returns. */
@@ -217,6 +229,8 @@ export const Gauge = {
   IdBytes: 10,
   /** 1 if a rule reads actors: then ids are interned. */
   ReadsActors: 11,
+  /** From here on two for each limit by place: what is counted (money in millionths), and the limit. */
+  Limits: 32,
 } as const;
 
 /** Documented reasons, by `View.DENY_REASON`. */
@@ -250,4 +264,7 @@ export const TEXT = {
   Deadline: 8,
   LeaseCap: 9,
   ActorCap: 10,
+  Limit: 11,
+  Budget: 12,
+  TooLarge: 13,
 } as const;

@@ -5,6 +5,7 @@
 import type { CoreConfigError } from './binding.ts';
 import { clockFrom } from './clock.ts';
 import { ConfigError, describeValue, isArray } from './errors.ts';
+import { readLimits, type ReadLimits } from './limits.ts';
 import type { ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
 
 /** Sections with the fields that the core reads. */
@@ -19,7 +20,7 @@ const SECTIONS = {
 const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
 /** Fields that never reach the core. */
 const OWN = ['strict', 'onEvent', 'clock', 'seed'] as const;
-const FIELDS: readonly string[] = [...Object.keys(SECTIONS), ...SCALARS, ...OWN];
+const FIELDS: readonly string[] = [...Object.keys(SECTIONS), 'limits', ...SCALARS, ...OWN];
 
 /** Plain data: what the core walks. */
 type Plain = Record<string, unknown>;
@@ -30,6 +31,7 @@ export interface ReadConfig {
   readonly plain: Plain;
   /** What was found, by path, as the user gave it. */
   readonly found: ReadonlyMap<string, unknown>;
+  readonly limits: ReadLimits;
   readonly strict: boolean;
   readonly onEvent: GovernorEventHandler | undefined;
   readonly clock: ClockWithTimers;
@@ -61,9 +63,18 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     plain[name] = copy;
   }
   for (const name of SCALARS) put(plain, name, read(config, name, name));
+  const limits = readLimits(read(config, 'limits', 'limits'), read, keysOf);
+  if (limits.plain !== undefined) plain['limits'] = limits.plain;
+  // What was written in short, or not at all, is named in errors too.
+  for (const [index, limit] of (limits.plain ?? []).entries())
+    for (const [field, value] of Object.entries(limit)) {
+      const path = `limits[${index}].${field}`;
+      if ((found.get(path) ?? null) === null) found.set(path, value);
+    }
   return {
     plain,
     found,
+    limits,
     strict: readStrict(get(config, 'strict', 'strict')),
     onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),

@@ -1,20 +1,19 @@
 /** Makes denials for users out of the numbers in the view. Reasons, causes and numbers are the core's; texts are `texts.ts`'s. */
 import { CAUSES, Gauge, REASONS, TEXT, View } from './binding.ts';
+import type { KnownLimit } from './limits.ts';
 import { denialText } from './texts.ts';
 import type { DenyReason, GovernorDenied, LimitsHint } from './types.ts';
-
-/** Names of the limits that `rate` is sugar for. */
-type LimitName = 'requests' | 'tokens';
 
 /** Reads a `Gauge` at an instant. */
 type ReadGauge = (now: number, which: number) => number;
 
 export class Denials {
   /** By `View.DENY_BINDING`: only limits that are configured are counted there. */
-  readonly #limitNames: readonly LimitName[];
+  readonly #limits: readonly Pick<KnownLimit, 'name' | 'metric'>[];
   readonly #gauge: ReadGauge;
   // A refused caller that asks again at once gets the same numbers, so the same text.
   #text = -1;
+  #about = -1;
   #used = NaN;
   #limit = NaN;
   #asked = NaN;
@@ -23,11 +22,12 @@ export class Denials {
   #actorId = '';
   #recommendation = '';
 
-  constructor(gauge: ReadGauge) {
-    const names: LimitName[] = [];
-    if (gauge(0, Gauge.RateLimit) !== Infinity) names.push('requests');
-    if (gauge(0, Gauge.TokenRateLimit) !== Infinity) names.push('tokens');
-    this.#limitNames = names;
+  /** @param limits those of the configuration, without the two that `rate` is sugar for */
+  constructor(gauge: ReadGauge, limits: readonly KnownLimit[]) {
+    const named = (name: string): Pick<KnownLimit, 'name' | 'metric'>[] => [{ name, metric: name }];
+    const requests = gauge(0, Gauge.RateLimit) === Infinity ? [] : named('requests');
+    const tokens = gauge(0, Gauge.TokenRateLimit) === Infinity ? [] : named('tokens');
+    this.#limits = [...requests, ...tokens, ...limits];
     this.#gauge = gauge;
   }
 
@@ -36,16 +36,19 @@ export class Denials {
     const reason = REASONS[view[View.DENY_REASON]! | 0] ?? 'policy';
     const cause = CAUSES[view[View.DENY_CAUSE]! | 0] ?? 'cap';
     const text = view[View.DENY_TEXT]! | 0;
-    const used = compact(view[View.DENY_USED]!);
-    const limit = compact(view[View.DENY_LIMIT]!);
-    const asked = view[View.DENY_ASKED]!;
+    const about = view[View.DENY_ABOUT]! | 0;
+    const unit = about < 0 ? 1 : this.#unit(about);
+    const used = compact(view[View.DENY_USED]! / unit);
+    const limit = compact(view[View.DENY_LIMIT]! / unit);
+    const asked = view[View.DENY_ASKED]! / unit;
     const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]! | 0;
     const at = view[View.DENY_RETRY_AT]!;
     const binding = view[View.DENY_BINDING]! | 0;
-    const name = binding < 0 ? undefined : this.#limitNames[binding];
-    const maxAllowed = view[View.DENY_MAX_ALLOWED]!;
+    const name = binding < 0 ? undefined : this.#limits[binding]?.name;
+    const maxAllowed = view[View.DENY_MAX_ALLOWED]! / unit;
     if (
       text !== this.#text ||
+      about !== this.#about ||
       used !== this.#used ||
       limit !== this.#limit ||
       asked !== this.#asked ||
@@ -53,8 +56,10 @@ export class Denials {
       retryAfterMs !== this.#retryAfterMs ||
       actorId !== this.#actorId
     ) {
-      this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs }, actorId);
+      const named = about < 0 ? undefined : this.#limits[about];
+      this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs, named }, actorId);
       this.#text = text;
+      this.#about = about;
       this.#used = used;
       this.#limit = limit;
       this.#asked = asked;
@@ -65,9 +70,9 @@ export class Denials {
     const limitsHint =
       text === TEXT.Slots || text === TEXT.Share
         ? { inFlight: used, maxInFlight: limit }
-        : text === TEXT.Requests || text === TEXT.Tokens
+        : text === TEXT.Requests || text === TEXT.Tokens || text === TEXT.Limit || text === TEXT.Budget
           ? { rateUsed: used, rateLimit: limit }
-          : this.#hint(now, reason, name);
+          : this.#hint(now, reason, binding);
     const retryAt = at === at ? at : null;
     const recommendation = this.#recommendation;
     // Two shapes made at once: a property added to a finished object costs the engine an allocation of its own.
@@ -80,13 +85,20 @@ export class Denials {
   }
 
   /** The documented numbers where those of the denial count something else. */
-  #hint(now: number, reason: DenyReason, name: LimitName | undefined): LimitsHint {
+  #hint(now: number, reason: DenyReason, binding: number): LimitsHint {
     const gauge = (which: number): number => this.#gauge(now, which);
-    if (reason !== 'rate')
+    if (reason === 'concurrency' || reason === 'policy')
       return { inFlight: gauge(Gauge.ConcurrencyActive), maxInFlight: gauge(Gauge.ConcurrencyEffectiveMax) };
-    return name === 'tokens'
-      ? { rateUsed: gauge(Gauge.TokenRateCount), rateLimit: gauge(Gauge.TokenRateLimit) }
-      : { rateUsed: gauge(Gauge.RateCount), rateLimit: gauge(Gauge.RateLimit) };
+    // Behind waiters for slots nothing binds.
+    const place = Math.max(binding, 0);
+    const unit = this.#unit(place);
+    const which = Gauge.Limits + 2 * place;
+    return { rateUsed: gauge(which) / unit, rateLimit: gauge(which + 1) / unit };
+  }
+
+  /** The core counts money in millionths. */
+  #unit(place: number): number {
+    return this.#limits[place]?.metric === 'costUsd' ? 1e6 : 1;
   }
 }
 

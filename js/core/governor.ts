@@ -4,12 +4,22 @@
  * answer on to `answers.ts`. The core decides; nothing here does.
  */
 import { Answers } from './answers.ts';
-import { Gauge, QUEUED, ReleaseCode } from './binding.ts';
+import { FLAG_AMOUNTS, Gauge, QUEUED, ReleaseCode } from './binding.ts';
 import { readConfig, readOptions, refusalFrom } from './config.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
 import { readImage, refuseImage, writeImage } from './image.ts';
-import { newAsk, newTold, outcomeCode, readMs, readReport, readRequest, readWait } from './input.ts';
+import {
+  newAsk,
+  newTold,
+  outcomeCode,
+  readMs,
+  readReport,
+  readRequest,
+  readWait,
+  type Ask,
+  type Told,
+} from './input.ts';
 import { INTERNALS, type Internals } from './internals.ts';
 import type { LeaseRef, LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
@@ -38,8 +48,8 @@ export class Governor {
   readonly #strict: boolean;
   readonly #idBytes: number;
   // Written anew by each call, when nobody else's code can run before they are read.
-  readonly #ask = newAsk();
-  readonly #told = newTold();
+  readonly #ask: Ask;
+  readonly #told: Told;
   #internals: Internals | undefined;
 
   /** `close()` at the end of a block: `using governor = createGovernor();`. There where the platform has it (Node 20 on). */
@@ -57,6 +67,8 @@ export class Governor {
     );
     this.#answers = new Answers(this.#port, read);
     this.#leases = this.#answers.leases;
+    this.#ask = newAsk(read.limits.metrics);
+    this.#told = newTold(read.limits.metrics);
     this.#strict = read.strict;
     this.#idBytes = this.#answers.call((core) => core.gauge(0, Gauge.IdBytes));
     if (image !== undefined && !this.#answers.restore(image.tables)) {
@@ -102,6 +114,7 @@ export class Governor {
     const core = this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
+    if ((ask.flags & FLAG_AMOUNTS) !== 0) this.#port.hand(ask.amounts.list);
     let code: number;
     try {
       code = core.acquire(
@@ -144,6 +157,7 @@ export class Governor {
     const core = this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
+    if ((ask.flags & FLAG_AMOUNTS) !== 0) this.#port.hand(ask.amounts.list);
     let code: number;
     try {
       code = core.enqueue(
@@ -194,13 +208,14 @@ export class Governor {
     if (slot < 0) return this.#notHeld(leaseId, ReleaseCode.Unknown);
     const generation = leases.generation;
     const outcome = told.outcome;
+    if (told.flags !== 0) this.#port.hand(told.amounts.list);
     let code: number;
     try {
       code = core.release(
         now,
         slot | 0,
         generation | 0,
-        outcomeCode(outcome) | 0,
+        outcomeCode(outcome) | told.flags,
         told.latencyMs,
         told.promptTokens,
         told.outputTokens,

@@ -2,13 +2,16 @@
  * Checks what callers hand over, once, into flat numbers that cross to the core. Each property is read exactly once, and
  * the result is written only when everything was read: a getter or proxy of the caller's may do what it likes.
  */
-import { FLAG_BACKGROUND } from './binding.ts';
+import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX } from './binding.ts';
 import { InputError } from './errors.ts';
 import type { AcquireRequest, GovernorLike, LeaseOutcome, ReleaseReport, SignalLike, Wait } from './types.ts';
 import { unitsThatFit } from './utf8.ts';
 
 /** The core counts no more: a larger estimate would pass a limit that it is above. */
 const TOKENS_MAX = 1e12;
+/** Dollars of one call: the core counts a million millionths of them, squared. */
+const DOLLARS_MAX = 1e6;
+const CENTS_MAX = 1e8;
 const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 /** The heaviest call, in concurrency units. */
 export const WEIGHT_MAX = 1e9;
@@ -23,6 +26,15 @@ export interface Ask {
   outputTokens: number;
   /** Actor and idempotency key as one string; undefined without a key. */
   key: string | undefined;
+  /** Only with `FLAG_AMOUNTS` in `flags`. */
+  readonly amounts: Amounts;
+}
+
+/** What counts beyond tokens, in the order in which it crosses: dollars, then the user's own metrics; NaN: not given. */
+export interface Amounts {
+  /** Names of the user's own metrics that limits count. */
+  readonly metrics: readonly string[];
+  readonly list: number[];
 }
 
 /** A report in the form that crosses; NaN: not reported. */
@@ -31,14 +43,24 @@ export interface Told {
   latencyMs: number;
   promptTokens: number;
   outputTokens: number;
+  /** 0 or `FLAG_AMOUNTS`. */
+  flags: number;
+  readonly amounts: Amounts;
 }
 
-export function newAsk(): Ask {
-  return { actorId: '', action: '', flags: 0, weight: 1, promptTokens: 0, outputTokens: 0, key: undefined };
+/** @param metrics the user's own metrics that limits count */
+export function newAsk(metrics: readonly string[]): Ask {
+  const amounts = newAmounts(metrics);
+  return { actorId: '', action: '', flags: 0, weight: 1, promptTokens: 0, outputTokens: 0, key: undefined, amounts };
 }
 
-export function newTold(): Told {
-  return { outcome: 'success', latencyMs: NaN, promptTokens: NaN, outputTokens: NaN };
+export function newTold(metrics: readonly string[]): Told {
+  const amounts = newAmounts(metrics);
+  return { outcome: 'success', latencyMs: NaN, promptTokens: NaN, outputTokens: NaN, flags: 0, amounts };
+}
+
+function newAmounts(metrics: readonly string[]): Amounts {
+  return { metrics, list: new Array<number>(1 + METRICS_MAX).fill(NaN) };
 }
 
 /**
@@ -51,7 +73,7 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
   if (typeof request !== 'object' || request === null) throw bad('request', request, 'an object');
   const actorId = readId(request.actorId, 'request.actorId', 1, idBytes);
   const action = readId(request.action, 'request.action', 0, idBytes);
-  const flags = readPriority(request.priority);
+  let flags = readPriority(request.priority);
   const { estimate, idempotencyKey } = request;
   let weight = 1;
   let promptTokens = 0;
@@ -62,6 +84,11 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
     weight = Math.round(readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1) * 1e6) / 1e6;
     promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
     outputTokens = readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0);
+    const { metrics } = estimate;
+    if (metrics !== undefined && metrics !== null) {
+      readAmounts(metrics, 'request.estimate.metrics', ask.amounts);
+      flags |= FLAG_AMOUNTS;
+    }
   }
   let key: string | undefined;
   if (idempotencyKey !== undefined && idempotencyKey !== null) {
@@ -76,6 +103,17 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
   ask.promptTokens = promptTokens;
   ask.outputTokens = outputTokens;
   ask.key = key;
+}
+
+/** @throws InputError unless `metrics` is an object in which the metrics that count are amounts */
+function readAmounts(metrics: unknown, field: string, amounts: Amounts): void {
+  if (typeof metrics !== 'object' || metrics === null) throw bad(field, metrics, 'an object of numbers by metric');
+  const { list } = amounts;
+  const given = metrics as Readonly<Record<string, unknown>>;
+  list[0] = readAmount(given['costUsd'], `${field}.costUsd`, DOLLARS_MAX, NaN);
+  for (const [index, name] of amounts.metrics.entries()) {
+    list[index + 1] = readAmount(given[name], `${field}.${name}`, TOKENS_MAX, NaN);
+  }
 }
 
 function readPriority(priority: unknown): number {
@@ -117,6 +155,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   let latencyMs = NaN;
   let promptTokens = NaN;
   let outputTokens = NaN;
+  let flags = 0;
   let problem: InputError | undefined;
   if (typeof report === 'object' && report !== null) {
     try {
@@ -134,8 +173,24 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
       if (usage !== undefined && usage !== null) {
         if (typeof usage !== 'object') throw bad('report.usage', usage, 'an object');
         const prompt = readAmount(usage.promptTokens, 'report.usage.promptTokens', TOKENS_MAX, NaN);
-        outputTokens = readAmount(usage.outputTokens, 'report.usage.outputTokens', TOKENS_MAX, NaN);
+        const output = readAmount(usage.outputTokens, 'report.usage.outputTokens', TOKENS_MAX, NaN);
+        const { metrics } = usage;
+        if (metrics !== undefined && metrics !== null) {
+          readAmounts(metrics, 'report.usage.metrics', told.amounts);
+          flags = FLAG_AMOUNTS;
+        }
         promptTokens = prompt;
+        outputTokens = output;
+      }
+    } catch (error) {
+      problem ??= problemOf(report, error);
+    }
+    try {
+      const cents = readAmount(report.actualCostCents, 'report.actualCostCents', CENTS_MAX, NaN);
+      if (!Number.isNaN(cents)) {
+        if (flags === 0) told.amounts.list.fill(NaN);
+        told.amounts.list[0] = cents / 100;
+        flags = FLAG_AMOUNTS;
       }
     } catch (error) {
       problem ??= problemOf(report, error);
@@ -147,6 +202,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   told.latencyMs = latencyMs;
   told.promptTokens = promptTokens;
   told.outputTokens = outputTokens;
+  told.flags = flags;
   return problem;
 }
 

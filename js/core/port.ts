@@ -55,6 +55,11 @@ export class Port {
     return this.#view.length === 0 ? this.#renew() : this.#view;
   }
 
+  /** Writes what the next command reads beside its arguments. */
+  hand(amounts: readonly number[]): void {
+    this.look().set(amounts, View.IN_COST);
+  }
+
   #renew(): Float64Array {
     const offset = this.use().view_ptr();
     return (this.#view = new Float64Array(this.#instance.memory.buffer, offset, View.LENGTH));

@@ -15,11 +15,13 @@ export interface DenialNumbers {
   /** Largest amount that could ever be granted; for the same. */
   maxAllowed: number;
   retryAfterMs: number;
+  /** The limit that the text is about, where it is one of `limits`. */
+  named?: { readonly name: string; readonly metric: string } | undefined;
 }
 
 /** What a denied caller should do. */
 export function denialText(numbers: DenialNumbers, actorId: string): string {
-  const { text, used, limit, asked, maxAllowed } = numbers;
+  const { text, used, limit, asked, maxAllowed, named = { name: '', metric: '' } } = numbers;
   const retry = `Retry in ${numbers.retryAfterMs}ms`;
   switch (text) {
     case TEXT.Slots:
@@ -42,6 +44,15 @@ export function denialText(numbers: DenialNumbers, actorId: string): string {
       return `No room before the deadline. ${retry}.`;
     case TEXT.LeaseCap:
       return `As many leases are held as this governor may hold (${used}/${limit}). ${retry}.`;
+    case TEXT.Limit:
+      return `Limit "${named.name}" reached (${used}/${limit} ${named.metric}). ${retry}.`;
+    case TEXT.Budget:
+      return `Budget "${named.name}" spent (${used}/${limit}). ${retry}.`;
+    case TEXT.TooLarge:
+      return (
+        `${asked} ${named.metric} can never be granted by limit "${named.name}" (at most ${maxAllowed}). ` +
+        `Waiting cannot help; ask for less.`
+      );
     default:
       return `As many actors are active as this governor may remember (${used}/${limit}). ${retry}.`;
   }

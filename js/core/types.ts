@@ -9,6 +9,7 @@ export type {
   QueueConfig,
   RateConfig,
 } from './types/config.ts';
+export type { Duration, Limit, LimitRates, Metric, RateString } from './types/limits.ts';
 export type { Clock, ClockWithTimers } from './types/clock.ts';
 export type {
   AcquireRequest,

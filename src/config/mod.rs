@@ -4,12 +4,18 @@
 //! Rust users fill a [`Config`]; what JavaScript users write arrives as a [`Value`] and goes through [`Config::parse`].
 //! Both end in [`Config::check`]. Units: weights in millionths, times in microseconds, everything else whole.
 
+mod identity;
+mod limit;
 mod parse;
 mod value;
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
+pub(crate) use limit::BUCKET_MAX;
+pub use limit::{Algorithm, Limit, Window};
 pub use value::Value;
 
 use crate::error::ConfigError;
@@ -43,6 +49,10 @@ pub struct Config {
     pub concurrency: Option<Concurrency>,
     /// Requests and tokens in a rolling window. Off by default.
     pub rate: Option<Rate>,
+    /// Any other limits, at most 64; `rate` is sugar for two of them. None by default.
+    pub limits: Vec<Limit>,
+    /// Names of the metrics that [`Metric::Custom`](crate::Metric::Custom) counts, at most [`METRICS_MAX`](crate::METRICS_MAX).
+    pub metrics: Vec<String>,
     /// Shares of the concurrency between actors. Off by default; needs `concurrency`.
     pub fairness: Option<Fairness>,
     /// Concurrency that follows latency. Off by default; needs `concurrency`.
@@ -130,6 +140,8 @@ impl Default for Config {
         Self {
             concurrency: None,
             rate: None,
+            limits: Vec::new(),
+            metrics: Vec::new(),
             fairness: None,
             adaptive: None,
             lease_ttl_us: 60_000_000,
@@ -184,6 +196,7 @@ impl Config {
             count("rate.tokensPerMinute", rate.tokens.unwrap_or(1), 1, LIMIT_MAX)?;
             span("rate.windowMs", rate.window_us, 1_000, SPAN_MAX_US)?;
         }
+        limit::check(self)?;
         if let Some(fairness) = &self.fairness {
             let ratio = fairness.soft_cap_ratio;
             real("fairness.softCapRatio", ratio, ratio > 0.0 && ratio <= 1.0, "a number above 0, at most 1")?;
@@ -233,18 +246,22 @@ fn check_adaptive(adaptive: &Adaptive) -> Result<(), ConfigError> {
     span("adaptive.adjustIntervalMs", adjust_interval_us, 1_000, SPAN_MAX_US)
 }
 
-fn refuse(field: &'static str, value: String, allowed: String) -> ConfigError {
+/// A path: of a field that always exists, or of one in a list.
+type Path = Cow<'static, str>;
+
+fn refuse(field: impl Into<Path>, value: String, allowed: String) -> ConfigError {
+    let field = field.into();
     ConfigError { field, value, allowed, message: None }
 }
 
-fn count(field: &'static str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+fn count(field: impl Into<Path>, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
     Err(refuse(field, value.to_string(), format!("a number from {min} to {max}")))
 }
 
-fn span(field: &'static str, us: u64, min_us: u64, max_us: u64) -> Result<(), ConfigError> {
+fn span(field: impl Into<Path>, us: u64, min_us: u64, max_us: u64) -> Result<(), ConfigError> {
     if (min_us..=max_us).contains(&us) {
         return Ok(());
     }

@@ -1,10 +1,12 @@
 //! Decides how written configuration becomes a [`Config`]: which fields there are, in which unit, and what is not a number.
 //! Ranges are `check`'s.
 
+mod limits;
+
 use alloc::format;
 use alloc::string::ToString;
 
-use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate, Value, WEIGHT_UNIT};
+use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Path, Rate, Value, WEIGHT_UNIT};
 use crate::error::ConfigError;
 
 const ADAPTIVE: [&str; 5] = ["alpha", "targetDenyRate", "latencyThreshold", "adjustIntervalMs", "minConcurrency"];
@@ -18,6 +20,8 @@ enum Unit {
     Millis,
     /// Slots, kept in millionths.
     Weight,
+    /// Dollars, kept in millionths.
+    Dollars,
 }
 
 impl Config {
@@ -37,11 +41,14 @@ impl Config {
         let queue = section(written, "queue", &["max"])?;
         let concurrency = concurrency(section(written, "concurrency", &["maxInFlight", "interactiveReserve"])?)?;
         let most = concurrency.map_or(u64::MAX, |concurrency| concurrency.max_in_flight.max(1));
+        let (limits, metrics) = limits::limits(written)?;
         let config = Self {
             concurrency,
             rate: section(written, "rate", &["requestsPerMinute", "tokensPerMinute", "windowMs"])?
                 .map(rate)
                 .transpose()?,
+            limits,
+            metrics,
             fairness: switch(written, "fairness", &["softCapRatio", "starvationWindowMs"])?
                 .map(fairness)
                 .transpose()?,
@@ -56,14 +63,17 @@ impl Config {
         };
         match config.check() {
             Ok(()) => Ok(config),
-            Err(error) => Err(ConfigError { value: at(written, error.field).to_string(), ..error }),
+            Err(error) => Err(ConfigError { value: at(written, &error.field).to_string(), ..error }),
         }
     }
 }
 
 /// What was written at a path.
 fn at<'a>(written: &'a Value, path: &str) -> &'a Value {
-    path.split('.').fold(written, |value, name| value.field(name))
+    path.split('.').fold(written, |value, name| match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+        Some((list, index)) => value.field(list).item(index.parse().unwrap_or(usize::MAX)),
+        None => value.field(name),
+    })
 }
 
 fn concurrency(written: Option<&Value>) -> Result<Option<Concurrency>, ConfigError> {
@@ -120,18 +130,18 @@ fn caps(written: &Value) -> Result<Caps, ConfigError> {
     })
 }
 
-fn wrong(field: &'static str, value: &Value, allowed: &str) -> ConfigError {
-    ConfigError { field, value: value.to_string(), allowed: allowed.to_string(), message: None }
+fn wrong(field: impl Into<Path>, value: &Value, allowed: &str) -> ConfigError {
+    ConfigError { field: field.into(), value: value.to_string(), allowed: allowed.to_string(), message: None }
 }
 
 /// The last part of a path.
-fn leaf(path: &'static str) -> &'static str {
+fn leaf(path: &str) -> &str {
     let dot = path.bytes().rposition(|byte| byte == b'.');
     dot.and_then(|dot| path.get(dot.saturating_add(1)..)).unwrap_or(path)
 }
 
 /// A misspelt field would be a limit that is not there.
-fn no_others(section: &Value, name: &'static str, known: &[&str]) -> Result<(), ConfigError> {
+fn no_others(section: &Value, name: impl Into<Path>, known: &[&str]) -> Result<(), ConfigError> {
     let Value::Fields(fields) = section else { return Ok(()) };
     match fields.iter().find(|(key, _)| !known.contains(&key.as_str())) {
         Some((key, _)) => Err(wrong(name, &Value::Text(key.clone()), &format!("an object with {}", known.join(", ")))),
@@ -167,8 +177,9 @@ fn real(written: &Value, path: &'static str) -> Result<Option<f64>, ConfigError>
 
 /// A number in units. What is not finite or negative becomes a number that is out of every range, so that `check` says what
 /// the range is.
-fn number(written: &Value, path: &'static str, unit: Unit) -> Result<Option<u64>, ConfigError> {
-    let value = written.field(leaf(path));
+fn number(written: &Value, path: impl Into<Path>, unit: Unit) -> Result<Option<u64>, ConfigError> {
+    let path = path.into();
+    let value = written.field(leaf(&path));
     let number = match value {
         Value::Absent => return Ok(None),
         Value::Number(number) => *number,
@@ -181,6 +192,7 @@ fn number(written: &Value, path: &'static str, unit: Unit) -> Result<Option<u64>
         Unit::Count => number as u64,
         Unit::Millis => (number * 1_000.0) as u64,
         Unit::Weight => (number * WEIGHT_UNIT as f64 + 0.5) as u64,
+        Unit::Dollars => (number * 1e6 + 0.5) as u64,
     }))
 }
 

@@ -19,6 +19,8 @@ pub enum Value {
     Text(String),
     /// Named fields.
     Fields(Vec<(String, Value)>),
+    /// A list.
+    List(Vec<Value>),
 }
 
 impl Value {
@@ -28,6 +30,14 @@ impl Value {
         const ABSENT: Value = Value::Absent;
         let Self::Fields(fields) = self else { return &ABSENT };
         fields.iter().rev().find(|(key, _)| key == name).map_or(&ABSENT, |(_, value)| value)
+    }
+
+    /// An item of a list, counted from 0; [`Value::Absent`] where there is none.
+    #[must_use]
+    pub fn item(&self, index: usize) -> &Self {
+        const ABSENT: Value = Value::Absent;
+        let Self::List(items) = self else { return &ABSENT };
+        items.get(index).unwrap_or(&ABSENT)
     }
 }
 
@@ -39,6 +49,7 @@ impl fmt::Display for Value {
             Self::Number(value) => number(*value, f),
             Self::Text(text) => write!(f, "\"{text}\""),
             Self::Fields(_) => f.write_str("an object"),
+            Self::List(_) => f.write_str("an array"),
         }
     }
 }

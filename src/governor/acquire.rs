@@ -1,5 +1,5 @@
 //! Admission. The order of checks is documented: adaptive adjustment, idempotency, the queue, concurrency, fairness, request
-//! rate, token rate, caps. The first that refuses gives reason and text; whatever frees last gives `retry_at`.
+//! rate, token rate, the other limits, budgets, caps. The first that refuses gives reason and text; whatever frees last gives `retry_at`.
 
 use super::Governor;
 use crate::config::WEIGHT_MAX;
@@ -8,7 +8,7 @@ use crate::decision::{
 };
 use crate::fairness::{Fairness, Who};
 use crate::lease::{Known, Lease, NO_ACTOR};
-use crate::limit::{Full, Shortage};
+use crate::limit::{Counts, Full, Shortage};
 use crate::time::{CoreTime, Instant};
 
 /// Bounds of the delay that callers are told, in milliseconds: shorter is a busy loop, longer hides that slots free early.
@@ -104,7 +104,7 @@ impl Governor {
                 return Some(Check::Share);
             }
         }
-        if !self.limits.have_room(request.tokens) {
+        if !self.limits.have_room(counts(request)) {
             return Some(Check::Limits);
         }
         (who.is_none() || self.leases.live() >= self.config.caps.leases).then_some(Check::Caps)
@@ -123,10 +123,10 @@ impl Governor {
         if let Some(fairness) = &mut self.fairness {
             fairness.actors.hold(actor, request.weight);
         }
-        self.limits.take(t, request.tokens);
         let expires_at = t.plus(self.config.lease_ttl_us);
         let Request { weight, tokens, .. } = *request;
         let lease = self.leases.insert(Lease { admitted: t, expires_at, weight, tokens, actor, generation: 0 });
+        self.limits.take(t, lease.slot, counts(request));
         if self.reaper_at.is_none() {
             self.reaper_at = Some(t.plus(self.config.reaper_interval_us));
         }
@@ -175,16 +175,16 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
-        for shortage in self.limits.shortages(t, request.tokens) {
+        for shortage in self.limits.shortages(t, counts(request)) {
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
                 reasons.not_before = reasons.not_before.max(at);
             }
-            reasons.frees(shortage.free_at, u32::try_from(shortage.limit).ok());
+            reasons.frees(shortage.free_at, Some(shortage.limit));
             if shortage.free_at.is_none() {
-                let Shortage { asked, max: max_allowed, .. } = shortage;
-                reasons.never(Never { subject: shortage.subject(), asked, max_allowed });
+                let Shortage { subject, asked, max: max_allowed, .. } = shortage;
+                reasons.never(Never { subject, asked, max_allowed });
             }
-            reasons.say(|| rate_denial(t, &shortage));
+            reasons.say(|| limit_denial(t, &shortage));
         }
         let caps = &self.config.caps;
         if self.leases.live() >= caps.leases {
@@ -304,7 +304,14 @@ impl Reasons {
 
 /// A request within the ranges of the arithmetic; see the fields for what is out of range.
 pub(super) fn normal(request: &Request) -> Request {
-    Request { weight: request.weight.min(WEIGHT_MAX), tokens: request.tokens.capped(), ..*request }
+    let Request { weight, tokens, amounts, .. } = *request;
+    Request { weight: weight.min(WEIGHT_MAX), tokens: tokens.capped(), amounts: amounts.capped(), ..*request }
+}
+
+/// What the limits count of a request.
+#[inline]
+const fn counts(request: &Request) -> Counts<'_> {
+    Counts { tokens: request.tokens, amounts: &request.amounts }
 }
 
 #[inline]
@@ -315,9 +322,13 @@ fn plain(reason: Reason, cause: Cause, subject: Subject, [used, limit, asked]: [
 }
 
 #[inline]
-fn rate_denial(t: CoreTime, shortage: &Shortage) -> Denial {
-    let cause = if shortage.free_at.is_some() { Cause::Limit } else { Cause::TooLarge };
-    let mut denial = plain(Reason::Rate, cause, shortage.subject(), [shortage.used, shortage.max, shortage.asked]);
+fn limit_denial(t: CoreTime, shortage: &Shortage) -> Denial {
+    let (reason, cause) = match shortage.subject {
+        Subject::Budget(_) => (Reason::Budget, Cause::Budget),
+        _ => (Reason::Rate, Cause::Limit),
+    };
+    let cause = if shortage.free_at.is_some() { cause } else { Cause::TooLarge };
+    let mut denial = plain(reason, cause, shortage.subject, [shortage.used, shortage.max, shortage.asked]);
     if let Some(at) = shortage.free_at {
         denial.retry_after_ms = polite_ms(at.since(t));
     }
@@ -343,6 +354,7 @@ impl Governor {
         let unconcerned = match first.subject {
             Subject::Slots => request.weight == 0,
             Subject::Tokens => request.tokens.total() == 0,
+            Subject::Limit(place) | Subject::Budget(place) => self.limits.asked_of(place, counts(request)) == 0,
             _ => false,
         };
         if unconcerned {

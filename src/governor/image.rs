@@ -60,7 +60,7 @@ impl Governor {
         self.outputs.iter().filter_map(freed).collect()
     }
 
-    /// A governor that goes on where the saved one was. Limits whose metric or window changed start empty; a maximum that
+    /// A governor that goes on where the saved one was. Limits whose name, metric, window or algorithm changed start empty; a maximum that
     /// was lowered is obeyed from now on.
     ///
     /// # Errors

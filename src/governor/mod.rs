@@ -16,7 +16,7 @@ use alloc::collections::VecDeque;
 
 use crate::adaptive::Adaptive;
 use crate::config::Config;
-use crate::decision::{Metric, Output, WakeReason};
+use crate::decision::{Output, WakeReason};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
 use crate::lease::Leases;
@@ -29,8 +29,10 @@ pub use view::{ConcurrencyView, RateView, View};
 /// The state machine. `now` is the first argument of everything that depends on time.
 ///
 /// - *Commands* change something: [`acquire`](Self::acquire), [`enqueue`](Self::enqueue), [`cancel`](Self::cancel),
-///   [`release`](Self::release), [`renew`](Self::renew), [`handle_timeout`](Self::handle_timeout).
-/// - *Outputs* are what happened besides the command's own answer: expired leases, grants to waiters, forgotten actors.
+///   [`release`](Self::release), [`renew`](Self::renew), [`set_boundaries`](Self::set_boundaries),
+///   [`handle_timeout`](Self::handle_timeout).
+/// - *Outputs* are what happened besides the command's own answer: expired leases, grants to waiters, forgotten actors,
+///   calendars that need their next boundaries.
 ///   Poll them with [`poll_output`](Self::poll_output) after every command, until there is none.
 /// - *Time-outs*: [`poll_timeout`](Self::poll_timeout) says when [`handle_timeout`](Self::handle_timeout) wants to be
 ///   called. Calling it late is harmless: expiry is also checked by `acquire`.
@@ -76,18 +78,11 @@ impl Governor {
     /// [`ConfigError`] with the first field that is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let mut limits = Limits::default();
-        if let Some(rate) = &config.rate {
-            let both = [(Metric::Requests, rate.requests), (Metric::Tokens, rate.tokens)];
-            for (metric, max) in both {
-                max.into_iter().for_each(|max| limits.add(metric, max, rate.window_us));
-            }
-        }
         Ok(Self {
             clock: TimeLine::default(),
             leases: Leases::default(),
             pool: config.concurrency.map(Pool::new),
-            limits,
+            limits: Limits::new(&config),
             // Without a maximum there is nothing to share and nothing to adapt.
             fairness: config.concurrency.and(config.fairness).map(|fairness| Fairness::new(fairness, config.caps)),
             adaptive: config.concurrency.and_then(|pool| Some(Adaptive::new(config.adaptive?, pool.max_in_flight))),
@@ -143,7 +138,7 @@ impl Governor {
     /// Takes the time of a command and lets time's own effects happen: leases expire, the maximum adapts.
     #[inline]
     fn advance(&mut self, now: Instant) -> CoreTime {
-        let t = self.clock.observe(now);
+        let t = self.observe(now);
         self.expire(t);
         if let (Some(adaptive), Some(pool)) = (&mut self.adaptive, &self.pool) {
             adaptive.advance(t, pool.active());
@@ -152,6 +147,42 @@ impl Governor {
             fairness.advance(t);
         }
         t
+    }
+
+    /// Takes the time of a command.
+    #[inline]
+    fn observe(&mut self, now: Instant) -> CoreTime {
+        let (_, changes) = self.clock.faults();
+        let t = self.clock.observe(now);
+        if self.clock.faults().1 != changes {
+            self.limits.ask_again();
+        }
+        while let Some(limit) = self.limits.asks(t) {
+            self.outputs.push_back(Output::NeedBoundaries(limit));
+        }
+        t
+    }
+
+    /// Says when the current and the next calendar period of a limit end, by its place in [`Output::NeedBoundaries`]. Ends
+    /// that are not after `now`, or not in order, are none: then it asks again. While the end is not known the period goes on.
+    ///
+    /// ```
+    /// use throttleai::{Algorithm, Config, Governor, Instant, Limit, Metric, Output, Window};
+    /// let limit = Limit::new("requests/day", Metric::Requests, 100, 0);
+    /// let limit = Limit { window: Window::Calendar, algorithm: Algorithm::FixedWindow, ..limit };
+    /// let mut governor = Governor::new(Config { limits: vec![limit], ..Config::default() })?;
+    /// let now = Instant::from_millis(1_000.0);
+    /// governor.handle_timeout(now);
+    /// let Some(Output::NeedBoundaries(place)) = governor.poll_output() else { unreachable!() };
+    /// let [midnight, next] = [86_400_000.0, 2.0 * 86_400_000.0].map(Instant::from_millis);
+    /// governor.set_boundaries(now, place, midnight, next);
+    /// # Ok::<(), throttleai::ConfigError>(())
+    /// ```
+    pub fn set_boundaries(&mut self, now: Instant, limit: u32, ends: Instant, next_ends: Instant) {
+        let t = self.advance(now);
+        let [ends, next_ends] = [ends, next_ends].map(|at| self.clock.to_core(at));
+        self.limits.set_boundaries(t, limit, ends, next_ends);
+        self.serve(t);
     }
 
     /// The maximum in force; 0 without concurrency.

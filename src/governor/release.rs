@@ -10,17 +10,17 @@ use crate::queue::Queue;
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
-    /// Ends a lease and settles its tokens.
+    /// Ends a lease and settles what it used.
     ///
-    /// Reported tokens replace the estimate, up or down, at the instant of admission; a half that is not reported keeps its
-    /// estimate. A lease that has expired frees nothing, but its charge is still corrected while the window lasts. Unknown
+    /// Reported tokens and amounts replace the estimate, up or down, at the instant of admission; what is not reported keeps
+    /// its estimate. A lease that has expired frees nothing, but its charge is still corrected while the window lasts. Unknown
     /// and repeated names change nothing.
     pub fn release(&mut self, now: Instant, lease: LeaseId, report: &Report) -> Released {
-        let t = self.clock.observe(now);
+        let t = self.observe(now);
         match self.leases.find(lease) {
             Known::Live(held) => {
                 self.leases.release(lease);
-                self.settle(t, &held, report);
+                self.settle(t, lease, &held, report);
                 self.free(&held);
                 let answer = self.describe_end(t, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
@@ -32,7 +32,7 @@ impl Governor {
             }
             Known::Expired(held) if self.limits.settles_until(held.admitted).is_some_and(|until| until > t) => {
                 self.leases.release_tombstone(lease);
-                self.settle(t, &held, report);
+                self.settle(t, lease, &held, report);
                 self.serve_due(now);
                 Released::AfterExpiry
             }
@@ -56,10 +56,10 @@ impl Governor {
     /// # Ok::<(), throttleai::ConfigError>(())
     /// ```
     pub fn annul(&mut self, now: Instant, lease: LeaseId) -> bool {
-        let t = self.clock.observe(now);
+        let t = self.observe(now);
         let Known::Live(held) = self.leases.find(lease) else { return false };
         self.leases.release(lease);
-        self.limits.give_back(t, held.admitted, held.tokens);
+        self.limits.give_back(t, (lease.slot, held.admitted), held.tokens);
         self.free(&held);
         self.serve_due(now);
         true
@@ -74,18 +74,19 @@ impl Governor {
         Released::Live { held_us, ttl_us, late, weight: held.weight }
     }
 
-    fn settle(&mut self, t: CoreTime, held: &Lease, report: &Report) {
+    fn settle(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, report: &Report) {
         let used = Tokens {
             prompt: report.prompt_tokens.unwrap_or(held.tokens.prompt),
             output: report.output_tokens.unwrap_or(held.tokens.output),
         };
-        self.limits.settle(t, held.admitted, held.tokens, used.capped());
+        let admission = (lease.slot, held.admitted);
+        self.limits.settle(t, admission, (held.tokens, used.capped()), &report.amounts);
     }
 
     /// Moves the end of a live lease to `now` plus `ttl_us` (the configured lifetime without it, at most 366 days). The new
     /// end, or `None` if the lease is not live.
     pub fn renew(&mut self, now: Instant, lease: LeaseId, ttl_us: Option<u64>) -> Option<Instant> {
-        let t = self.clock.observe(now);
+        let t = self.observe(now);
         let Known::Live(_) = self.leases.find(lease) else { return None };
         let expires_at = t.plus(ttl_us.unwrap_or(self.config.lease_ttl_us).min(SPAN_MAX_US));
         self.leases.renew(lease, expires_at);

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::Governor;
-use crate::decision::{LeaseId, Metric};
+use crate::decision::{LeaseId, Subject};
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::time::Instant;
 
@@ -56,11 +56,19 @@ pub struct RateView {
 }
 
 impl Governor {
+    /// How much the limit at a place among the configured ones (see [`Denial::binding`](crate::Denial::binding)) will have
+    /// counted at `now`, and its limit; `None` if there is none.
+    #[must_use]
+    pub fn limit_view(&self, now: Instant, place: u32) -> Option<RateView> {
+        let counted = self.limits.usage_at(self.clock.peek(now), place);
+        counted.map(|(current, limit)| RateView { current, limit })
+    }
+
     /// The state at `now`. Leases past their end count until they are swept.
     #[must_use]
     pub fn view(&self, now: Instant) -> View {
         let t = self.clock.peek(now);
-        let rate = |metric| self.limits.usage(t, metric).map(|(current, limit)| RateView { current, limit });
+        let rate = |subject| self.limits.usage(t, subject).map(|(current, limit)| RateView { current, limit });
         let effective_max = self.effective_max();
         let (clock_steps_clamped, clock_changes) = self.clock.faults();
         View {
@@ -71,8 +79,8 @@ impl Governor {
                 effective_max,
                 available: effective_max.saturating_sub(pool.active()),
             }),
-            requests: rate(Metric::Requests),
-            tokens: rate(Metric::Tokens),
+            requests: rate(Subject::Requests),
+            tokens: rate(Subject::Tokens),
             fairness: self.fairness.is_some(),
             adaptive: self.adaptive.is_some(),
             waiting: self.queue.len(),

@@ -214,7 +214,7 @@ impl Governor {
     /// When a waiter that was refused may fit without any command: when a limit has drained, a lease expires or the maximum
     /// adapts.
     fn next_look(&self, t: CoreTime, refusal: &Refusal) -> CoreTime {
-        if refusal.denial.reason == Reason::Rate {
+        if matches!(refusal.denial.reason, Reason::Rate | Reason::Budget) {
             return refusal.free_at.unwrap_or(t).max(t.plus(1));
         }
         let adjustment = self.adaptive.as_ref().map(|adaptive| adaptive.next_adjustment());

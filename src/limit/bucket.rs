@@ -24,7 +24,7 @@ mod tests;
 use core::num::NonZeroU64;
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::config::SPAN_MAX_US;
+use crate::config::{BUCKET_MAX as AMOUNT_MAX, SPAN_MAX_US};
 use crate::time::CoreTime;
 use segments::Segments;
 
@@ -32,10 +32,6 @@ use segments::Segments;
 const SEGMENTS_MAX: usize = 16;
 /// The largest integer up to which a double counts: bounds every intermediate.
 const EXACT_MAX: u64 = 1 << 53;
-/// The fewest quanta in a window: every window of whole milliseconds can be cut into 1000.
-const QUANTA_MIN: u64 = 1000;
-/// The largest `limit`, and the largest sum of `burst` and `max_debt`, in units: 9 * 10^12.
-pub(crate) const AMOUNT_MAX: u64 = EXACT_MAX / QUANTA_MIN;
 
 /// What a bucket is configured to be. Amounts in whole units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,6 +44,8 @@ pub(crate) struct Calendar {
     next_ends: Option<CoreTime>,
     /// More has been asked for, and not come yet.
     asked: bool,
+    /// When the last answer came: what it left out is not asked for again at that instant.
+    told: Option<CoreTime>,
 }
 
 impl Periods {
@@ -78,12 +80,21 @@ impl Periods {
     }
 
     /// Whether the shell is to be asked for boundaries: once, as soon as the end of the current period or of the next one is
-    /// missing, and again only after [`give`](Self::give).
-    pub(crate) fn asks(&mut self) -> bool {
+    /// missing, and again only later than the next [`give`](Self::give).
+    pub(crate) fn asks(&mut self, now: CoreTime) -> bool {
         let Self::Calendar(calendar) = self else { return false };
-        let asks = calendar.next_ends.is_none() && !calendar.asked;
+        let asks = calendar.next_ends.is_none() && !calendar.asked && calendar.told.is_none_or(|told| told < now);
         calendar.asked |= asks;
         asks
+    }
+
+    /// What was said no longer holds: asks for it again, and goes by it until then.
+    pub(crate) fn ask_again(&mut self) {
+        if let Self::Calendar(calendar) = self {
+            calendar.next_ends = None;
+            calendar.asked = false;
+            calendar.told = None;
+        }
     }
 
     /// Takes the ends of the period of `now` and of the one after it, in place of those held. An end that is not after `now`
@@ -92,6 +103,7 @@ impl Periods {
         if let Self::Calendar(calendar) = self {
             calendar.advance(now);
             calendar.asked = false;
+            calendar.told = Some(now);
             calendar.ends = Some(ends).filter(|&ends| ends > now);
             calendar.next_ends = Some(next_ends).filter(|&next| calendar.ends.is_some_and(|ends| next > ends));
         }
@@ -121,7 +133,7 @@ impl Periods {
         if began > now || !ordered {
             return Err(Malformed);
         }
-        *calendar = Calendar { began, ends, next_ends, asked: false };
+        *calendar = Calendar { began, ends, next_ends, ..Calendar::default() };
         Ok(())
     }
 }
@@ -138,7 +150,7 @@ impl Calendar {
     fn advance(&mut self, now: CoreTime) {
         let Period { began, ends } = self.at(now);
         if began > self.began {
-            *self = Self { began, ends, next_ends: None, asked: self.asked };
+            *self = Self { began, ends, next_ends: None, asked: self.asked, told: self.told };
         }
     }
 }

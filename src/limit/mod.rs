@@ -1,52 +1,77 @@
 //! Decides whether a limit has room, and takes account of what is admitted and settled.
 //!
 //! A limit is a metric, an amount and an algorithm; its state lives with its algorithm, one file each, which also knows
-//! how to settle. This module only knows what a metric counts in a call and which limits there are. The governor asks all
-//! of them before it takes from any, so a refused call consumes nothing.
+//! how to settle (`meter` asks them all alike). This module only knows what a metric counts in a call and which limits there
+//! are. The governor asks all of them before it takes from any, so a refused call consumes nothing. Those of `rate` are asked
+//! first, then the others in the order of the configuration, budgets last.
 //!
-//! Invariants: an admission never takes a window above its limit; overuse reported later may, and then nothing is admitted
-//! until it has drained. Units: requests, tokens. Leaves to others: time, leases, the order of checks.
+//! Invariants: an admission never takes a limit above its amount; overuse reported later may, up to the bound of the debt, and
+//! then nothing is admitted until it has drained. Units: those of the metrics. Leaves to others: time, leases.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "not routed yet"))]
 mod bucket;
-#[cfg_attr(not(test), expect(dead_code, reason = "not routed yet"))]
 mod fixed;
+mod image;
+mod meter;
 mod pool;
 mod window;
 
 use alloc::vec::Vec;
 
-use crate::codec::{Malformed, Reader, Writer};
-use crate::decision::{Metric, Subject, Tokens};
+use crate::config::{self, Config};
+use crate::decision::{Amounts, Metric, ReportedAmounts, Subject, Tokens};
 use crate::time::CoreTime;
+use fixed::Periods;
+use meter::Meter;
 pub(crate) use pool::{Full, Pool};
-use window::SlidingWindow;
 
-impl Limit {
-    /// What a call counts here.
+/// While nobody has said when a calendar period ends, callers are told to ask again after so long.
+const UNKNOWN_END_US: u64 = 5_000_000;
+
+/// What a call counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts<'a> {
+    pub(crate) tokens: Tokens,
+    pub(crate) amounts: &'a Amounts,
+}
+
+impl Counts<'_> {
     #[inline]
-    const fn amount(&self, tokens: Tokens) -> u64 {
-        match self.metric {
+    fn of(&self, metric: Metric) -> u64 {
+        match metric {
             Metric::Requests => 1,
-            Metric::Tokens => tokens.total(),
+            Metric::Tokens => self.tokens.total(),
+            Metric::InputTokens => self.tokens.prompt,
+            Metric::OutputTokens => self.tokens.output,
+            Metric::CostUsd => self.amounts.cost_micros,
+            Metric::Custom(index) => self.amounts.custom.get(usize::from(index)).copied().unwrap_or(0),
         }
     }
 }
 
 /// One limit with its state.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Limit {
-    pub(crate) metric: Metric,
-    pub(crate) max: u64,
-    window: SlidingWindow,
+struct Limit {
+    metric: Metric,
+    /// What it may hold of admitted calls.
+    max: u64,
+    /// What it may hold at all.
+    most: u64,
+    meter: Meter,
+    periods: Periods,
+    /// What denials say.
+    subject: Subject,
+    /// Its place among the configured limits.
+    place: u32,
+    config: config::Limit,
 }
 
 /// Why a limit has no room.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shortage {
-    /// Index of the limit.
-    pub(crate) limit: usize,
+    /// Place of the limit.
+    pub(crate) limit: u32,
     pub(crate) metric: Metric,
+    pub(crate) subject: Subject,
     pub(crate) used: u64,
     pub(crate) max: u64,
     pub(crate) asked: u64,
@@ -54,115 +79,181 @@ pub(crate) struct Shortage {
     pub(crate) free_at: Option<CoreTime>,
 }
 
-impl Shortage {
-    /// What the denial is about.
-    #[inline]
-    pub(crate) const fn subject(&self) -> Subject {
-        match self.metric {
-            Metric::Requests => Subject::Requests,
-            Metric::Tokens => Subject::Tokens,
-        }
-    }
-}
-
 /// All limits of a governor, in the order in which they are checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Limits {
     list: Vec<Limit>,
+    /// What leases count beyond tokens, by slot; empty where no limit counts such.
+    notes: Vec<Amounts>,
+    notes_needed: bool,
+    /// Names of the metrics of the user's own.
+    metrics: Vec<alloc::string::String>,
+    calendars: bool,
+}
+
+impl Limit {
+    fn new(config: &config::Limit, place: u32, subject: Subject) -> Self {
+        let max = config.capacity();
+        let most = config.max_debt.map_or(u64::MAX, |debt| max.saturating_add(debt));
+        let (meter, periods) = (Meter::new(config), meter::periods(config));
+        Self { metric: config.metric, max, most, meter, periods, subject, place, config: config.clone() }
+    }
+
+    #[inline]
+    fn advance(&mut self, now: CoreTime) {
+        self.periods.advance(now);
+        self.meter.advance(now, &self.periods);
+    }
 }
 
 impl Limits {
-    pub(crate) fn add(&mut self, metric: Metric, max: u64, window_us: u64) {
-        self.list.push(Limit { metric, max, window: SlidingWindow::new(window_us) });
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut limits = Self { metrics: config.metrics.clone(), ..Self::default() };
+        if let Some(rate) = &config.rate {
+            let requests = ("requests", Metric::Requests, Subject::Requests, rate.requests);
+            for (name, metric, subject, max) in [requests, ("tokens", Metric::Tokens, Subject::Tokens, rate.tokens)] {
+                let limit = max.map(|max| config::Limit::new(name, metric, max, rate.window_us));
+                limit.iter().for_each(|limit| limits.add(limit, limits.list.len() as u32, subject));
+            }
+        }
+        // Budgets last. (A stable sort would be 20 KB of wasm.)
+        let first = limits.list.len();
+        for budgets in [false, true] {
+            for (index, limit) in config.limits.iter().enumerate().filter(|(_, limit)| limit.is_budget() == budgets) {
+                let place = first.saturating_add(index) as u32;
+                limits.add(limit, place, if budgets { Subject::Budget(place) } else { Subject::Limit(place) });
+            }
+        }
+        limits
+    }
+
+    fn add(&mut self, config: &config::Limit, place: u32, subject: Subject) {
+        self.list.push(Limit::new(config, place, subject));
+        self.notes_needed |= matches!(config.metric, Metric::CostUsd | Metric::Custom(_));
+        self.calendars |= config.window == config::Window::Calendar;
     }
 
     /// Moves every limit to `now`.
     #[inline]
     pub(crate) fn advance(&mut self, now: CoreTime) {
-        self.list.iter_mut().for_each(|limit| limit.window.advance(now));
+        for limit in &mut self.list {
+            limit.advance(now);
+        }
     }
 
     /// Whether all limits have room for a call. Call `advance` first.
     #[inline]
-    pub(crate) fn have_room(&self, tokens: Tokens) -> bool {
-        self.list.iter().all(|limit| limit.window.sum().saturating_add(limit.amount(tokens)) <= limit.max)
+    pub(crate) fn have_room(&self, call: Counts<'_>) -> bool {
+        self.list.iter().all(|limit| limit.meter.used().saturating_add(call.of(limit.metric)) <= limit.max)
     }
 
     /// The limits without room, in the order of checks. Call `advance` first.
-    pub(crate) fn shortages(&self, now: CoreTime, tokens: Tokens) -> impl Iterator<Item = Shortage> + '_ {
-        self.list.iter().enumerate().filter_map(move |(index, limit)| {
-            let (used, asked) = (limit.window.sum(), limit.amount(tokens));
-            if used.saturating_add(asked) <= limit.max {
+    pub(crate) fn shortages<'a>(&'a self, now: CoreTime, call: Counts<'a>) -> impl Iterator<Item = Shortage> + 'a {
+        self.list.iter().filter_map(move |limit| {
+            let Limit { metric, max, subject, place, .. } = *limit;
+            let (used, asked) = (limit.meter.used(), call.of(metric));
+            if used.saturating_add(asked) <= max {
                 return None;
             }
-            let free_at = limit.max.checked_sub(asked).map(|most| limit.window.free_at(now, most));
-            Some(Shortage { limit: index, metric: limit.metric, used, max: limit.max, asked, free_at })
+            let free_at = |most| limit.meter.free_at(now, &limit.periods, most).unwrap_or(now.plus(UNKNOWN_END_US));
+            let free_at = max.checked_sub(asked).map(free_at);
+            Some(Shortage { limit: place, metric, subject, used, max, asked, free_at })
         })
     }
 
-    /// Takes what an admitted call counts.
+    /// What a call asks for of the limit at a place, or 0.
+    pub(crate) fn asked_of(&self, place: u32, call: Counts<'_>) -> u64 {
+        self.list.iter().find(|limit| limit.place == place).map_or(0, |limit| call.of(limit.metric))
+    }
+
+    /// Takes what an admitted call counts; it is the lease at `slot`.
     #[inline]
-    pub(crate) fn take(&mut self, now: CoreTime, tokens: Tokens) {
+    pub(crate) fn take(&mut self, now: CoreTime, slot: u32, call: Counts<'_>) {
         for limit in &mut self.list {
-            limit.window.add(now, limit.amount(tokens));
+            limit.meter.add(now, call.of(limit.metric));
+        }
+        if self.notes_needed {
+            self.note(slot, *call.amounts);
         }
     }
 
-    /// Corrects what was taken at `admitted` for `from` to what was really used.
-    pub(crate) fn settle(&mut self, now: CoreTime, admitted: CoreTime, from: Tokens, to: Tokens) {
+    fn note(&mut self, slot: u32, amounts: Amounts) {
+        let at = slot as usize;
+        if self.notes.len() <= at {
+            self.notes.resize(at.saturating_add(1), Amounts::default());
+        }
+        if let Some(note) = self.notes.get_mut(at) {
+            *note = amounts;
+        }
+    }
+
+    /// Corrects what was taken for the lease at `slot`, `from` at `admitted`, to what was really used.
+    pub(crate) fn settle(
+        &mut self,
+        now: CoreTime,
+        (slot, admitted): (u32, CoreTime),
+        (from, to): (Tokens, Tokens),
+        reported: &ReportedAmounts,
+    ) {
+        let estimated = self.notes.get(slot as usize).copied().unwrap_or_default();
+        let amounts = if self.notes_needed { estimated.corrected(reported) } else { estimated };
+        let from = Counts { tokens: from, amounts: &estimated };
+        let to = Counts { tokens: to, amounts: &amounts };
         for limit in &mut self.list {
-            let (from, to) = (limit.amount(from), limit.amount(to));
+            let (from, to) = (from.of(limit.metric), to.of(limit.metric));
             if from != to {
-                limit.window.advance(now);
-                limit.window.settle(admitted, from, to);
+                limit.advance(now);
+                limit.meter.settle(admitted, from, to, limit.most);
             }
         }
     }
 
-    /// Takes back all that was taken at `admitted`.
-    pub(crate) fn give_back(&mut self, now: CoreTime, admitted: CoreTime, tokens: Tokens) {
+    /// Takes back all that was taken for the lease at `slot`, `tokens` at `admitted`.
+    pub(crate) fn give_back(&mut self, now: CoreTime, (slot, admitted): (u32, CoreTime), tokens: Tokens) {
+        let amounts = self.notes.get(slot as usize).copied().unwrap_or_default();
+        let call = Counts { tokens, amounts: &amounts };
         for limit in &mut self.list {
-            limit.window.advance(now);
-            limit.window.settle(admitted, limit.amount(tokens), 0);
+            limit.advance(now);
+            limit.meter.settle(admitted, call.of(limit.metric), 0, u64::MAX);
         }
     }
 
-    /// Until when a charge made at `admitted` can still be corrected, if any limit counts tokens.
+    /// Until when a charge made at `admitted` can still be corrected, if any limit counts what calls report.
     pub(crate) fn settles_until(&self, admitted: CoreTime) -> Option<CoreTime> {
-        let tokens = self.list.iter().filter(|limit| limit.metric == Metric::Tokens);
-        tokens.map(|limit| admitted.plus(limit.window.window_us())).max()
+        let corrected = self.list.iter().filter(|limit| limit.metric != Metric::Requests);
+        corrected.map(|limit| limit.meter.settles_until(admitted, &limit.periods)).max()
     }
 
-    /// What the first limit of a metric has counted by `now`, and its maximum.
-    pub(crate) fn usage(&self, now: CoreTime, metric: Metric) -> Option<(u64, u64)> {
-        let limit = self.list.iter().find(|limit| limit.metric == metric)?;
-        Some((limit.window.sum_at(now), limit.max))
+    /// What the limit with this subject has counted by `now`, and its maximum.
+    pub(crate) fn usage(&self, now: CoreTime, subject: Subject) -> Option<(u64, u64)> {
+        let limit = self.list.iter().find(|limit| limit.subject == subject)?;
+        Some((limit.meter.used_at(now, &limit.periods), limit.max))
     }
 
-    pub(crate) fn write(&self, w: &mut Writer) {
-        w.len(self.list.len());
-        for limit in &self.list {
-            w.u8(limit.metric as u8);
-            w.u64(limit.window.window_us());
-            limit.window.write(w);
+    /// The same by place.
+    pub(crate) fn usage_at(&self, now: CoreTime, place: u32) -> Option<(u64, u64)> {
+        let subject = self.list.iter().find(|limit| limit.place == place)?.subject;
+        self.usage(now, subject)
+    }
+
+    /// The next limit that has to be told when its calendar periods end.
+    pub(crate) fn asks(&mut self, now: CoreTime) -> Option<u32> {
+        if !self.calendars {
+            return None;
         }
+        self.list.iter_mut().find_map(|limit| limit.periods.asks(now).then_some(limit.place))
     }
 
-    /// Takes over the saved state of the limits that still exist: a limit is its metric and its window.
-    pub(crate) fn restore(&mut self, now: CoreTime, r: &mut Reader<'_>) -> Result<(), Malformed> {
-        for _ in 0..r.len()? {
-            let metric = match r.u8()? {
-                0 => Metric::Requests,
-                1 => Metric::Tokens,
-                _ => return Err(Malformed),
-            };
-            let window_us = r.u64()?;
-            let window = SlidingWindow::read(r, window_us, now)?;
-            let same = |limit: &&mut Limit| limit.metric == metric && limit.window.window_us() == window_us;
-            if let Some(limit) = self.list.iter_mut().find(same) {
-                limit.window = window;
-            }
+    /// The clock was set: calendar periods end at other instants of core time.
+    pub(crate) fn ask_again(&mut self) {
+        self.list.iter_mut().for_each(|limit| limit.periods.ask_again());
+    }
+
+    /// Takes the ends of the calendar period of `now` and of the next one, if the limit has any.
+    pub(crate) fn set_boundaries(&mut self, now: CoreTime, place: u32, ends: CoreTime, next_ends: CoreTime) {
+        if let Some(limit) = self.list.iter_mut().find(|limit| limit.place == place) {
+            limit.periods.give(now, ends, next_ends);
+            limit.advance(now);
         }
-        Ok(())
     }
 }

@@ -1,7 +1,10 @@
 //! Decides how a configuration stands at the head of a trace.
 
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
 use crate::codec::{Malformed, Reader, Writer};
-use crate::config::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate};
+use crate::config::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Rate};
 
 pub(super) fn write(config: &Config, w: &mut Writer) {
     w.bool(config.concurrency.is_some());
@@ -15,6 +18,10 @@ pub(super) fn write(config: &Config, w: &mut Writer) {
         w.option(rate.tokens);
         w.u64(rate.window_us);
     }
+    w.len(config.metrics.len());
+    config.metrics.iter().for_each(|name| w.text(name));
+    w.len(config.limits.len());
+    config.limits.iter().for_each(|limit| write_limit(limit, w));
     w.bool(config.fairness.is_some());
     if let Some(fairness) = &config.fairness {
         w.f64(fairness.soft_cap_ratio);
@@ -41,6 +48,8 @@ pub(super) fn read(r: &mut Reader<'_>) -> Result<Config, Malformed> {
     Ok(Config {
         concurrency: given(r, |r| Ok(Concurrency { max_in_flight: r.u64()?, interactive_reserve: r.u64()? }))?,
         rate: given(r, |r| Ok(Rate { requests: r.option()?, tokens: r.option()?, window_us: r.u64()? }))?,
+        metrics: list(r, |r| Ok(r.text()?.to_string()))?,
+        limits: list(r, read_limit)?,
         fairness: given(r, |r| Ok(Fairness { soft_cap_ratio: r.f64()?, starvation_window_us: r.u64()? }))?,
         adaptive: given(r, read_adaptive)?,
         lease_ttl_us: r.u64()?,
@@ -63,6 +72,31 @@ fn read_adaptive(r: &mut Reader<'_>) -> Result<Adaptive, Malformed> {
         adjust_interval_us: r.u64()?,
         min_concurrency: r.u64()?,
     })
+}
+
+fn write_limit(limit: &Limit, w: &mut Writer) {
+    limit.write_identity(w);
+    w.u64(limit.limit);
+    w.option(if let Algorithm::TokenBucket { burst } = limit.algorithm { burst } else { None });
+    w.option(limit.max_debt);
+}
+
+fn read_limit(r: &mut Reader<'_>) -> Result<Limit, Malformed> {
+    let mut limit = Limit::read_identity(r)?;
+    limit.limit = r.u64()?;
+    let given = r.option()?;
+    if let Algorithm::TokenBucket { burst } = &mut limit.algorithm {
+        *burst = given;
+    }
+    limit.max_debt = r.option()?;
+    Ok(limit)
+}
+
+fn list<'a, T>(
+    r: &mut Reader<'a>,
+    mut read: impl FnMut(&mut Reader<'a>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    (0..r.len()?).map(|_| read(r)).collect()
 }
 
 fn given<'a, T>(

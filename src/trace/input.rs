@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::decision::{ActorHandle, LeaseId, Outcome, Priority, Report, Request, Tokens, WaiterId};
+use crate::decision::{
+    ActorHandle, Amounts, LeaseId, Outcome, Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
+};
 use crate::time::Instant;
 
 /// One command of a [`Governor`](crate::Governor).
@@ -24,6 +26,8 @@ pub enum Input {
     Timeout { now: Instant },
     /// [`annul`](crate::Governor::annul)
     Annul { now: Instant, lease: LeaseId },
+    /// [`set_boundaries`](crate::Governor::set_boundaries)
+    Boundaries { now: Instant, limit: u32, ends: Instant, next_ends: Instant },
 }
 
 impl Input {
@@ -57,6 +61,7 @@ impl Input {
                 write_lease(*lease, &mut w);
                 w.u8(report.outcome as u8);
                 [report.latency_us, report.prompt_tokens, report.output_tokens].iter().for_each(|&n| w.option(n));
+                write_reported(&report.amounts, &mut w);
             }
             Self::Renew { now, lease, ttl_us } => {
                 start(&mut w, 4, *now);
@@ -67,6 +72,12 @@ impl Input {
             Self::Annul { now, lease } => {
                 start(&mut w, 6, *now);
                 write_lease(*lease, &mut w);
+            }
+            Self::Boundaries { now, limit, ends, next_ends } => {
+                start(&mut w, 7, *now);
+                w.u32(*limit);
+                w.u64(ends.as_micros());
+                w.u64(next_ends.as_micros());
             }
         }
         w.into_bytes()
@@ -97,6 +108,11 @@ fn read(r: &mut Reader<'_>) -> Result<Input, Malformed> {
         4 => Input::Renew { now, lease: read_lease(r)?, ttl_us: r.option()? },
         5 => Input::Timeout { now },
         6 => Input::Annul { now, lease: read_lease(r)? },
+        7 => {
+            let [limit, ends, next_ends] = [u64::from(r.u32()?), r.u64()?, r.u64()?];
+            let [ends, next_ends] = [ends, next_ends].map(Instant::from_micros);
+            Input::Boundaries { now, limit: limit as u32, ends, next_ends }
+        }
         _ => return Err(Malformed),
     })
 }
@@ -118,7 +134,47 @@ fn read_report(r: &mut Reader<'_>) -> Result<Report, Malformed> {
         3 => Outcome::Cancelled,
         _ => return Err(Malformed),
     };
-    Ok(Report { outcome, latency_us: r.option()?, prompt_tokens: r.option()?, output_tokens: r.option()? })
+    let [latency_us, prompt_tokens, output_tokens] = [r.option()?, r.option()?, r.option()?];
+    Ok(Report { outcome, latency_us, prompt_tokens, output_tokens, amounts: read_reported(r)? })
+}
+
+/// Most calls count nothing but tokens: one byte.
+fn write_reported(amounts: &ReportedAmounts, w: &mut Writer) {
+    w.bool(*amounts != ReportedAmounts::default());
+    if *amounts != ReportedAmounts::default() {
+        w.option(amounts.cost_micros);
+        amounts.custom.iter().for_each(|&amount| w.option(amount));
+    }
+}
+
+fn read_reported(r: &mut Reader<'_>) -> Result<ReportedAmounts, Malformed> {
+    let mut amounts = ReportedAmounts::default();
+    if r.bool()? {
+        amounts.cost_micros = r.option()?;
+        for amount in &mut amounts.custom {
+            *amount = r.option()?;
+        }
+    }
+    Ok(amounts)
+}
+
+fn write_amounts(amounts: &Amounts, w: &mut Writer) {
+    w.bool(*amounts != Amounts::default());
+    if *amounts != Amounts::default() {
+        w.u64(amounts.cost_micros);
+        amounts.custom.iter().for_each(|&amount| w.u64(amount));
+    }
+}
+
+fn read_amounts(r: &mut Reader<'_>) -> Result<Amounts, Malformed> {
+    let mut amounts = Amounts::default();
+    if r.bool()? {
+        amounts.cost_micros = r.u64()?;
+        for amount in &mut amounts.custom {
+            *amount = r.u64()?;
+        }
+    }
+    Ok(amounts)
 }
 
 fn write_request(request: &Request, w: &mut Writer) {
@@ -128,6 +184,7 @@ fn write_request(request: &Request, w: &mut Writer) {
     w.u64(request.weight);
     w.u64(request.tokens.prompt);
     w.u64(request.tokens.output);
+    write_amounts(&request.amounts, w);
     w.bool(request.claim.is_some());
     if let Some(claim) = request.claim {
         write_lease(claim, w);
@@ -142,6 +199,7 @@ fn read_request(r: &mut Reader<'_>) -> Result<Request, Malformed> {
         barge: r.bool()?,
         weight: r.u64()?,
         tokens: Tokens { prompt: r.u64()?, output: r.u64()? },
+        amounts: read_amounts(r)?,
         claim: if r.bool()? { Some(read_lease(r)?) } else { None },
     })
 }

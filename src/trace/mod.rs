@@ -50,7 +50,7 @@ pub enum Answer {
     Released(Released),
     /// Of `renew`: the new end.
     Renewed(Option<Instant>),
-    /// Of `handle_timeout`.
+    /// Of `handle_timeout` and `set_boundaries`.
     Done,
     /// Of `annul`: whether the lease was live.
     Annulled(bool),
@@ -68,6 +68,10 @@ impl Governor {
             Input::Annul { now, lease } => Answer::Annulled(self.annul(now, lease)),
             Input::Timeout { now } => {
                 self.handle_timeout(now);
+                Answer::Done
+            }
+            Input::Boundaries { now, limit, ends, next_ends } => {
+                self.set_boundaries(now, limit, ends, next_ends);
                 Answer::Done
             }
         };

@@ -29,7 +29,7 @@ pub(super) fn value(written: &JsValue) -> Value {
         return Value::Text(text);
     }
     if Array::is_array(written) {
-        return Value::Text("an array".to_string());
+        return Value::List(Array::from(written).iter().map(|item| value(&item)).collect());
     }
     Value::Fields(
         Object::entries(written.unchecked_ref()).iter().map(|entry| field(&Array::from(&entry))).collect::<Vec<_>>(),

@@ -18,7 +18,8 @@ use wasm_bindgen::prelude::*;
 
 use crate::config::Config;
 use crate::decision::{
-    ActorHandle, Decision, Enqueued, Grant, LeaseId, Outcome, Priority, Released, Report, Request, Tokens, WaiterId,
+    ActorHandle, Amounts, Decision, Enqueued, Grant, LeaseId, Outcome, Priority, Released, Report, ReportedAmounts,
+    Request, Tokens, WaiterId,
 };
 use crate::governor::Governor;
 use crate::time::Instant;
@@ -32,6 +33,8 @@ const NO_HANDLE: u32 = u32::MAX;
 /// Bits of `flags`.
 const BACKGROUND: u32 = 1;
 const BARGE: u32 = 2;
+/// Also of `release`, beside the outcome: the view has amounts beyond tokens.
+const AMOUNTS: u32 = 4;
 
 /// One governor. The shell describes this class in `js/core/binding.ts`.
 #[wasm_bindgen]
@@ -83,7 +86,10 @@ impl Core {
         claim_slot: i32,
         claim_generation: u32,
     ) -> i32 {
-        let request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
+        let mut request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
+        if flags & AMOUNTS != 0 {
+            request.amounts = self.view.amounts();
+        }
         let decision = self.governor.acquire(Instant::from_millis(now), &request);
         let code = match decision {
             Decision::Granted(grant) => self.granted(&grant),
@@ -110,7 +116,10 @@ impl Core {
         claim_generation: u32,
         deadline: f64,
     ) -> i32 {
-        let request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
+        let mut request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
+        if flags & AMOUNTS != 0 {
+            request.amounts = self.view.amounts();
+        }
         let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
         let code = match self.governor.enqueue(Instant::from_millis(now), &request, deadline) {
             Enqueued::Granted(grant) => self.granted(&grant),
@@ -148,13 +157,14 @@ impl Core {
         prompt: f64,
         output: f64,
     ) -> u32 {
-        let outcome = match outcome {
+        let amounts = if outcome & AMOUNTS == 0 { ReportedAmounts::default() } else { self.view.reported() };
+        let outcome = match outcome & !AMOUNTS {
             1 => Outcome::Error,
             2 => Outcome::Timeout,
             3 => Outcome::Cancelled,
             _ => Outcome::Success,
         };
-        let report = Report::of(outcome, latency, prompt, output);
+        let report = Report { amounts, ..Report::of(outcome, latency, prompt, output) };
         let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);
         let code = match released {
             Released::Live { held_us, ttl_us, late, weight } => {
@@ -192,6 +202,13 @@ impl Core {
     /// 1 while the lease is held.
     pub fn is_live(&self, slot: u32, generation: u32) -> u32 {
         u32::from(self.governor.is_live(LeaseId { slot, generation }))
+    }
+
+    /// Says when the calendar periods of a limit end, in milliseconds.
+    pub fn set_boundaries(&mut self, now: f64, limit: u32, ends: f64, next_ends: f64) {
+        let [now, ends, next_ends] = [now, ends, next_ends].map(Instant::from_millis);
+        self.governor.set_boundaries(now, limit, ends, next_ends);
+        self.publish();
     }
 
     /// Lets due things happen.
@@ -268,6 +285,7 @@ fn request(
         priority: if flags & BACKGROUND == 0 { Priority::Interactive } else { Priority::Background },
         weight: Request::weight_of(weight),
         tokens: Tokens::rounded_up(prompt, output),
+        amounts: Amounts::default(),
         barge: flags & BARGE != 0,
         claim: u32::try_from(claim_slot).ok().map(|slot| LeaseId { slot, generation: claim_generation }),
     }

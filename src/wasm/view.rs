@@ -6,7 +6,7 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use super::NO_HANDLE;
-use crate::decision::{Cause, Denial, Grant, Output, Reason, Subject};
+use crate::decision::{Amounts, Cause, Denial, Grant, Output, Reason, ReportedAmounts, Subject, round_up};
 use crate::governor::Governor;
 use crate::time::Instant;
 
@@ -24,6 +24,8 @@ pub(super) const TTL_MS: usize = 10;
 pub(super) const WEIGHT: usize = 11;
 const DENY: usize = 12;
 const OUT: usize = 24;
+/// What the shell writes before a command whose flags say so: amounts beyond tokens.
+const IN: usize = 32;
 const LENGTH: usize = 40;
 
 /// The governor's piece of linear memory. It does not move while the governor lives.
@@ -46,6 +48,24 @@ impl View {
         if let Some(place) = self.0.get_mut(at) {
             *place = value;
         }
+    }
+
+    /// The amounts that the shell has written; NaN: not given.
+    fn amount(&self, at: usize) -> Option<f64> {
+        self.0.get(IN.saturating_add(at)).copied().filter(|amount| !amount.is_nan())
+    }
+
+    /// Dollars to their millionths; whatever else is rounded up to whole units.
+    pub(super) fn reported(&self) -> ReportedAmounts {
+        let micros = |dollars: f64| round_up(dollars * 1e6);
+        let custom = core::array::from_fn(|index| self.amount(index.saturating_add(1)).map(round_up));
+        ReportedAmounts { cost_micros: self.amount(0).map(micros), custom }
+    }
+
+    /// The same for a request: what is not given is nothing.
+    pub(super) fn amounts(&self) -> Amounts {
+        let ReportedAmounts { cost_micros, custom } = self.reported();
+        Amounts { cost_micros: cost_micros.unwrap_or(0), custom: custom.map(|amount| amount.unwrap_or(0)) }
     }
 
     fn set_all(&mut self, from: usize, values: &[f64]) {
@@ -77,6 +97,15 @@ pub(super) fn write_denial(view: &mut View, denial: &Denial) {
     view.set(DENY + 7, asked);
     view.set(DENY + 8, denial.binding.map_or(-1.0, f64::from));
     view.set(DENY + 9, never.map_or(f64::NAN, |never| never.subject.in_units(never.max_allowed)));
+    view.set(DENY + 10, place(never.map_or(subject, |never| never.subject)).map_or(-1.0, f64::from));
+}
+
+/// Of the limit that a subject is.
+const fn place(subject: Subject) -> Option<u32> {
+    match subject {
+        Subject::Limit(place) | Subject::Budget(place) => Some(place),
+        _ => None,
+    }
 }
 
 const fn reason(reason: Reason) -> u8 {
@@ -109,7 +138,11 @@ const fn cause(cause: Cause) -> u8 {
 /// Which text the shell makes of it, by the numbers of `TEXT` in the shell.
 const fn text(denial: &Denial) -> u8 {
     if let Some(never) = denial.never {
-        return if matches!(never.subject, Subject::Tokens) { 6 } else { 5 };
+        return match never.subject {
+            Subject::Tokens => 6,
+            Subject::Limit(_) | Subject::Budget(_) => 13,
+            _ => 5,
+        };
     }
     match (denial.cause, denial.subject) {
         (Cause::QueueFull, _) => 7,
@@ -121,6 +154,8 @@ const fn text(denial: &Denial) -> u8 {
         (_, Subject::Waiters) => 4,
         (_, Subject::Leases) => 9,
         (_, Subject::Actors) => 10,
+        (_, Subject::Limit(_)) => 11,
+        (_, Subject::Budget(_)) => 12,
     }
 }
 
@@ -151,6 +186,10 @@ pub(super) fn write_output(view: &mut View, output: &Output) -> u32 {
             view.set(OUT, f64::from(actor.0));
             4
         }
+        Output::NeedBoundaries(place) => {
+            view.set(OUT, f64::from(*place));
+            5
+        }
     }
 }
 
@@ -170,8 +209,15 @@ pub(super) fn gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
         7 => view.tokens.map_or(f64::INFINITY, |rate| rate.limit as f64),
         10 => f64::from(governor.config().caps.id_bytes),
         11 => f64::from(governor.config().fairness.is_some() && pool.is_some()),
-        _ => f64::NAN,
+        _ => limit_gauge(governor, now, which),
     }
+}
+
+/// From 32 on, two numbers for each limit by place: what is counted, and the limit.
+fn limit_gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
+    let place = which.checked_sub(32).map(|which| which / 2);
+    let view = place.and_then(|place| governor.limit_view(now, place));
+    view.map_or(f64::NAN, |view| if which.is_multiple_of(2) { view.current } else { view.limit } as f64)
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,8 @@ pub struct Clock {
     pub core: i128,
     offset: i128,
     read: bool,
+    /// How often the clock was set.
+    pub sets: u64,
 }
 
 impl Clock {
@@ -20,9 +22,11 @@ impl Clock {
             self.core = then;
         } else if then < self.core - 1_000_000 || not_started {
             self.offset = self.core - now;
+            self.sets += 1;
         } else if then > self.core + YEAR {
             self.core += YEAR;
             self.offset = self.core - now;
+            self.sets += 1;
         } else {
             self.core = self.core.max(then);
         }

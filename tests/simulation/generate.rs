@@ -4,8 +4,8 @@
 use fastrand::Rng;
 use throttleai::trace::Input;
 use throttleai::{
-    ActorHandle, Adaptive, Caps, Concurrency, Config, Fairness, Instant, LeaseId, Outcome, Overflow, Priority, Rate,
-    Report, Request, Tokens, WaiterId,
+    ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, LeaseId, Limit, Metric,
+    Outcome, Overflow, Priority, Rate, Report, ReportedAmounts, Request, Tokens, WaiterId, Window,
 };
 
 use crate::oracle::Oracle;
@@ -47,6 +47,8 @@ impl Generator {
         Config {
             concurrency,
             rate: rng.bool().then_some(rate),
+            limits: if rng.bool() { Vec::new() } else { limits(rng) },
+            metrics: vec!["images".into(), "pages".into()],
             fairness: rng.bool().then(|| Fairness { soft_cap_ratio: rng.f64().max(0.01), ..Fairness::default() }),
             adaptive: rng.bool().then(|| Adaptive {
                 min_concurrency,
@@ -68,6 +70,12 @@ impl Generator {
     pub fn next(&mut self, oracle: &Oracle) -> Input {
         self.move_clock(oracle);
         let now = Instant::from_micros(self.now_us);
+        if let Some(&limit) = oracle.calendars.first().filter(|_| self.rng.u8(..4) == 0) {
+            let ends = self.now_us.saturating_add(self.rng.u64(..self.step_us * 300));
+            let next = ends.saturating_add(self.rng.u64(..self.step_us * 300));
+            let [ends, next_ends] = [ends, next].map(Instant::from_micros);
+            return Input::Boundaries { now, limit, ends, next_ends };
+        }
         let total: u32 = self.weights.iter().sum();
         let mut pick = self.rng.u32(..total);
         let kind = self.weights.iter().position(|&weight| {
@@ -131,6 +139,7 @@ impl Generator {
                 1..=4 => Tokens::default(),
                 _ => Tokens { prompt: rng.u64(..2_000), output: rng.u64(..2_000) },
             },
+            amounts: if rng.bool() { Amounts::default() } else { amounts(rng) },
             barge: rng.u8(..10) == 0,
             claim: (rng.u8(..10) == 0).then(|| self.lease(oracle)),
         }
@@ -176,6 +185,47 @@ impl Generator {
             }),
             prompt_tokens: tokens(rng),
             output_tokens: tokens(rng),
+            amounts: if rng.bool() {
+                ReportedAmounts::default()
+            } else {
+                let Amounts { cost_micros, custom } = amounts(rng);
+                ReportedAmounts {
+                    cost_micros: rng.bool().then_some(cost_micros),
+                    custom: custom.map(|amount| rng.bool().then_some(amount)),
+                }
+            },
         }
     }
+}
+
+fn amounts(rng: &mut Rng) -> Amounts {
+    let most = [1 << 63, 4_000, 4_000, 10][rng.usize(..4)];
+    Amounts { cost_micros: rng.u64(..most), custom: std::array::from_fn(|_| rng.u64(..most)) }
+}
+
+/// Up to five limits of all kinds.
+fn limits(rng: &mut Rng) -> Vec<Limit> {
+    let metrics = [
+        Metric::Requests,
+        Metric::Tokens,
+        Metric::InputTokens,
+        Metric::OutputTokens,
+        Metric::CostUsd,
+        Metric::Custom(0),
+        Metric::Custom(1),
+    ];
+    let limit = |index: usize, rng: &mut Rng| {
+        let metric = metrics[rng.usize(..metrics.len())];
+        let amount = if metric == Metric::Requests { rng.u64(1..2_000) } else { rng.u64(1..100_000) };
+        let mut limit = Limit::new(&format!("limit {index}"), metric, amount, rng.u64(1..120_000) * 1_000);
+        match rng.u8(..4) {
+            0 => limit.algorithm = Algorithm::FixedWindow,
+            1 => limit.algorithm = Algorithm::TokenBucket { burst: rng.bool().then(|| rng.u64(1..=amount * 2)) },
+            2 => (limit.algorithm, limit.window) = (Algorithm::FixedWindow, Window::Calendar),
+            _ => {}
+        }
+        limit.max_debt = (rng.u8(..3) == 0).then(|| rng.u64(..=amount));
+        limit
+    };
+    (0..rng.usize(1..6)).map(|index| limit(index, rng)).collect()
 }

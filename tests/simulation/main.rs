@@ -8,6 +8,7 @@
 
 mod clock;
 mod generate;
+mod ledger;
 mod oracle;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -12,6 +12,7 @@ use throttleai::{
 };
 
 use crate::clock::Clock;
+use crate::ledger::{Charges, Counted, Ledger};
 
 /// Every so many commands the governor is replaced by its own restored image.
 const RESTART_EVERY: u64 = 997;
@@ -19,13 +20,15 @@ const RESTART_EVERY: u64 = 997;
 const TWIN_FOR: u64 = 200;
 const WEIGHT_MAX: u64 = 1_000_000_000_000_000;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     weight: u64,
     tokens: Tokens,
     expires_at: i128,
     /// Place of its charge in the log, counted from the beginning of time.
     charge: u64,
+    counted: Counted,
+    charges: Charges,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +59,9 @@ pub struct Oracle {
     held: BTreeMap<LeaseId, Held>,
     weight: u128,
     log: Log,
+    ledger: Ledger,
+    /// Limits whose calendar has asked for its boundaries.
+    pub calendars: Vec<u32>,
     waiting: BTreeMap<WaiterId, Waiting>,
     /// Every name ever granted, which must not be granted again.
     last_generation: BTreeMap<u32, u32>,
@@ -165,6 +171,8 @@ impl Oracle {
             held: BTreeMap::new(),
             weight: 0,
             log: Log::default(),
+            ledger: Ledger::new(config),
+            calendars: Vec::new(),
             waiting: BTreeMap::new(),
             last_generation: BTreeMap::new(),
             ended: VecDeque::new(),
@@ -197,12 +205,27 @@ impl Oracle {
             | Input::Release { now, .. }
             | Input::Renew { now, .. }
             | Input::Timeout { now }
+            | Input::Boundaries { now, .. }
             | Input::Annul { now, .. } => now,
         };
+        let set = self.clock.sets;
         let t = self.clock.observe(now);
+        if self.clock.sets != set {
+            self.ledger.clock_set();
+        }
+        if let Input::Boundaries { limit, ends, next_ends, .. } = *input {
+            let [ends, next] = [ends, next_ends].map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
+            self.ledger.boundaries(t, limit, ends.max(0), next.max(0));
+            self.calendars.retain(|&asked| asked != limit);
+        }
         let (answer, outputs) = self.governor.apply(input);
         if let Some((twin, left)) = &mut self.twin {
-            assert_eq!(twin.apply(input), (answer, outputs.clone()), "a restored governor goes on differently");
+            // What had been asked for before the restart is asked for again.
+            let asked = |output: &Output| matches!(output, Output::NeedBoundaries(_));
+            let (again, mut brought) = twin.apply(input);
+            brought.retain(|output| !asked(output));
+            let outputs = outputs.iter().copied().filter(|output| !asked(output)).collect();
+            assert_eq!((again, brought), (answer, outputs), "a restored governor goes on differently");
             *left -= 1;
         }
         if self.twin.as_ref().is_some_and(|twin| twin.1 == 0) {
@@ -260,7 +283,7 @@ impl Oracle {
                 }
             }
             (Input::Annul { lease, .. }, Answer::Annulled(annulled)) => self.check_annulled(*lease, *annulled),
-            (Input::Timeout { .. }, Answer::Done) => {}
+            (Input::Timeout { .. } | Input::Boundaries { .. }, Answer::Done) => {}
             _ => panic!("{input:?} was answered with {answer:?}"),
         }
     }
@@ -314,9 +337,11 @@ impl Oracle {
             assert!(self.weight <= u128::from(concurrency.max_in_flight), "{} in flight", self.weight);
         }
         let charge = self.charge(t, tokens);
+        let counted = Counted::asked(request);
+        let charges = self.ledger.admit(t, &counted);
         let expires_at = t + i128::from(self.config.lease_ttl_us);
         assert_eq!(grant.expires_at, self.governor_now(expires_at), "expiry in the caller's time");
-        self.held.insert(grant.lease, Held { weight, tokens, expires_at, charge });
+        self.held.insert(grant.lease, Held { weight, tokens, expires_at, charge, counted, charges });
         self.note_actor(grant.actor);
         self.totals.granted += 1;
     }
@@ -344,6 +369,8 @@ impl Oracle {
             prompt: report.prompt_tokens.unwrap_or(held.tokens.prompt).min(TOKENS_MAX),
             output: report.output_tokens.unwrap_or(held.tokens.output).min(TOKENS_MAX),
         };
+        let counted = held.counted.reported(used, &report.amounts);
+        self.ledger.settle(&held.charges, &held.counted, Some(&counted));
         let log = &mut self.log;
         if let Some(entry) = held.charge.checked_sub(log.dropped).and_then(|at| log.entries.get_mut(at as usize)) {
             log.tokens = log.tokens - entry.2 + u128::from(used.total());
@@ -356,6 +383,7 @@ impl Oracle {
         assert_eq!(held.is_some(), annulled, "{lease:?} annulled");
         let Some(held) = held else { return };
         self.give_back(&held);
+        self.ledger.settle(&held.charges, &held.counted, None);
         let log = &mut self.log;
         if let Some(entry) = held.charge.checked_sub(log.dropped).and_then(|at| log.entries.get_mut(at as usize)) {
             log.requests -= entry.1;
@@ -424,6 +452,7 @@ impl Oracle {
                 self.check_denial(denial);
                 self.totals.refused += 1;
             }
+            Output::NeedBoundaries(limit) => self.calendars.push(*limit),
             Output::ActorFreed(actor) => {
                 assert!(self.known_actors.remove(&actor.0), "{actor:?} was freed and not known");
                 self.actors.retain(|known| known != actor);

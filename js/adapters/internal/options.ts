@@ -40,7 +40,7 @@ export function readCaller(
   common: { action?: string; estimate?: TokenEstimate | undefined },
 ): { actorId: string; priority: Priority } {
   const caller = { actorId, priority };
-  readRequest({ action: '', ...caller, ...common } as AcquireRequest, idBytesOf(governor), newAsk());
+  readRequest({ action: '', ...caller, ...common } as AcquireRequest, idBytesOf(governor), newAsk([]));
   return caller;
 }
 

@@ -1,5 +1,6 @@
 import type { Clock, ClockWithTimers } from './clock.ts';
 import type { GovernorEventHandler } from './events.ts';
+import type { Limit, LimitRates } from './limits.ts';
 
 /** How much may be in flight at once. */
 export interface ConcurrencyConfig {
@@ -78,6 +79,11 @@ export interface GovernorConfig {
   concurrency?: ConcurrencyConfig | null | undefined;
   /** Calls and tokens per rolling window. Default: no limit. */
   rate?: RateConfig | null | undefined;
+  /**
+   * Any other limits, at most 64, taken all or nothing together with `rate`, which is sugar for two of them. In short:
+   * `{ requests: ['50/s', '10k/d'], tokens: '200k/m' }`. Default: none.
+   */
+  limits?: readonly Limit[] | LimitRates | null | undefined;
   /** `true` for the defaults of `FairnessConfig`. Default: off. */
   fairness?: boolean | FairnessConfig | null | undefined;
   /** `true` for the defaults of `AdaptiveConfig`. Default: off. */

@@ -12,6 +12,11 @@ export interface TokenEstimate {
   maxOutputTokens?: number | null | undefined;
   /** Concurrency weight, counted in millionths. Default 1. Range: 0 to 1e9. */
   weight?: number | null | undefined;
+  /**
+   * What the call is expected to count of metrics that limits name: `costUsd` in dollars (0 to 1e6), of your own whole units
+   * (fractions are rounded up; 0 to 1e12). Metrics that no limit counts are ignored. Default: nothing.
+   */
+  metrics?: Readonly<Record<string, number>> | null | undefined;
 }
 
 /** Who asks for what. */
@@ -22,18 +27,20 @@ export interface AcquireRequest {
   action: string;
   /** Default `interactive`. */
   priority?: Priority | null | undefined;
-  /** Default: weight 1, no tokens. */
+  /** Default: weight 1, nothing else. */
   estimate?: TokenEstimate | null | undefined;
   /** While a lease of this actor under this key is live, it is returned again instead of a second one. */
   idempotencyKey?: string | null | undefined;
 }
 
-/** Tokens that a call really used. If one half cannot be used, both are dropped. */
+/** What a call really used. If one part cannot be used, all are dropped. */
 export interface TokenUsage {
   /** Prompt tokens. Left out: the estimate stands. Range: 0 to 1e12. */
   promptTokens?: number | null | undefined;
   /** Output tokens. Left out: the estimate stands. Range: 0 to 1e12. */
   outputTokens?: number | null | undefined;
+  /** Other metrics, as in the estimate. Left out: the estimate stands. */
+  metrics?: Readonly<Record<string, number>> | null | undefined;
 }
 
 /** What is known when a lease ends. A bad part is dropped with a `warn` event; the lease ends all the same. */
@@ -44,4 +51,6 @@ export interface ReleaseReport {
   latencyMs?: number | null | undefined;
   /** Replaces the estimate, up or down, at the instant of the admission. Default: the estimate stands. */
   usage?: TokenUsage | null | undefined;
+  /** What the call really cost, in cents: replaces the estimate of `costUsd`. Range: 0 to 1e8. */
+  actualCostCents?: number | null | undefined;
 }

@@ -16,10 +16,20 @@ const EXPECTED: Record<keyof typeof TEXT, string> = {
   Deadline: 'No room before the deadline. Retry in 250ms.',
   LeaseCap: 'As many leases are held as this governor may hold (3/5). Retry in 250ms.',
   ActorCap: 'As many actors are active as this governor may remember (3/5). Retry in 250ms.',
+  Limit: 'Limit "pages/1m" reached (3/5 pages). Retry in 250ms.',
+  Budget: 'Budget "pages/1m" spent (3/5). Retry in 250ms.',
+  TooLarge: '8 pages can never be granted by limit "pages/1m" (at most 4). Waiting cannot help; ask for less.',
 };
 
 test('the texts', () => {
-  const numbers = { used: 3, limit: 5, asked: 8, maxAllowed: 4, retryAfterMs: 250 };
+  const numbers = {
+    used: 3,
+    limit: 5,
+    asked: 8,
+    maxAllowed: 4,
+    retryAfterMs: 250,
+    named: { name: 'pages/1m', metric: 'pages' },
+  };
   const texts = Object.entries(TEXT).map(([name, text]) => [name, denialText({ text, ...numbers }, 'ana')]);
   assert.deepEqual(Object.fromEntries(texts), EXPECTED);
 });

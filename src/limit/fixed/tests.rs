@@ -45,19 +45,19 @@ fn only_the_current_period_is_corrected() {
 #[test]
 fn a_calendar_asks_in_time_and_goes_on_without_an_answer() {
     let mut periods = Periods::calendar();
-    assert!(periods.asks() && !periods.asks(), "once");
+    assert!(periods.asks(at(1)) && !periods.asks(at(2)), "once");
     assert_eq!(periods.at(at(HOUR)), Period { began: at(0), ends: None });
     periods.give(at(HOUR), at(24 * HOUR), at(48 * HOUR));
-    assert!(!periods.asks());
+    assert!(!periods.asks(at(HOUR + 1)));
     assert_eq!(periods.at(at(48 * HOUR)), Period { began: at(48 * HOUR), ends: None }, "looking ahead changes nothing");
     periods.advance(at(24 * HOUR));
     assert_eq!(periods.at(at(25 * HOUR)), Period { began: at(24 * HOUR), ends: Some(at(48 * HOUR)) });
-    assert!(periods.asks() && !periods.asks());
+    assert!(periods.asks(at(25 * HOUR)) && !periods.asks(at(26 * HOUR)));
     periods.advance(at(90 * HOUR));
     assert_eq!(periods.at(at(90 * HOUR)), Period { began: at(48 * HOUR), ends: None }, "the third day never ends");
     periods.give(at(90 * HOUR), at(96 * HOUR), at(120 * HOUR));
     assert_eq!(periods.at(at(90 * HOUR)), Period { began: at(48 * HOUR), ends: Some(at(96 * HOUR)) });
-    assert!(!Periods::aligned(1).asks());
+    assert!(!Periods::aligned(1).asks(at(1)));
 }
 
 #[test]
@@ -65,10 +65,11 @@ fn ends_that_have_passed_are_none() {
     let mut periods = Periods::calendar();
     periods.give(at(10), at(10), at(20));
     assert_eq!(periods.at(at(30)), Period { began: at(0), ends: None });
-    assert!(periods.asks());
+    assert!(!periods.asks(at(10)), "an answer that says nothing is not asked for again at once");
+    assert!(periods.asks(at(11)));
     periods.give(at(10), at(11), at(11));
     assert_eq!(periods.at(at(11)), Period { began: at(11), ends: None });
-    assert!(periods.asks(), "for the next one");
+    assert!(periods.asks(at(11)), "for the next one");
 }
 
 /// Calls in periods of irregular length, and all of them kept.
@@ -116,10 +117,10 @@ impl Pair {
     fn step(&mut self, rng: &mut Rng, answered: bool) {
         self.now += *rng.choice([0, 1, rng.clone().u64(..300), rng.clone().u64(..3_000)].iter()).unwrap();
         self.periods.advance(at(self.now));
-        if self.periods.asks() && answered {
+        if self.periods.asks(at(self.now)) && answered {
             let [ends, next_ends] = self.next();
             self.periods.give(at(self.now), at(ends), at(next_ends));
-            assert!(!self.periods.asks());
+            assert!(!self.periods.asks(at(self.now)));
         }
         self.window.advance(self.periods.at(at(self.now)));
         let settle = rng.bool();

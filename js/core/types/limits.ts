@@ -1,0 +1,43 @@
+/** A length of time: ms, or a whole number with a unit, e.g. `"250ms"`, `"10s"`, `"1m"`, `"1h"`, `"1d"`. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
+
+/** An amount in a time, e.g. `"50/s"`, `"5/10s"`, `"200k/m"`, `"1M/d"`. */
+export type RateString = string;
+
+/**
+ * What is counted: calls, model tokens (of the prompt, of the answer, or both), dollars, or up to four metrics of your own,
+ * which requests name in `estimate.metrics`.
+ */
+export type Metric = 'requests' | 'tokens' | 'inputTokens' | 'outputTokens' | 'costUsd' | (string & {});
+
+/** So much of a metric in each window. A limit is its name: what has another one, or another metric, window or algorithm, is another limit. */
+export interface Limit {
+  /** What denials call it. Default: `<metric>/<window>`. No two limits have one name. */
+  name?: string | null | undefined;
+  /** What is counted. */
+  metric: Metric;
+  /**
+   * How much fits into a window, in whole units; for `costUsd` in dollars, counted in millionths. Range: 1 to 2^53 - 1 (1 to
+   * 9007199254740 for a token bucket), in dollars a millionth of that.
+   */
+  limit: number;
+  /** A length of time (1 ms to 366 days), or a calendar period. */
+  window: Duration | 'day' | 'month';
+  /** IANA zone of the calendar period. Default: `UTC`. */
+  timeZone?: string | null | undefined;
+  /**
+   * `sliding-window` (default): what was admitted in the last `window`, exactly. `token-bucket`: evenly refilled.
+   * `fixed-window`: since the last multiple of `window`, as some providers count; calendar periods are always that.
+   */
+  algorithm?: 'sliding-window' | 'token-bucket' | 'fixed-window' | null | undefined;
+  /** What a full token bucket holds. Default: `limit`. */
+  burst?: number | null | undefined;
+  /**
+   * How far reported overuse may take it above its limit; what is above that is forgiven. Default: as far as it goes; for a
+   * token bucket nine times its burst.
+   */
+  maxDebt?: number | null | undefined;
+}
+
+/** Limits in short: a metric and its rates. */
+export type LimitRates = { readonly [metric: string]: RateString | readonly RateString[] };

@@ -1,0 +1,51 @@
+//! Decides how a limit is named in images and traces: by all but its amounts.
+
+use alloc::string::ToString;
+
+use super::{Algorithm, Limit, Window};
+use crate::codec::{Malformed, Reader, Writer};
+use crate::decision::Metric;
+
+impl Limit {
+    pub(crate) fn write_identity(&self, w: &mut Writer) {
+        w.text(&self.name);
+        let (metric, custom) = match self.metric {
+            Metric::Requests => (0, 0),
+            Metric::Tokens => (1, 0),
+            Metric::InputTokens => (2, 0),
+            Metric::OutputTokens => (3, 0),
+            Metric::CostUsd => (4, 0),
+            Metric::Custom(index) => (5, index),
+        };
+        w.u8(metric);
+        w.u8(custom);
+        w.option(if let Window::Micros(us) = self.window { Some(us) } else { None });
+        w.u8(match self.algorithm {
+            Algorithm::SlidingWindow => 0,
+            Algorithm::FixedWindow => 1,
+            Algorithm::TokenBucket { .. } => 2,
+        });
+    }
+
+    /// The limit, with the least amounts there are.
+    pub(crate) fn read_identity(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let name = r.text()?.to_string();
+        let metric = match (r.u8()?, r.u8()?) {
+            (0, 0) => Metric::Requests,
+            (1, 0) => Metric::Tokens,
+            (2, 0) => Metric::InputTokens,
+            (3, 0) => Metric::OutputTokens,
+            (4, 0) => Metric::CostUsd,
+            (5, index) => Metric::Custom(index),
+            _ => return Err(Malformed),
+        };
+        let window = r.option()?.map_or(Window::Calendar, Window::Micros);
+        let algorithm = match r.u8()? {
+            0 => Algorithm::SlidingWindow,
+            1 => Algorithm::FixedWindow,
+            2 => Algorithm::TokenBucket { burst: None },
+            _ => return Err(Malformed),
+        };
+        Ok(Self { name, metric, limit: 1, window, algorithm, max_debt: None })
+    }
+}

@@ -1,0 +1,172 @@
+//! Decides what a configured limit is: its metric, amount, window and algorithm, each within the range that its arithmetic
+//! keeps exact.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Config, LIMIT_MAX, SPAN_MAX_US, count, refuse, span};
+use crate::decision::{METRICS_MAX, Metric};
+use crate::error::ConfigError;
+
+/// Limits of one governor, at most: each costs time at every call.
+const LIMITS_MAX: usize = 64;
+/// The largest amount of a token bucket, burst and debt together: below it every step of its arithmetic is exact.
+pub(crate) const BUCKET_MAX: u64 = (1 << 53) / 1_000;
+/// How many times its burst a bucket may owe by default.
+const DEBT_BURSTS: u64 = 9;
+
+/// So much of a metric in each window. It is its name: another metric, window or algorithm is another limit.
+///
+/// ```
+/// use throttleai::{Algorithm, Config, Limit, Metric, Window};
+/// let day = Limit { window: Window::Calendar, ..Limit::new("spend", Metric::CostUsd, 25_000_000, 1) };
+/// let minute = Limit::new("tokens/1m", Metric::Tokens, 200_000, 60_000_000);
+/// let bucket = Limit { algorithm: Algorithm::TokenBucket { burst: Some(500) }, ..minute.clone() };
+/// Config { limits: vec![day, Limit { name: "smooth".into(), ..bucket }, minute], ..Config::default() }.check()?;
+/// # Ok::<(), throttleai::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What denials call it; one name a limit.
+    pub name: String,
+    /// What it counts.
+    pub metric: Metric,
+    /// How much fits into a window, in whole units of the metric (money in millionths of a dollar): 1 to 2^53 - 1, of a
+    /// token bucket to 9,007,199,254,740.
+    pub limit: u64,
+    /// Over which time.
+    pub window: Window,
+    /// How. By default an exact sliding window; calendar periods are always fixed ones.
+    pub algorithm: Algorithm,
+    /// How far reported overuse may take it above its limit, in units; what is above that is forgiven. By default as far as
+    /// it goes; of a token bucket nine times its burst.
+    pub max_debt: Option<u64>,
+}
+
+/// Over which time a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// So many microseconds: 1 ms to 366 days, of a token bucket whole milliseconds.
+    Micros(u64),
+    /// Periods whose ends the governor is told, see [`Output::NeedBoundaries`](crate::Output::NeedBoundaries).
+    Calendar,
+}
+
+/// How a limit counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// What was admitted in the last `window`, exactly.
+    #[default]
+    SlidingWindow,
+    /// What was admitted since the last multiple of `window`, or since the calendar period began.
+    FixedWindow,
+    /// A bucket that holds `burst` (by default the limit) and gains the limit in each `window`, evenly.
+    TokenBucket {
+        /// 1 to what [`Limit::limit`] may be.
+        burst: Option<u64>,
+    },
+}
+
+impl Limit {
+    /// A sliding window of `window_us` microseconds.
+    #[must_use]
+    pub fn new(name: &str, metric: Metric, limit: u64, window_us: u64) -> Self {
+        let (window, algorithm) = (Window::Micros(window_us), Algorithm::default());
+        Self { name: name.to_string(), metric, limit, window, algorithm, max_debt: None }
+    }
+
+    /// Whether denials for it have the reason [`Reason::Budget`](crate::Reason::Budget).
+    #[must_use]
+    pub const fn is_budget(&self) -> bool {
+        matches!(self.metric, Metric::CostUsd) || matches!(self.window, Window::Calendar)
+    }
+
+    /// The most that it can ever hold of admitted calls.
+    pub(crate) const fn capacity(&self) -> u64 {
+        match self.algorithm {
+            Algorithm::TokenBucket { burst: Some(burst) } => burst,
+            _ => self.limit,
+        }
+    }
+
+    /// The bound of a bucket's debt.
+    pub(crate) fn bucket_debt(&self) -> u64 {
+        let default = self.capacity().saturating_mul(DEBT_BURSTS).min(BUCKET_MAX.saturating_sub(self.capacity()));
+        self.max_debt.unwrap_or(default)
+    }
+
+    /// Whether both are one limit, of which only amounts may have changed.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let kinds = [self, other].map(|limit| core::mem::discriminant(&limit.algorithm));
+        let [own, others] = [self, other].map(|limit| (&limit.name, limit.metric, limit.window));
+        own == others && kinds[0] == kinds[1]
+    }
+
+    /// Whether its window suits its algorithm.
+    pub(crate) fn can_be(&self) -> bool {
+        self.check("", usize::MAX).is_ok()
+    }
+
+    fn check(&self, at: &str, metrics: usize) -> Result<(), ConfigError> {
+        let path = |field: &str| format!("{at}.{field}");
+        if matches!(self.metric, Metric::Custom(index) if usize::from(index) >= metrics) {
+            return Err(refuse(
+                path("metric"),
+                "a metric without a name".to_string(),
+                "an index into metrics".to_string(),
+            ));
+        }
+        let bucket = matches!(self.algorithm, Algorithm::TokenBucket { .. });
+        let most = if bucket { BUCKET_MAX } else { LIMIT_MAX };
+        self.amount(path("limit"), self.limit, 1, most)?;
+        match self.window {
+            Window::Micros(us) if bucket && !us.is_multiple_of(1_000) => {
+                let allowed = "whole milliseconds, for a token bucket".to_string();
+                return Err(refuse(path("window"), format!("{us} microseconds"), allowed));
+            }
+            Window::Micros(us) => span(path("window"), us, 1_000, SPAN_MAX_US)?,
+            Window::Calendar if self.algorithm == Algorithm::FixedWindow => {}
+            Window::Calendar => {
+                let allowed = "\"fixed-window\" with calendar periods".to_string();
+                return Err(refuse(path("algorithm"), "another one".to_string(), allowed));
+            }
+        }
+        if bucket {
+            self.amount(path("burst"), self.capacity(), 1, BUCKET_MAX)?;
+        }
+        let debt = if bucket { self.bucket_debt() } else { self.max_debt.unwrap_or(0) };
+        let room = if bucket { BUCKET_MAX.saturating_sub(self.capacity()) } else { LIMIT_MAX };
+        self.amount(path("maxDebt"), debt, 0, room)
+    }
+
+    /// Checks an amount, which users write in dollars where it is money.
+    fn amount(&self, field: String, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+        if (min..=max).contains(&value) || self.metric != Metric::CostUsd {
+            return count(field, value, min, max);
+        }
+        let [value, min, max] = [value, min, max].map(|micros| micros as f64 / 1e6);
+        let [value, min, max] = [value, min, max].map(|dollars| super::Value::Number(dollars).to_string());
+        Err(refuse(field, value, format!("an amount of dollars from {min} to {max}")))
+    }
+}
+
+/// Checks all limits, and that no two have one name.
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    let Config { limits, metrics, rate, .. } = config;
+    let few = |field: &'static str, len: usize, max: usize| count(field, len as u64, 0, max as u64);
+    few("metrics", metrics.len(), METRICS_MAX)?;
+    few("limits", limits.len(), LIMITS_MAX)?;
+    let rate = rate.as_ref().map(|rate| [rate.requests.map(|_| "requests"), rate.tokens.map(|_| "tokens")]);
+    let mut names: Vec<&str> = rate.into_iter().flatten().flatten().collect();
+    for (index, limit) in limits.iter().enumerate() {
+        let at = format!("limits[{index}]");
+        if limit.name.is_empty() || names.contains(&limit.name.as_str()) {
+            let allowed = "a name that no other limit has".to_string();
+            return Err(refuse(format!("{at}.name"), format!("\"{}\"", limit.name), allowed));
+        }
+        names.push(&limit.name);
+        limit.check(&at, metrics.len())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Decides nothing itself: one set of questions for all algorithms, each of which answers them in its own file.
+
+use super::bucket::{self, TokenBucket};
+use super::fixed::{FixedWindow, Periods};
+use super::window::SlidingWindow;
+use crate::codec::{Malformed, Reader, Writer};
+use crate::config::{self, Algorithm, Window};
+use crate::time::CoreTime;
+
+/// What one limit has counted, by the rules of its algorithm.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Meter {
+    Sliding(SlidingWindow),
+    Bucket(TokenBucket),
+    Fixed(FixedWindow),
+}
+
+/// The periods of a limit; only fixed windows look at them.
+pub(super) fn periods(limit: &config::Limit) -> Periods {
+    match limit.window {
+        Window::Micros(us) => Periods::aligned(us),
+        Window::Calendar => Periods::calendar(),
+    }
+}
+
+fn bucket_rate(limit: &config::Limit, window_us: u64) -> bucket::Rate {
+    bucket::Rate { limit: limit.limit, window_us, burst: limit.capacity(), max_debt: limit.bucket_debt() }
+}
+
+impl Meter {
+    /// A meter that has counted nothing, of a limit that has been checked.
+    pub(super) fn new(limit: &config::Limit) -> Self {
+        match (limit.algorithm, limit.window) {
+            (Algorithm::SlidingWindow, Window::Micros(us)) => Self::Sliding(SlidingWindow::new(us)),
+            (Algorithm::TokenBucket { .. }, Window::Micros(us)) => {
+                // What does not fit has been refused with the configuration.
+                let bucket = TokenBucket::new(bucket_rate(limit, us));
+                bucket.map_or(Self::Fixed(FixedWindow::default()), Self::Bucket)
+            }
+            (Algorithm::FixedWindow, _) | (_, Window::Calendar) => Self::Fixed(FixedWindow::default()),
+        }
+    }
+
+    /// Moves it to `now`.
+    #[inline]
+    pub(super) fn advance(&mut self, now: CoreTime, periods: &Periods) {
+        match self {
+            Self::Sliding(window) => window.advance(now),
+            Self::Bucket(bucket) => bucket.advance(now),
+            Self::Fixed(window) => window.advance(periods.at(now)),
+        }
+    }
+
+    /// What is counted. Call `advance` first.
+    #[inline]
+    pub(super) const fn used(&self) -> u64 {
+        match self {
+            Self::Sliding(window) => window.sum(),
+            Self::Bucket(bucket) => bucket.sum(),
+            Self::Fixed(window) => window.sum(),
+        }
+    }
+
+    /// What will be counted at `now`, without changing it.
+    pub(super) fn used_at(&self, now: CoreTime, periods: &Periods) -> u64 {
+        match self {
+            Self::Sliding(window) => window.sum_at(now),
+            Self::Bucket(bucket) => bucket.sum_at(now),
+            Self::Fixed(window) => window.sum_at(periods.at(now)),
+        }
+    }
+
+    /// Counts `amount`. Call `advance` first.
+    #[inline]
+    pub(super) fn add(&mut self, now: CoreTime, amount: u64) {
+        match self {
+            Self::Sliding(window) => window.add(now, amount),
+            Self::Bucket(bucket) => bucket.add(now, amount),
+            Self::Fixed(window) => window.add(amount),
+        }
+    }
+
+    /// Corrects what was counted at `admitted` from `from` to `to`; more than `most` altogether is forgiven. Call `advance`
+    /// first.
+    pub(super) fn settle(&mut self, admitted: CoreTime, from: u64, to: u64, most: u64) {
+        // A bucket knows its own bound.
+        let bounded = to.min(most.saturating_sub(self.used().saturating_sub(from)).max(from));
+        match self {
+            Self::Sliding(window) => window.settle(admitted, from, bounded),
+            Self::Bucket(bucket) => bucket.settle(admitted, from, to),
+            Self::Fixed(window) => window.settle(admitted, from, bounded),
+        }
+    }
+
+    /// The first instant at which at most `most` is counted, if nothing is added; `None` if nobody knows yet.
+    pub(super) fn free_at(&self, now: CoreTime, periods: &Periods, most: u64) -> Option<CoreTime> {
+        match self {
+            Self::Sliding(window) => Some(window.free_at(now, most)),
+            Self::Bucket(bucket) => Some(bucket.free_at(now, most)),
+            Self::Fixed(window) => window.free_at(now, periods.at(now), most),
+        }
+    }
+
+    /// Until when what was counted at `admitted` can still be corrected.
+    pub(super) fn settles_until(&self, admitted: CoreTime, periods: &Periods) -> CoreTime {
+        match self {
+            Self::Sliding(window) => admitted.plus(window.window_us()),
+            Self::Bucket(bucket) => bucket.settles_until(admitted),
+            Self::Fixed(_) => {
+                let period = periods.at(admitted);
+                // Otherwise its own period is over.
+                if period.began > admitted { admitted } else { period.ends.unwrap_or(CoreTime::NEVER) }
+            }
+        }
+    }
+
+    pub(super) fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Sliding(window) => window.write(w),
+            Self::Bucket(bucket) => bucket.write(w),
+            Self::Fixed(window) => window.write(w),
+        }
+    }
+
+    /// The meter of a limit as it was saved, at the amounts of `limit`, which are those of today.
+    pub(super) fn read(r: &mut Reader<'_>, limit: &config::Limit, now: CoreTime) -> Result<Self, Malformed> {
+        Ok(match Self::new(limit) {
+            Self::Sliding(window) => Self::Sliding(SlidingWindow::read(r, window.window_us(), now)?),
+            Self::Fixed(_) => Self::Fixed(FixedWindow::read(r, now)?),
+            Self::Bucket(bucket) => {
+                let rate = *bucket.rate();
+                let mut bucket = TokenBucket::read(r, rate.window_us, now)?;
+                bucket.change(now, rate).map_err(|_| Malformed)?;
+                Self::Bucket(bucket)
+            }
+        })
+    }
+}
