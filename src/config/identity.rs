@@ -7,6 +7,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::decision::Metric;
 
 impl Limit {
+    #[inline(never)]
     pub(crate) fn write_identity(&self, w: &mut Writer) {
         w.text(&self.name);
         let (metric, custom) = match self.metric {
@@ -28,6 +29,7 @@ impl Limit {
     }
 
     /// The limit, with the least amounts there are.
+    #[inline(never)]
     pub(crate) fn read_identity(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let name = r.text()?.to_string();
         let metric = match (r.u8()?, r.u8()?) {

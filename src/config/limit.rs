@@ -141,6 +141,7 @@ impl Limit {
     }
 
     /// Checks an amount, which users write in dollars where it is money.
+    #[inline(never)]
     fn amount(&self, field: String, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
         if (min..=max).contains(&value) || self.metric != Metric::CostUsd {
             return count(field, value, min, max);

@@ -213,6 +213,7 @@ impl Config {
         count("caps.idBytes", u64::from(self.caps.id_bytes), 1, 65_536)
     }
 
+    #[inline(never)]
     fn check_concurrency(&self, concurrency: &Concurrency) -> Result<(), ConfigError> {
         let (max, reserve) = (concurrency.max_in_flight, concurrency.interactive_reserve);
         weight(
@@ -249,11 +250,13 @@ fn check_adaptive(adaptive: &Adaptive) -> Result<(), ConfigError> {
 /// A path: of a field that always exists, or of one in a list.
 type Path = Cow<'static, str>;
 
+#[inline(never)]
 fn refuse(field: impl Into<Path>, value: String, allowed: String) -> ConfigError {
     let field = field.into();
     ConfigError { field, value, allowed, message: None }
 }
 
+#[inline(never)]
 fn count(field: impl Into<Path>, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     if (min..=max).contains(&value) {
         return Ok(());
@@ -261,6 +264,7 @@ fn count(field: impl Into<Path>, value: u64, min: u64, max: u64) -> Result<(), C
     Err(refuse(field, value.to_string(), format!("a number from {min} to {max}")))
 }
 
+#[inline(never)]
 fn span(field: impl Into<Path>, us: u64, min_us: u64, max_us: u64) -> Result<(), ConfigError> {
     if (min_us..=max_us).contains(&us) {
         return Ok(());
@@ -269,6 +273,7 @@ fn span(field: impl Into<Path>, us: u64, min_us: u64, max_us: u64) -> Result<(),
     Err(refuse(field, Value::Number(us as f64 / 1_000.0).to_string(), allowed))
 }
 
+#[inline(never)]
 fn real(field: &'static str, value: f64, fits: bool, allowed: &str) -> Result<(), ConfigError> {
     if fits { Ok(()) } else { Err(refuse(field, Value::Number(value).to_string(), allowed.to_string())) }
 }
@@ -277,6 +282,7 @@ fn weight(field: &'static str, value: u64, fits: bool, allowed: &str) -> Result<
     if fits { Ok(()) } else { Err(weight_error(field, value, allowed)) }
 }
 
+#[inline(never)]
 fn weight_error(field: &'static str, value: u64, allowed: &str) -> ConfigError {
     refuse(field, weight_text(value), allowed.to_string())
 }

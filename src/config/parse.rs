@@ -69,6 +69,7 @@ impl Config {
 }
 
 /// What was written at a path.
+#[inline(never)]
 fn at<'a>(written: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(written, |value, name| match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
         Some((list, index)) => value.field(list).item(index.parse().unwrap_or(usize::MAX)),
@@ -130,6 +131,7 @@ fn caps(written: &Value) -> Result<Caps, ConfigError> {
     })
 }
 
+#[inline(never)]
 fn wrong(field: impl Into<Path>, value: &Value, allowed: &str) -> ConfigError {
     ConfigError { field: field.into(), value: value.to_string(), allowed: allowed.to_string(), message: None }
 }
@@ -141,6 +143,7 @@ fn leaf(path: &str) -> &str {
 }
 
 /// A misspelt field would be a limit that is not there.
+#[inline(never)]
 fn no_others(section: &Value, name: impl Into<Path>, known: &[&str]) -> Result<(), ConfigError> {
     let Value::Fields(fields) = section else { return Ok(()) };
     match fields.iter().find(|(key, _)| !known.contains(&key.as_str())) {
@@ -150,6 +153,7 @@ fn no_others(section: &Value, name: impl Into<Path>, known: &[&str]) -> Result<(
 }
 
 /// An object with fields, if given.
+#[inline(never)]
 fn section<'a>(written: &'a Value, name: &'static str, known: &[&str]) -> Result<Option<&'a Value>, ConfigError> {
     match written.field(name) {
         Value::Absent => Ok(None),
@@ -167,6 +171,7 @@ fn switch<'a>(written: &'a Value, name: &'static str, known: &[&str]) -> Result<
     }
 }
 
+#[inline(never)]
 fn real(written: &Value, path: &'static str) -> Result<Option<f64>, ConfigError> {
     match written.field(leaf(path)) {
         Value::Absent => Ok(None),
@@ -177,6 +182,7 @@ fn real(written: &Value, path: &'static str) -> Result<Option<f64>, ConfigError>
 
 /// A number in units. What is not finite or negative becomes a number that is out of every range, so that `check` says what
 /// the range is.
+#[inline(never)]
 fn number(written: &Value, path: impl Into<Path>, unit: Unit) -> Result<Option<u64>, ConfigError> {
     let path = path.into();
     let value = written.field(leaf(&path));
@@ -196,6 +202,7 @@ fn number(written: &Value, path: impl Into<Path>, unit: Unit) -> Result<Option<u
     }))
 }
 
+#[inline(never)]
 fn small(written: &Value, path: &'static str) -> Result<Option<u32>, ConfigError> {
     Ok(number(written, path, Unit::Count)?.map(|value| u32::try_from(value).unwrap_or(u32::MAX)))
 }

@@ -304,8 +304,7 @@ impl Reasons {
 
 /// A request within the ranges of the arithmetic; see the fields for what is out of range.
 pub(super) fn normal(request: &Request) -> Request {
-    let Request { weight, tokens, amounts, .. } = *request;
-    Request { weight: weight.min(WEIGHT_MAX), tokens: tokens.capped(), amounts: amounts.capped(), ..*request }
+    Request { weight: request.weight.min(WEIGHT_MAX), tokens: request.tokens.capped(), ..*request }
 }
 
 /// What the limits count of a request.

@@ -152,6 +152,11 @@ impl Governor {
     /// Takes the time of a command.
     #[inline]
     fn observe(&mut self, now: Instant) -> CoreTime {
+        if self.limits.have_calendars() { self.observe_calendars(now) } else { self.clock.observe(now) }
+    }
+
+    #[inline(never)]
+    fn observe_calendars(&mut self, now: Instant) -> CoreTime {
         let (_, changes) = self.clock.faults();
         let t = self.clock.observe(now);
         if self.clock.faults().1 != changes {

@@ -79,6 +79,7 @@ impl Rate {
     }
 
     /// The shortest quantum with which `held` units can be counted too.
+    #[inline(never)]
     fn grid(&self, held: u64) -> Grid {
         let quanta = EXACT_MAX.checked_div(self.largest().max(held)).unwrap_or(1).min(self.window_us);
         Grid::new(self.window_us, divisor_from(self.window_us, self.window_us.div_ceil(quanta)))
@@ -107,6 +108,7 @@ struct Grid {
 
 impl Grid {
     /// `quantum_us` divides `window_us`, and neither is 0.
+    #[inline(never)]
     fn new(window_us: u64, quantum_us: u64) -> Self {
         let quantum_us = NonZeroU64::new(quantum_us).unwrap_or(NonZeroU64::MIN);
         Self { quantum_us, quanta: NonZeroU64::new(window_us / quantum_us).unwrap_or(NonZeroU64::MIN) }
@@ -169,12 +171,13 @@ impl TokenBucket {
     }
 
     /// What will be used at `now`, without changing it.
+    #[inline(never)]
     pub(crate) fn sum_at(&self, now: CoreTime) -> u64 {
         self.grid.units(self.used_at(self.grid.tick(now)))
     }
 
     /// Gains what time has brought by `now`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn advance(&mut self, now: CoreTime) {
         let tick = self.grid.tick(now);
         if tick <= self.tick {
@@ -202,6 +205,7 @@ impl TokenBucket {
         self.debit(now, amount, SEGMENTS_MAX);
     }
 
+    #[inline(never)]
     fn debit(&mut self, now: CoreTime, amount: u64, segments_max: usize) {
         if self.charge(amount) {
             // Nothing drains within a quantum, so its debits are as good as one.
@@ -212,6 +216,7 @@ impl TokenBucket {
 
     /// Corrects a debit of `from` made at `admitted` to `to`, once. Call `advance` first. More is debited in full now, up to
     /// the bound of the debt; of less, what the bucket had not gained back since anyhow is credited.
+    #[inline(never)]
     pub(crate) fn settle(&mut self, admitted: CoreTime, from: u64, to: u64) {
         if to > from {
             self.charge(to.saturating_sub(from));
@@ -225,6 +230,7 @@ impl TokenBucket {
 
     /// Raises `used`; false if the bound of the debt cut something off. Then `used` is the most that it can be whatever
     /// went before, so refunds of what went before would come on top of what was forgiven: they are worth nothing.
+    #[inline(never)]
     fn charge(&mut self, amount: u64) -> bool {
         let most = self.grid.parts(self.rate.most());
         if amount > most.saturating_sub(self.used) / self.grid.quanta {
@@ -238,6 +244,7 @@ impl TokenBucket {
 
     /// The first instant at which at most `most` is used, if nothing is debited. `now` if it is so already. It is the start
     /// of a quantum: one microsecond earlier more is used.
+    #[inline(never)]
     pub(crate) fn free_at(&self, now: CoreTime, most: u64) -> CoreTime {
         let excess = self.used.saturating_sub(self.grid.parts(most));
         if excess == 0 {
@@ -249,6 +256,7 @@ impl TokenBucket {
 
     /// How long a debit made at `admitted` is worth remembering if its lease expires: until an empty bucket is full again, a
     /// window at least. In a bucket that never gets full a refund would be worth something even later; then it is lost.
+    #[inline(never)]
     pub(crate) fn settles_until(&self, admitted: CoreTime) -> CoreTime {
         let ticks = self.grid.parts(self.rate.burst).div_ceil(self.rate.limit);
         admitted.plus(self.grid.start_us(ticks).max(self.rate.window_us))
@@ -256,6 +264,7 @@ impl TokenBucket {
 
     /// Changes limit, burst and bound of debt from `now` on. What is used stays used, also where it is above the new burst:
     /// then nothing fits until it has drained. Another window is another bucket: [`Unfit::Window`].
+    #[inline(never)]
     pub(crate) fn change(&mut self, now: CoreTime, rate: Rate) -> Result<(), Unfit> {
         rate.check()?;
         if rate.window_us != self.rate.window_us {
@@ -286,6 +295,7 @@ impl TokenBucket {
     }
 
     /// Everything but the window, which is the caller's key to the bucket.
+    #[inline(never)]
     pub(crate) fn write(&self, w: &mut Writer) {
         w.u64(self.rate.limit);
         w.u64(self.rate.burst);
@@ -298,6 +308,7 @@ impl TokenBucket {
 
     /// The bucket with the rate it was saved with; `change` takes it to another. Fails on what cannot have been written: a
     /// rate that is unfit, a quantum that does not divide the window, time later than `now`, parts above 2^53.
+    #[inline(never)]
     pub(crate) fn read(r: &mut Reader<'_>, window_us: u64, now: CoreTime) -> Result<Self, Malformed> {
         let rate = Rate { limit: r.u64()?, window_us, burst: r.u64()?, max_debt: r.u64()? };
         rate.check().map_err(|_| Malformed)?;

@@ -120,6 +120,7 @@ impl Periods {
 
     /// Takes over what `write` wrote of periods of the same kind. What had been asked for is asked for again. Fails on a
     /// beginning later than `now` and on ends out of order.
+    #[inline(never)]
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>, now: CoreTime) -> Result<(), Malformed> {
         let Self::Calendar(calendar) = self else { return Ok(()) };
         let began = CoreTime::from_micros(r.u64()?);
@@ -207,6 +208,7 @@ impl FixedWindow {
     }
 
     /// Fails on a period that began after `now`, and on sums that no calls can have.
+    #[inline(never)]
     pub(crate) fn read(r: &mut Reader<'_>, now: CoreTime) -> Result<Self, Malformed> {
         let (began, sum) = (CoreTime::from_micros(r.u64()?), r.u64()?);
         if began > now || sum > i64::MAX as u64 { Err(Malformed) } else { Ok(Self { began, sum }) }

@@ -40,7 +40,7 @@ impl Limits {
             let own = self.list.iter_mut().find(|limit| limit.config.is_same(&saved));
             let mut periods = meter::periods(&saved);
             periods.restore(r, now)?;
-            let meter = Meter::read(r, own.as_ref().map_or(&saved, |limit| &limit.config), now)?;
+            let meter = Meter::read(r, own.as_ref().map_or(&saved, |limit| &*limit.config), now)?;
             if let Some(limit) = own {
                 limit.periods = periods;
                 limit.meter = meter;
@@ -58,6 +58,7 @@ impl Limits {
 }
 
 /// The limit with its metric where that stands today: at 255 if no limit counts it any more.
+#[inline(never)]
 fn read_limit(r: &mut Reader<'_>, places: &[Option<u8>]) -> Result<config::Limit, Malformed> {
     let mut limit = config::Limit::read_identity(r)?;
     if let Metric::Custom(index) = &mut limit.metric {
@@ -66,6 +67,7 @@ fn read_limit(r: &mut Reader<'_>, places: &[Option<u8>]) -> Result<config::Limit
     if limit.can_be() { Ok(limit) } else { Err(Malformed) }
 }
 
+#[inline(never)]
 fn read_note(r: &mut Reader<'_>, places: &[Option<u8>]) -> Result<Amounts, Malformed> {
     let mut note = Amounts { cost_micros: r.u64()?, ..Amounts::default() };
     for place in places {

@@ -29,6 +29,7 @@ fn bucket_rate(limit: &config::Limit, window_us: u64) -> bucket::Rate {
 
 impl Meter {
     /// A meter that has counted nothing, of a limit that has been checked.
+    #[inline(never)]
     pub(super) fn new(limit: &config::Limit) -> Self {
         match (limit.algorithm, limit.window) {
             (Algorithm::SlidingWindow, Window::Micros(us)) => Self::Sliding(SlidingWindow::new(us)),
@@ -43,11 +44,14 @@ impl Meter {
 
     /// Moves it to `now`.
     #[inline]
-    pub(super) fn advance(&mut self, now: CoreTime, periods: &Periods) {
+    pub(super) fn advance(&mut self, now: CoreTime, periods: &mut Periods) {
         match self {
             Self::Sliding(window) => window.advance(now),
             Self::Bucket(bucket) => bucket.advance(now),
-            Self::Fixed(window) => window.advance(periods.at(now)),
+            Self::Fixed(window) => {
+                periods.advance(now);
+                window.advance(periods.at(now));
+            }
         }
     }
 
@@ -82,6 +86,7 @@ impl Meter {
 
     /// Corrects what was counted at `admitted` from `from` to `to`; more than `most` altogether is forgiven. Call `advance`
     /// first.
+    #[inline(never)]
     pub(super) fn settle(&mut self, admitted: CoreTime, from: u64, to: u64, most: u64) {
         // A bucket knows its own bound.
         let bounded = to.min(most.saturating_sub(self.used().saturating_sub(from)).max(from));
@@ -93,6 +98,7 @@ impl Meter {
     }
 
     /// The first instant at which at most `most` is counted, if nothing is added; `None` if nobody knows yet.
+    #[inline(never)]
     pub(super) fn free_at(&self, now: CoreTime, periods: &Periods, most: u64) -> Option<CoreTime> {
         match self {
             Self::Sliding(window) => Some(window.free_at(now, most)),
@@ -102,6 +108,7 @@ impl Meter {
     }
 
     /// Until when what was counted at `admitted` can still be corrected.
+    #[inline(never)]
     pub(super) fn settles_until(&self, admitted: CoreTime, periods: &Periods) -> CoreTime {
         match self {
             Self::Sliding(window) => admitted.plus(window.window_us()),
@@ -123,6 +130,7 @@ impl Meter {
     }
 
     /// The meter of a limit as it was saved, at the amounts of `limit`, which are those of today.
+    #[inline(never)]
     pub(super) fn read(r: &mut Reader<'_>, limit: &config::Limit, now: CoreTime) -> Result<Self, Malformed> {
         Ok(match Self::new(limit) {
             Self::Sliding(window) => Self::Sliding(SlidingWindow::read(r, window.window_us(), now)?),

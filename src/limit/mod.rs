@@ -15,10 +15,11 @@ mod meter;
 mod pool;
 mod window;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::config::{self, Config};
-use crate::decision::{Amounts, Metric, ReportedAmounts, Subject, Tokens};
+use crate::decision::{Amounts, METRICS_MAX, Metric, ReportedAmounts, Subject, TOKENS_MAX, Tokens};
 use crate::time::CoreTime;
 use fixed::Periods;
 use meter::Meter;
@@ -26,6 +27,9 @@ pub(crate) use pool::{Full, Pool};
 
 /// While nobody has said when a calendar period ends, callers are told to ask again after so long.
 const UNKNOWN_END_US: u64 = 5_000_000;
+
+/// Where no limit counts anything beyond tokens.
+const NOTHING: Amounts = Amounts { cost_micros: 0, custom: [0; METRICS_MAX] };
 
 /// What a call counts.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +46,10 @@ impl Counts<'_> {
             Metric::Tokens => self.tokens.total(),
             Metric::InputTokens => self.tokens.prompt,
             Metric::OutputTokens => self.tokens.output,
-            Metric::CostUsd => self.amounts.cost_micros,
-            Metric::Custom(index) => self.amounts.custom.get(usize::from(index)).copied().unwrap_or(0),
+            Metric::CostUsd => self.amounts.cost_micros.min(TOKENS_MAX),
+            Metric::Custom(index) => {
+                self.amounts.custom.get(usize::from(index)).map_or(0, |&amount| amount.min(TOKENS_MAX))
+            }
         }
     }
 }
@@ -62,7 +68,7 @@ struct Limit {
     subject: Subject,
     /// Its place among the configured limits.
     place: u32,
-    config: config::Limit,
+    config: Box<config::Limit>,
 }
 
 /// Why a limit has no room.
@@ -96,13 +102,12 @@ impl Limit {
         let max = config.capacity();
         let most = config.max_debt.map_or(u64::MAX, |debt| max.saturating_add(debt));
         let (meter, periods) = (Meter::new(config), meter::periods(config));
-        Self { metric: config.metric, max, most, meter, periods, subject, place, config: config.clone() }
+        Self { metric: config.metric, max, most, meter, periods, subject, place, config: Box::new(config.clone()) }
     }
 
     #[inline]
     fn advance(&mut self, now: CoreTime) {
-        self.periods.advance(now);
-        self.meter.advance(now, &self.periods);
+        self.meter.advance(now, &mut self.periods);
     }
 }
 
@@ -177,13 +182,14 @@ impl Limits {
         }
     }
 
+    #[inline(never)]
     fn note(&mut self, slot: u32, amounts: Amounts) {
         let at = slot as usize;
         if self.notes.len() <= at {
             self.notes.resize(at.saturating_add(1), Amounts::default());
         }
         if let Some(note) = self.notes.get_mut(at) {
-            *note = amounts;
+            *note = amounts.capped();
         }
     }
 
@@ -195,10 +201,17 @@ impl Limits {
         (from, to): (Tokens, Tokens),
         reported: &ReportedAmounts,
     ) {
+        if !self.notes_needed {
+            return self.correct(now, admitted, [from, to].map(|tokens| Counts { tokens, amounts: &NOTHING }));
+        }
         let estimated = self.notes.get(slot as usize).copied().unwrap_or_default();
-        let amounts = if self.notes_needed { estimated.corrected(reported) } else { estimated };
-        let from = Counts { tokens: from, amounts: &estimated };
-        let to = Counts { tokens: to, amounts: &amounts };
+        let used = estimated.corrected(reported);
+        let [from, to] = [(from, &estimated), (to, &used)].map(|(tokens, amounts)| Counts { tokens, amounts });
+        self.correct(now, admitted, [from, to]);
+    }
+
+    #[inline]
+    fn correct(&mut self, now: CoreTime, admitted: CoreTime, [from, to]: [Counts<'_>; 2]) {
         for limit in &mut self.list {
             let (from, to) = (from.of(limit.metric), to.of(limit.metric));
             if from != to {
@@ -209,6 +222,7 @@ impl Limits {
     }
 
     /// Takes back all that was taken for the lease at `slot`, `tokens` at `admitted`.
+    #[inline(never)]
     pub(crate) fn give_back(&mut self, now: CoreTime, (slot, admitted): (u32, CoreTime), tokens: Tokens) {
         let amounts = self.notes.get(slot as usize).copied().unwrap_or_default();
         let call = Counts { tokens, amounts: &amounts };
@@ -236,11 +250,14 @@ impl Limits {
         self.usage(now, subject)
     }
 
+    /// Whether there are limits of calendar periods.
+    #[inline]
+    pub(crate) const fn have_calendars(&self) -> bool {
+        self.calendars
+    }
+
     /// The next limit that has to be told when its calendar periods end.
     pub(crate) fn asks(&mut self, now: CoreTime) -> Option<u32> {
-        if !self.calendars {
-            return None;
-        }
         self.list.iter_mut().find_map(|limit| limit.periods.asks(now).then_some(limit.place))
     }
 
@@ -250,6 +267,7 @@ impl Limits {
     }
 
     /// Takes the ends of the calendar period of `now` and of the next one, if the limit has any.
+    #[inline(never)]
     pub(crate) fn set_boundaries(&mut self, now: CoreTime, place: u32, ends: CoreTime, next_ends: CoreTime) {
         if let Some(limit) = self.list.iter_mut().find(|limit| limit.place == place) {
             limit.periods.give(now, ends, next_ends);

@@ -26,6 +26,7 @@ pub(super) fn limits(written: &Value) -> Result<(Vec<Limit>, Vec<String>), Confi
     Ok((limits, metrics))
 }
 
+#[inline(never)]
 fn limit(written: &Value, at: &str, metrics: &mut Vec<String>) -> Result<Limit, ConfigError> {
     let path = |field: &str| format!("{at}.{field}");
     if !matches!(written, Value::Fields(_)) {
@@ -56,6 +57,7 @@ fn limit(written: &Value, at: &str, metrics: &mut Vec<String>) -> Result<Limit, 
     Ok(Limit { name, metric, limit, window, algorithm, max_debt })
 }
 
+#[inline(never)]
 fn metric(written: &Value, path: String, metrics: &mut Vec<String>) -> Result<Metric, ConfigError> {
     let Value::Text(name) = written else { return Err(wrong(path, written, "a text")) };
     Ok(match name.as_str() {
@@ -80,6 +82,7 @@ fn metric(written: &Value, path: String, metrics: &mut Vec<String>) -> Result<Me
     })
 }
 
+#[inline(never)]
 fn algorithm(written: &Value, path: String, window: Window, burst: Option<u64>) -> Result<Algorithm, ConfigError> {
     let text = match written {
         Value::Absent if window == Window::Calendar => return Ok(Algorithm::FixedWindow),

@@ -36,7 +36,7 @@ pub(super) struct Segments {
 
 impl Segments {
     /// Time has lowered the meter to `used`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn lowered(&mut self, used: u64) {
         let first = self.list.partition_point(|segment| segment.least < used);
         if used == 0 {
@@ -49,7 +49,7 @@ impl Segments {
 
     /// A debit at `at_us` has raised the meter to `used`. The meter has not been lower since `together_since_us`, so debits
     /// since then share a segment.
-    #[inline]
+    #[inline(never)]
     pub(super) fn open(&mut self, at_us: u64, together_since_us: u64, used: u64, max: usize) {
         match self.list.last_mut() {
             Some(last) if last.since_us >= together_since_us => last.least = used,
@@ -65,6 +65,7 @@ impl Segments {
     }
 
     /// What a refund of `refund` for a debit at `admitted_us` is worth; it is taken from the meter by the caller.
+    #[inline(never)]
     pub(super) fn refund(&mut self, admitted_us: u64, refund: u64) -> u64 {
         let later = self.list.partition_point(|segment| segment.since_us <= admitted_us);
         let Some(own) = later.checked_sub(1) else { return 0 };
