@@ -98,7 +98,7 @@ function checkOptions(governor: WrapGovernor, options: Options): void {
   if (typeof signal !== 'function') readSignal(signal);
   // A trial tells what the governor would refuse every call for.
   const fixed = Object.entries(options).filter(([, value]) => typeof value !== 'function');
-  readRequest(requestFor(Object.fromEntries(fixed) as Options & object, []), idBytesOf(governor), newAsk());
+  readRequest(requestFor(Object.fromEntries(fixed) as Options & object, []), idBytesOf(governor), newAsk([]));
 }
 
 /** Longest id in UTF-8 bytes; objects of the user's have no such bound. */

@@ -9,7 +9,8 @@ import { filesUnder } from '../../scripts/lib/stamp.mjs';
 import { app, here, installed } from './install.mjs';
 import { nodeBinary } from './tools.mjs';
 
-const SIZE_KB_MAX = 80;
+/** 72 without `limits`, which is the goal again: what they add has not been made small yet. */
+const SIZE_KB_MAX = 84;
 const START_MS_MAX = 15;
 const START_RUNS = 30;
 const START_ROUNDS = 3;
