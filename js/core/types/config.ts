@@ -10,57 +10,57 @@ export interface ConcurrencyConfig {
    * Weight that background calls leave free for interactive ones. Default 0. Range: 0 to below `maxInFlight`.
    * An idle governor admits background work all the same, up to `maxInFlight - interactiveReserve`.
    */
-  interactiveReserve?: number;
+  interactiveReserve?: number | null | undefined;
 }
 
 /** How much may be admitted in any window of `windowMs`: an exact rolling window, not a calendar minute. */
 export interface RateConfig {
   /** Calls per window. Default: no limit. Range: 1 to 2^53 - 1; a fraction of one is none. */
-  requestsPerMinute?: number;
+  requestsPerMinute?: number | null | undefined;
   /** Tokens (prompt and output) per window. Default: no limit. Range: 1 to 2^53 - 1; a fraction of one is none. */
-  tokensPerMinute?: number;
+  tokensPerMinute?: number | null | undefined;
   /** Length of the window in ms. Default 60000: the limits are per window, so another length changes what they mean. Range: 1 to 366 days. */
-  windowMs?: number;
+  windowMs?: number | null | undefined;
 }
 
 /** Keeps one actor from holding everything. Needs `concurrency`. */
 export interface FairnessConfig {
   /** Part of the effective maximum that one actor may hold while the governor is loaded. Default 0.6. Range: above 0 to 1. */
-  softCapRatio?: number;
+  softCapRatio?: number | null | undefined;
   /** How long, in ms, an actor that was denied below its share counts as starved. Default 5000. Range: 0 to 366 days. */
-  starvationWindowMs?: number;
+  starvationWindowMs?: number | null | undefined;
 }
 
 /** Moves the effective maximum of `concurrency` with latency and denials. Needs `concurrency`. */
 export interface AdaptiveConfig {
   /** Weight of a new sample in the moving averages. Default 0.2. Range: above 0 to 1. */
-  alpha?: number;
+  alpha?: number | null | undefined;
   /** Part of the calls of an interval in which none ended that may be denied before the maximum is lowered. Default 0.05. Range: 0 to 1. */
-  targetDenyRate?: number;
+  targetDenyRate?: number | null | undefined;
   /** Latency over baseline above which the maximum is lowered. Default 1.5. Range: 1 to 1000. */
-  latencyThreshold?: number;
+  latencyThreshold?: number | null | undefined;
   /** Time between two adjustments in ms. Default 5000. Range: 1 to 366 days. */
-  adjustIntervalMs?: number;
+  adjustIntervalMs?: number | null | undefined;
   /** The maximum is never lowered below this weight. Default 1. Range: above 0 to `maxInFlight`. */
-  minConcurrency?: number;
+  minConcurrency?: number | null | undefined;
 }
 
 /** The queue in which `acquireAsync` and the waiting helpers wait. */
 export interface QueueConfig {
   /** Most waiters at once; further ones are denied with cause `queue-full`. Default 10000. Range: 0 to 1000000. */
-  max?: number;
+  max?: number | null | undefined;
 }
 
 /** Bounds on what the governor remembers, so that made-up ids cannot exhaust memory. */
 export interface CapsConfig {
   /** Most actors remembered at once. Default 100000. Range: 1 to 4000000. */
-  actors?: number;
+  actors?: number | null | undefined;
   /** What happens to unknown actors above `actors`: they count as one actor together, or are denied. Default `share`. */
-  overflow?: 'share' | 'deny';
+  overflow?: 'share' | 'deny' | null | undefined;
   /** Most leases held at once; further calls are denied with cause `cap`. Default 1000000. Range: 1 to 4000000. */
-  leases?: number;
+  leases?: number | null | undefined;
   /** Longest actor id, action or idempotency key in UTF-8 bytes; longer ones are an `InputError`. Default 512. Range: 1 to 65536. */
-  idBytes?: number;
+  idBytes?: number | null | undefined;
 }
 
 /**

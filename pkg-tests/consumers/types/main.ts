@@ -123,6 +123,10 @@ export const until: Promise<number | null> = withLease(governor, request, () => 
   done.granted ? done.result : done.decision.retryAt,
 );
 export const cause = retryAcquire(governor, request).then((decision) => (decision.granted ? '' : decision.cause));
+export const absent: GovernorConfig = {
+  rate: { requestsPerMinute: undefined, windowMs: null },
+  caps: { actors: undefined },
+};
 export const maybe: AcquireRequest = { ...request, priority: undefined, estimate: { weight: undefined } };
 export const old = withLease(governor, request, (grant) => grant.leaseId.length, { wait: true });
 export const custom = withLease(
