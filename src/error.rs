@@ -4,8 +4,10 @@
 //! here and nowhere else; the fields have the names that JavaScript users write.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
+use core::ops::{Deref, DerefMut};
 
 /// A configuration that no governor can be made from. Nothing has been allocated.
 ///
@@ -17,7 +19,14 @@ use core::fmt;
 /// assert_eq!(error.field, "concurrency.interactiveReserve");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
+pub struct ConfigError(
+    // One word, because it passes through a hundred `?`.
+    Box<Mistake>,
+);
+
+/// What is wrong with a configuration: the fields of [`ConfigError`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
     /// Path of the field, such as `rate.windowMs` or `limits[0].limit`.
     pub field: Cow<'static, str>,
     /// The value that was given, as text.
@@ -26,6 +35,26 @@ pub struct ConfigError {
     pub allowed: String,
     /// The message where it is not the usual `{field} must be {allowed}, got {value}`.
     pub(crate) message: Option<String>,
+}
+
+impl From<Mistake> for ConfigError {
+    fn from(mistake: Mistake) -> Self {
+        Self(Box::new(mistake))
+    }
+}
+
+impl Deref for ConfigError {
+    type Target = Mistake;
+
+    fn deref(&self) -> &Mistake {
+        &self.0
+    }
+}
+
+impl DerefMut for ConfigError {
+    fn deref_mut(&mut self) -> &mut Mistake {
+        &mut self.0
+    }
 }
 
 impl fmt::Display for ConfigError {

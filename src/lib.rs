@@ -71,7 +71,7 @@ pub use decision::{
     Output, Priority, Reason, Released, Report, ReportedAmounts, Request, Subject, TOKENS_MAX, Tokens, WaiterId,
     WakeReason,
 };
-pub use error::{ConfigError, ImageError};
+pub use error::{ConfigError, ImageError, Mistake};
 pub use governor::{ConcurrencyView, Governor, RateView, RestoreError, View};
 pub use time::Instant;
 

@@ -20,7 +20,8 @@ const DEBT_BURSTS: u64 = 9;
 ///
 /// ```
 /// use throttleai::{Algorithm, Config, Limit, Metric, Window};
-/// let day = Limit { window: Window::Calendar, ..Limit::new("spend", Metric::CostUsd, 25_000_000, 1) };
+/// let cost = Limit::new("spend", Metric::CostUsd, 25_000_000, 1);
+/// let day = Limit { window: Window::Calendar, algorithm: Algorithm::FixedWindow, ..cost };
 /// let minute = Limit::new("tokens/1m", Metric::Tokens, 200_000, 60_000_000);
 /// let bucket = Limit { algorithm: Algorithm::TokenBucket { burst: Some(500) }, ..minute.clone() };
 /// Config { limits: vec![day, Limit { name: "smooth".into(), ..bucket }, minute], ..Config::default() }.check()?;

@@ -18,7 +18,7 @@ pub(crate) use limit::BUCKET_MAX;
 pub use limit::{Algorithm, Limit, Window};
 pub use value::Value;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Mistake};
 
 /// One unit of concurrency.
 pub(crate) const WEIGHT_UNIT: u64 = 1_000_000;
@@ -253,7 +253,7 @@ type Path = Cow<'static, str>;
 #[inline(never)]
 fn refuse(field: impl Into<Path>, value: String, allowed: String) -> ConfigError {
     let field = field.into();
-    ConfigError { field, value, allowed, message: None }
+    Mistake { field, value, allowed, message: None }.into()
 }
 
 #[inline(never)]

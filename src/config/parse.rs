@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Path, Rate, Value, WEIGHT_UNIT};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Mistake};
 
 const ADAPTIVE: [&str; 5] = ["alpha", "targetDenyRate", "latencyThreshold", "adjustIntervalMs", "minConcurrency"];
 
@@ -63,7 +63,10 @@ impl Config {
         };
         match config.check() {
             Ok(()) => Ok(config),
-            Err(error) => Err(ConfigError { value: at(written, &error.field).to_string(), ..error }),
+            Err(mut error) => {
+                error.value = at(written, &error.field).to_string();
+                Err(error)
+            }
         }
     }
 }
@@ -133,7 +136,7 @@ fn caps(written: &Value) -> Result<Caps, ConfigError> {
 
 #[inline(never)]
 fn wrong(field: impl Into<Path>, value: &Value, allowed: &str) -> ConfigError {
-    ConfigError { field: field.into(), value: value.to_string(), allowed: allowed.to_string(), message: None }
+    Mistake { field: field.into(), value: value.to_string(), allowed: allowed.to_string(), message: None }.into()
 }
 
 /// The last part of a path.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::config::Value;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Mistake};
 use crate::governor::RestoreError;
 
 /// What the user wrote. The shell passes plain data without cycles.
@@ -51,7 +51,7 @@ struct Described<'a> {
 }
 
 pub(super) fn describe(error: &ConfigError) -> JsValue {
-    let ConfigError { field, value, allowed, .. } = error;
+    let Mistake { field, value, allowed, .. } = &**error;
     throwable(&Described { code: "config", field, value, allowed, message: error.to_string() })
 }
 
