@@ -328,6 +328,16 @@ export class Answers {
     }
   }
 
+  /** The place of the limit of this name; -1: there is none. */
+  placeOf(name: unknown): number {
+    return this.#denials.limits.findIndex((limit) => limit.name === name);
+  }
+
+  /** Whether a limit counts dollars. */
+  isMoney(place: number): boolean {
+    return this.#denials.limits[place]?.metric === 'costUsd';
+  }
+
   /** The most recent denial. */
   get lastDeny(): GovernorSnapshot['lastDeny'] {
     const reason = this.#denyReason;

@@ -68,6 +68,10 @@ export interface CoreHandle {
   annul(now: number, slot: number, generation: number): number;
   /** 1 while the lease is live (held, not yet swept), else 0. Changes nothing. */
   is_live(slot: number, generation: number): number;
+  /** 1 if the limit at a place now allows `amount`, 0 if it cannot have that. @param money in dollars, counted in millionths */
+  set_limit(now: number, place: number, amount: number, money: boolean): number;
+  /** Counts a call that was made elsewhere. @param flags only `FLAG_AMOUNTS` matters */
+  record(now: number, flags: number, promptTokens: number, outputTokens: number): void;
   /** Answers `NeedBoundaries`: when the current and the next calendar period of the limit at a place end. NaN: not known. */
   set_boundaries(now: number, limit: number, ends: number, nextEnds: number): void;
   /** Lets due things happen: expiries, waiters. Call it at `View.TIMEOUT`. */

@@ -9,7 +9,7 @@ type ReadGauge = (now: number, which: number) => number;
 
 export class Denials {
   /** By `View.DENY_BINDING`: only limits that are configured are counted there. */
-  readonly #limits: readonly Pick<KnownLimit, 'name' | 'metric'>[];
+  readonly limits: readonly Pick<KnownLimit, 'name' | 'metric'>[];
   readonly #gauge: ReadGauge;
   // A refused caller that asks again at once gets the same numbers, so the same text.
   #text = -1;
@@ -27,7 +27,7 @@ export class Denials {
     const named = (name: string): Pick<KnownLimit, 'name' | 'metric'>[] => [{ name, metric: name }];
     const requests = gauge(0, Gauge.RateLimit) === Infinity ? [] : named('requests');
     const tokens = gauge(0, Gauge.TokenRateLimit) === Infinity ? [] : named('tokens');
-    this.#limits = [...requests, ...tokens, ...limits];
+    this.limits = [...requests, ...tokens, ...limits];
     this.#gauge = gauge;
   }
 
@@ -44,7 +44,7 @@ export class Denials {
     const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]! | 0;
     const at = view[View.DENY_RETRY_AT]!;
     const binding = view[View.DENY_BINDING]! | 0;
-    const name = binding < 0 ? undefined : this.#limits[binding]?.name;
+    const name = binding < 0 ? undefined : this.limits[binding]?.name;
     const maxAllowed = view[View.DENY_MAX_ALLOWED]! / unit;
     if (
       text !== this.#text ||
@@ -56,7 +56,7 @@ export class Denials {
       retryAfterMs !== this.#retryAfterMs ||
       actorId !== this.#actorId
     ) {
-      const named = about < 0 ? undefined : this.#limits[about];
+      const named = about < 0 ? undefined : this.limits[about];
       this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs, named }, actorId);
       this.#text = text;
       this.#about = about;
@@ -98,7 +98,7 @@ export class Denials {
 
   /** The core counts money in millionths. */
   #unit(place: number): number {
-    return this.#limits[place]?.metric === 'costUsd' ? 1e6 : 1;
+    return this.limits[place]?.metric === 'costUsd' ? 1e6 : 1;
   }
 }
 

@@ -33,6 +33,7 @@ import type {
   GovernorOptions,
   GovernorSnapshot,
   ReleaseReport,
+  TokenUsage,
   Wait,
 } from './types.ts';
 
@@ -263,6 +264,59 @@ export class Governor {
     const renewed = this.#answers.call((core) => core.renew(now, slot | 0, generation | 0, ttl)) === 1;
     this.#answers.finish(now);
     return renewed;
+  }
+
+  /**
+   * Changes how much a limit allows from now on. What is counted stays counted, and leases in flight settle as before; a
+   * limit below what it counts admits nothing until it has drained.
+   *
+   * @param name as in the configuration; `requests` and `tokens` of `rate` have these names
+   * @param limit in the range that the configuration allows, for `costUsd` in dollars
+   * @throws InputError for a name that no limit has, or an amount that it cannot have; nothing has changed then
+   *
+   * @example
+   * governor.setLimit('tokens/1m', 400_000); // The provider has raised the tier.
+   */
+  setLimit(name: string, limit: number): void {
+    const place = this.#answers.placeOf(name);
+    if (place < 0) throw new InputError({ field: 'name', value: name, allowed: 'the name of a limit' });
+    const allowed = 'an amount that the limit may have in a configuration';
+    if (typeof limit !== 'number') throw new InputError({ field: 'limit', value: limit, allowed });
+    const now = this.#answers.time.read();
+    const money = this.#answers.isMoney(place);
+    const changed = this.#answers.call((core) => core.set_limit(now, place, limit, money)) === 1;
+    this.#answers.finish(now);
+    if (!changed) throw new InputError({ field: 'limit', value: limit, allowed });
+  }
+
+  /**
+   * Counts a call that was made without a lease, such as one of another program: in all limits, whether it fits or not.
+   * Nothing is in flight for it.
+   *
+   * @param usage what it used; what is left out is as estimated in `request`
+   * @throws InputError for a bad request or usage; nothing has changed then
+   *
+   * @example
+   * governor.record({ actorId: 'batch', action: 'chat' }, { promptTokens: 1200, outputTokens: 300 });
+   */
+  record(request: AcquireRequest, usage?: TokenUsage | null): void {
+    const now = this.#answers.time.read();
+    const ask = this.#ask;
+    const told = this.#told;
+    readRequest(request, this.#idBytes, ask);
+    const problem = readReport({ usage }, told);
+    if (problem !== undefined) throw problem;
+    const known = (used: number, estimated: number): number => (Number.isNaN(used) ? estimated : used);
+    const flags = (ask.flags & FLAG_AMOUNTS) | told.flags;
+    if (flags !== 0) {
+      const estimated = (at: number): number => ((ask.flags & FLAG_AMOUNTS) === 0 ? NaN : ask.amounts.list[at]!);
+      const used = (at: number): number => (told.flags === 0 ? NaN : told.amounts.list[at]!);
+      this.#port.hand(ask.amounts.list.map((_, at) => known(used(at), estimated(at))));
+    }
+    const promptTokens = known(told.promptTokens, ask.promptTokens);
+    const outputTokens = known(told.outputTokens, ask.outputTokens);
+    this.#answers.call((core) => core.record(now, flags, promptTokens, outputTokens));
+    this.#answers.finish(now);
   }
 
   /** A point-in-time view, for dashboards and debugging. Changes nothing: expired leases count until they are swept. */

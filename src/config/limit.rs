@@ -153,6 +153,20 @@ impl Limit {
     }
 }
 
+impl Config {
+    /// This configuration with another amount of the limit at a place, as denials count them.
+    pub(crate) fn with_limit(&self, place: u32, amount: u64) -> Result<Self, ConfigError> {
+        let mut changed = self.clone();
+        let rate = changed.rate.as_mut().map(|rate| [rate.requests.as_mut(), rate.tokens.as_mut()]);
+        let of_rate = rate.into_iter().flatten().flatten();
+        match of_rate.chain(changed.limits.iter_mut().map(|limit| &mut limit.limit)).nth(place as usize) {
+            Some(own) => *own = amount,
+            None => return Err(refuse("limits", place.to_string(), "the place of a limit".to_string())),
+        }
+        changed.check().map(|()| changed)
+    }
+}
+
 /// Checks all limits, and that no two have one name.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let Config { limits, metrics, rate, .. } = config;

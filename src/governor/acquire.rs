@@ -309,7 +309,7 @@ pub(super) fn normal(request: &Request) -> Request {
 
 /// What the limits count of a request.
 #[inline]
-const fn counts(request: &Request) -> Counts<'_> {
+pub(super) const fn counts(request: &Request) -> Counts<'_> {
     Counts { tokens: request.tokens, amounts: &request.amounts }
 }
 

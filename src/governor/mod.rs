@@ -8,6 +8,7 @@
 
 mod acquire;
 mod image;
+mod limits;
 mod release;
 mod view;
 mod waiting;
@@ -30,6 +31,7 @@ pub use view::{ConcurrencyView, RateView, View};
 ///
 /// - *Commands* change something: [`acquire`](Self::acquire), [`enqueue`](Self::enqueue), [`cancel`](Self::cancel),
 ///   [`release`](Self::release), [`renew`](Self::renew), [`set_boundaries`](Self::set_boundaries),
+///   [`set_limit`](Self::set_limit), [`record`](Self::record),
 ///   [`handle_timeout`](Self::handle_timeout).
 /// - *Outputs* are what happened besides the command's own answer: expired leases, grants to waiters, forgotten actors,
 ///   calendars that need their next boundaries.

@@ -142,9 +142,13 @@ impl Governor {
             None => Denial { subject: Subject::Waiters, retry_at: Some(self.clock.to_caller(t)), ..waiter.why },
         };
         self.note_starved(t, Some(who), &denial);
+        self.dismiss(id, waiter, Denial { cause: Cause::Deadline, ..denial });
+    }
+
+    fn dismiss(&mut self, id: WaiterId, waiter: &Waiter, denial: Denial) {
         self.queue.remove(id);
         self.forget(waiter);
-        self.outputs.push_back(Output::Refused(id, Denial { cause: Cause::Deadline, ..denial }));
+        self.outputs.push_back(Output::Refused(id, denial));
     }
 
     fn grant_in_order(&mut self, t: CoreTime) {
@@ -188,6 +192,8 @@ impl Governor {
                     self.forget(&waiter);
                     self.outputs.push_back(Output::Granted(id, grant));
                 }
+                // A limit was lowered: waiting is of no use any more.
+                Some(Refusal { denial, free_at: None, .. }) => self.dismiss(id, &waiter, denial),
                 Some(refusal) if refusal.denial.cause == Cause::Share => {
                     let pressure = self.pressure();
                     self.queue.hold_back(&waiter, refusal.denial, pressure);

@@ -121,6 +121,15 @@ impl Meter {
         }
     }
 
+    /// Goes by other amounts from `now` on; what is counted stays counted. Call `advance` first.
+    pub(super) fn change(&mut self, now: CoreTime, limit: &config::Limit) {
+        if let Self::Bucket(bucket) = self {
+            let rate = bucket_rate(limit, bucket.rate().window_us);
+            // What does not fit has been refused with the configuration.
+            let _ = bucket.change(now, rate);
+        }
+    }
+
     pub(super) fn write(&self, w: &mut Writer) {
         match self {
             Self::Sliding(window) => window.write(w),

@@ -28,6 +28,9 @@ pub(crate) use pool::{Full, Pool};
 /// While nobody has said when a calendar period ends, callers are told to ask again after so long.
 const UNKNOWN_END_US: u64 = 5_000_000;
 
+/// The most that recorded calls can take a limit to: without leases nothing else bounds them.
+const RECORDED_MAX: u64 = 1 << 62;
+
 /// Where no limit counts anything beyond tokens.
 const NOTHING: Amounts = Amounts { cost_micros: 0, custom: [0; METRICS_MAX] };
 
@@ -99,10 +102,16 @@ pub(crate) struct Limits {
 
 impl Limit {
     fn new(config: &config::Limit, place: u32, subject: Subject) -> Self {
-        let max = config.capacity();
-        let most = config.max_debt.map_or(u64::MAX, |debt| max.saturating_add(debt));
         let (meter, periods) = (Meter::new(config), meter::periods(config));
-        Self { metric: config.metric, max, most, meter, periods, subject, place, config: Box::new(config.clone()) }
+        let config = Box::new(config.clone());
+        let mut limit = Self { metric: config.metric, max: 0, most: 0, meter, periods, subject, place, config };
+        limit.set_bounds();
+        limit
+    }
+
+    fn set_bounds(&mut self) {
+        self.max = self.config.capacity();
+        self.most = self.config.max_debt.map_or(u64::MAX, |debt| self.max.saturating_add(debt));
     }
 
     #[inline]
@@ -229,6 +238,24 @@ impl Limits {
         for limit in &mut self.list {
             limit.advance(now);
             limit.meter.settle(admitted, call.of(limit.metric), 0, u64::MAX);
+        }
+    }
+
+    /// Counts a call that was made elsewhere, whether it fits or not. Call `advance` first.
+    pub(crate) fn record(&mut self, now: CoreTime, call: Counts<'_>) {
+        for limit in &mut self.list {
+            let room = RECORDED_MAX.saturating_sub(limit.meter.used());
+            limit.meter.add(now, call.of(limit.metric).min(room));
+        }
+    }
+
+    /// Changes what the limit at a place allows; what is counted stays counted.
+    pub(crate) fn change(&mut self, now: CoreTime, place: u32, amount: u64) {
+        if let Some(limit) = self.list.iter_mut().find(|limit| limit.place == place) {
+            limit.advance(now);
+            limit.config.limit = amount;
+            limit.meter.change(now, &limit.config);
+            limit.set_bounds();
         }
     }
 

@@ -26,6 +26,10 @@ pub enum Input {
     Timeout { now: Instant },
     /// [`annul`](crate::Governor::annul)
     Annul { now: Instant, lease: LeaseId },
+    /// [`set_limit`](crate::Governor::set_limit)
+    SetLimit { now: Instant, place: u32, amount: u64 },
+    /// [`record`](crate::Governor::record)
+    Record { now: Instant, request: Request },
     /// [`set_boundaries`](crate::Governor::set_boundaries)
     Boundaries { now: Instant, limit: u32, ends: Instant, next_ends: Instant },
 }
@@ -73,6 +77,15 @@ impl Input {
                 start(&mut w, 6, *now);
                 write_lease(*lease, &mut w);
             }
+            Self::SetLimit { now, place, amount } => {
+                start(&mut w, 8, *now);
+                w.u32(*place);
+                w.u64(*amount);
+            }
+            Self::Record { now, request } => {
+                start(&mut w, 9, *now);
+                write_request(request, &mut w);
+            }
             Self::Boundaries { now, limit, ends, next_ends } => {
                 start(&mut w, 7, *now);
                 w.u32(*limit);
@@ -113,6 +126,8 @@ fn read(r: &mut Reader<'_>) -> Result<Input, Malformed> {
             let [ends, next_ends] = [ends, next_ends].map(Instant::from_micros);
             Input::Boundaries { now, limit: limit as u32, ends, next_ends }
         }
+        8 => Input::SetLimit { now, place: r.u32()?, amount: r.u64()? },
+        9 => Input::Record { now, request: read_request(r)? },
         _ => return Err(Malformed),
     })
 }

@@ -50,7 +50,9 @@ pub enum Answer {
     Released(Released),
     /// Of `renew`: the new end.
     Renewed(Option<Instant>),
-    /// Of `handle_timeout` and `set_boundaries`.
+    /// Of `set_limit`: whether it was done.
+    Changed(bool),
+    /// Of `handle_timeout`, `set_boundaries` and `record`.
     Done,
     /// Of `annul`: whether the lease was live.
     Annulled(bool),
@@ -68,6 +70,11 @@ impl Governor {
             Input::Annul { now, lease } => Answer::Annulled(self.annul(now, lease)),
             Input::Timeout { now } => {
                 self.handle_timeout(now);
+                Answer::Done
+            }
+            Input::SetLimit { now, place, amount } => Answer::Changed(self.set_limit(now, place, amount).is_ok()),
+            Input::Record { now, ref request } => {
+                self.record(now, request);
                 Answer::Done
             }
             Input::Boundaries { now, limit, ends, next_ends } => {

@@ -22,7 +22,7 @@ use crate::decision::{
     Request, Tokens, WaiterId,
 };
 use crate::governor::Governor;
-use crate::time::Instant;
+use crate::time::{Instant, whole};
 use view::{View, write_denial, write_grant, write_output};
 
 /// Returned in place of a slot.
@@ -202,6 +202,24 @@ impl Core {
     /// 1 while the lease is held.
     pub fn is_live(&self, slot: u32, generation: u32) -> u32 {
         u32::from(self.governor.is_live(LeaseId { slot, generation }))
+    }
+
+    /// 1 if the limit at a place now allows `amount`: dollars of money, whole units of anything else.
+    pub fn set_limit(&mut self, now: f64, place: u32, amount: f64, money: bool) -> u32 {
+        let amount = if money { amount * 1e6 + 0.5 } else { amount };
+        let changed = self.governor.set_limit(Instant::from_millis(now), place, whole(amount));
+        self.publish();
+        u32::from(changed.is_ok())
+    }
+
+    /// Counts a call that was made elsewhere; `flags` as of `acquire`.
+    pub fn record(&mut self, now: f64, flags: u32, prompt: f64, output: f64) {
+        let mut request = request(NO_HANDLE, flags, 0.0, prompt, output, -1, 0);
+        if flags & AMOUNTS != 0 {
+            request.amounts = self.view.amounts();
+        }
+        self.governor.record(Instant::from_millis(now), &request);
+        self.publish();
     }
 
     /// Says when the calendar periods of a limit end, in milliseconds.

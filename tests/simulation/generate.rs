@@ -20,6 +20,8 @@ pub struct Generator {
     /// One in so many commands meets a clock fault.
     faults: u32,
     strangers: bool,
+    /// One in so many commands changes a limit or records a call; 0: none.
+    changes: u32,
 }
 
 impl Generator {
@@ -30,7 +32,8 @@ impl Generator {
         let now_us = if rng.bool() { 0 } else { rng.u64(..1 << 51) };
         let step_us = 1 << rng.u32(..22);
         let (faults, strangers) = (if rng.bool() { 0 } else { rng.u32(10..2_000) }, rng.bool());
-        Self { rng, now_us, weights, step_us, faults, strangers }
+        let changes = if rng.bool() { 0 } else { rng.u32(20..2_000) };
+        Self { rng, now_us, weights, step_us, faults, strangers, changes }
     }
 
     pub fn config(&mut self) -> Config {
@@ -75,6 +78,14 @@ impl Generator {
             let next = ends.saturating_add(self.rng.u64(..self.step_us * 300));
             let [ends, next_ends] = [ends, next].map(Instant::from_micros);
             return Input::Boundaries { now, limit, ends, next_ends };
+        }
+        if self.changes > 0 && self.rng.u32(..self.changes) == 0 {
+            let (place, amount) = (self.rng.u32(..8), self.rng.u64(..100_000));
+            return if self.rng.bool() {
+                Input::SetLimit { now, place, amount }
+            } else {
+                Input::Record { now, request: self.request(oracle) }
+            };
         }
         let total: u32 = self.weights.iter().sum();
         let mut pick = self.rng.u32(..total);

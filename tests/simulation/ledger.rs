@@ -58,6 +58,8 @@ struct Book {
     /// The ends that a calendar limit was last told.
     ends: [Option<i128>; 2],
     began: i128,
+    /// What was counted may be more than the limit of today lets in: of a bucket nothing can be said then.
+    unsettled: bool,
 }
 
 pub struct Ledger {
@@ -74,6 +76,7 @@ impl Ledger {
             sum: 0,
             ends: [None; 2],
             began: i128::MIN,
+            unsettled: false,
         };
         let rate = config.rate.map_or([None, None], |rate| [rate.requests, rate.tokens]);
         Self { books: config.limits.iter().map(book).collect(), first: rate.iter().flatten().count() as u32 }
@@ -82,6 +85,22 @@ impl Ledger {
     /// Notes an admission, and checks that every limit has room for it.
     pub fn admit(&mut self, t: i128, call: &Counted) -> Charges {
         self.books.iter_mut().map(|book| book.admit(t, u128::from(call.of(book.limit.metric)))).collect()
+    }
+
+    /// Notes a call that was made elsewhere.
+    pub fn record(&mut self, t: i128, call: &Counted) {
+        for book in &mut self.books {
+            book.enter(t, u128::from(call.of(book.limit.metric)));
+            book.unsettled = true;
+        }
+    }
+
+    /// A limit allows another amount.
+    pub fn set_limit(&mut self, place: u32, amount: u64) {
+        if let Some(book) = place.checked_sub(self.first).and_then(|at| self.books.get_mut(at as usize)) {
+            book.limit.limit = amount;
+            book.unsettled = true;
+        }
     }
 
     /// Corrects a call; `None`: it never was.
@@ -115,17 +134,23 @@ impl Ledger {
 }
 
 impl Book {
-    fn admit(&mut self, t: i128, asked: u128) -> u64 {
+    fn enter(&mut self, t: i128, asked: u128) -> u64 {
         self.let_go(t);
         self.calls.push_back((t, asked));
         self.sum += asked;
+        self.dropped + self.calls.len() as u64 - 1
+    }
+
+    fn admit(&mut self, t: i128, asked: u128) -> u64 {
+        let place = self.enter(t, asked);
         let limit = u128::from(self.limit.limit);
         let most = match self.limit.algorithm {
+            Algorithm::TokenBucket { .. } if self.unsettled => u128::MAX,
             Algorithm::TokenBucket { burst } => limit + burst.map_or(limit, u128::from),
             _ => limit,
         };
         assert!(self.sum <= most, "{} counted by {:?} at {t}", self.sum, self.limit);
-        self.dropped + self.calls.len() as u64 - 1
+        place
     }
 
     fn let_go(&mut self, t: i128) {

@@ -120,6 +120,78 @@ test('an image keeps what limits counted, under their names', (t) => {
   granted(after.acquire(ask('a', { estimate: { metrics: { pages: 9, images: 9 } } })));
 });
 
+test('a limit is changed while it counts: what is counted stays', (t) => {
+  const { governor, clock } = bench(t, {
+    rate: { requestsPerMinute: 2 },
+    limits: [{ name: 'spend', metric: 'costUsd', limit: 1, window: '1m' }],
+  });
+  const costs = (costUsd: number) => ask('a', { estimate: { metrics: { costUsd } } });
+  granted(governor.acquire(costs(0.5)));
+  clock.advance(1_000);
+  granted(governor.acquire(costs(0.5)));
+  governor.setLimit('requests', 10);
+  assert.equal(governor.rateLimit, 10);
+  assert.equal(denied(governor.acquire(costs(0.5))).limit, 'spend');
+  governor.setLimit('spend', 1.5);
+  granted(governor.acquire(costs(0.5)));
+  governor.setLimit('spend', 0.75);
+  const denial = denied(governor.acquire(costs(0.25)));
+  assert.deepEqual([denial.limitsHint, denial.retryAt], [{ rateUsed: 1.5, rateLimit: 0.75 }, 161_000]);
+  for (const [name, limit, field] of [
+    ['none', 5, 'name'],
+    ['spend', 0, 'limit'],
+    ['spend', NaN, 'limit'],
+    ['requests', '5', 'limit'],
+  ] as const) {
+    assert.throws(
+      () => governor.setLimit(name, limit as never),
+      (error) => InputError.isInstance(error) && error.field === field,
+    );
+  }
+  assert.equal(governor.rateLimit, 10);
+});
+
+test('who waits is served when the limit is raised', async (t) => {
+  const { governor } = bench(t, { limits: { requests: '1/h' } });
+  granted(governor.acquire(ask('a')));
+  const waiting = governor.acquireAsync(ask('a'));
+  governor.setLimit('requests/1h', 2);
+  granted(await waiting);
+});
+
+test('who waits for more than a lowered limit will ever let in is denied, and nobody waits behind', async (t) => {
+  const { governor, clock } = bench(t, { limits: { tokens: '100/m' } });
+  const tokens = (promptTokens: number) => ask('a', { estimate: { promptTokens } });
+  granted(governor.acquire(tokens(60)));
+  const large = governor.acquireAsync(tokens(80));
+  const small = governor.acquireAsync(tokens(50));
+  governor.setLimit('tokens/1m', 70);
+  const denial = denied(await large);
+  assert.deepEqual([denial.cause, denial.retryAt, denial.maxAllowed], ['too-large', null, 70]);
+  clock.advance(60_000);
+  granted(await small);
+});
+
+test('calls that were made elsewhere count, and nothing is in flight for them', (t) => {
+  const { governor } = bench(t, {
+    rate: { requestsPerMinute: 10, tokensPerMinute: 100 },
+    limits: { pages: '5/m', costUsd: '1/m' },
+  });
+  const estimate = { promptTokens: 10, maxOutputTokens: 10, metrics: { pages: 1, costUsd: 0.25 } };
+  governor.record(ask('a', { estimate }), { outputTokens: 90, metrics: { pages: 4 } });
+  assert.deepEqual([governor.activeLeases, governor.rateCount, governor.tokenRateCount], [0, 1, 100]);
+  governor.record(ask('a', { estimate: { promptTokens: 50 } }));
+  assert.equal(governor.tokenRateCount, 150, 'whether it fits or not');
+  assert.equal(denied(governor.acquire(ask('a', { estimate: { metrics: { pages: 2 } } }))).reason, 'rate');
+  governor.setLimit('tokens', 1_000);
+  assert.equal(denied(governor.acquire(ask('a', { estimate: { metrics: { pages: 2 } } }))).limit, 'pages/1m');
+  granted(governor.acquire(ask('a', { estimate: { metrics: { pages: 1, costUsd: 0.75 } } })));
+  assert.throws(
+    () => governor.record(ask('a'), { promptTokens: -1 }),
+    (error) => InputError.isInstance(error) && error.field === 'report.usage.promptTokens',
+  );
+});
+
 test('bad limits are refused by their path', () => {
   const good = { metric: 'tokens', limit: 10, window: '1m' };
   const cases: [unknown, string][] = [
