@@ -275,7 +275,8 @@ export class Governor {
    * @throws InputError for a name that no limit has, or an amount that it cannot have; nothing has changed then
    *
    * @example
-   * governor.setLimit('tokens/1m', 400_000); // The provider has raised the tier.
+   * const tier = createGovernor({ limits: { tokens: '200k/m' } });
+   * tier.setLimit('tokens/1m', 400_000); // The provider has raised it.
    */
   setLimit(name: string, limit: number): void {
     const place = this.#answers.placeOf(name);
