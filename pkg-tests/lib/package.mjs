@@ -10,7 +10,7 @@ import { app, here, installed } from './install.mjs';
 import { nodeBinary } from './tools.mjs';
 
 /** 72 without `limits`, which is the goal again: what they add has not been made small yet. */
-const SIZE_KB_MAX = 88;
+const SIZE_KB_MAX = 86;
 const START_MS_MAX = 15;
 const START_RUNS = 30;
 const START_ROUNDS = 3;

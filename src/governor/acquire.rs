@@ -4,7 +4,8 @@
 use super::Governor;
 use crate::config::WEIGHT_MAX;
 use crate::decision::{
-    ActorHandle, Cause, Decision, Denial, Grant, LeaseId, Metric, Never, Output, Reason, Request, Subject,
+    ActorHandle, Cause, Decision, Denial, Grant, LeaseId, Metric, Never, Output, Reason, Request, Subject, TOKENS_MAX,
+    Tokens,
 };
 use crate::fairness::{Fairness, Who};
 use crate::lease::{Known, Lease, NO_ACTOR};
@@ -39,7 +40,12 @@ impl Governor {
     /// A refused call has consumed nothing. While somebody waits in the queue for the same, a call of no higher priority is
     /// refused unless it may barge. A claimed lease that is still live is returned again and counts nothing.
     pub fn acquire(&mut self, now: Instant, request: &Request) -> Decision {
-        let request = &normal(request);
+        // A copy costs more than the look.
+        if is_normal(request) { self.decide(now, request) } else { self.decide(now, &normal(request)) }
+    }
+
+    #[inline(never)]
+    fn decide(&mut self, now: Instant, request: &Request) -> Decision {
         let t = self.advance(now);
         self.serve(t);
         if let Some(grant) = self.claimed(request) {
@@ -300,6 +306,12 @@ impl Reasons {
             self.first = Some(denial());
         }
     }
+}
+
+#[inline]
+const fn is_normal(request: &Request) -> bool {
+    let Tokens { prompt, output } = request.tokens;
+    request.weight <= WEIGHT_MAX && prompt <= TOKENS_MAX && output <= TOKENS_MAX
 }
 
 /// A request within the ranges of the arithmetic; see the fields for what is out of range.

@@ -50,12 +50,12 @@ pub enum Answer {
     Released(Released),
     /// Of `renew`: the new end.
     Renewed(Option<Instant>),
-    /// Of `set_limit`: whether it was done.
-    Changed(bool),
     /// Of `handle_timeout`, `set_boundaries` and `record`.
     Done,
     /// Of `annul`: whether the lease was live.
     Annulled(bool),
+    /// Of `set_limit`: whether it was done.
+    Changed(bool),
 }
 
 impl Governor {
