@@ -1,6 +1,6 @@
 /**
  * The runtimes: which consumer, run by what. Each case is a name, the consumer's folder, and a command that prints one
- * line. To add a runtime, add a line here and a folder in consumers/.
+ * line, or a line a use. To add a runtime, add a line here and a folder in consumers/.
  */
 import { join } from 'node:path';
 import { app, here } from './install.mjs';
@@ -17,6 +17,12 @@ const node = (major, kind, file) => ({
   name: `node ${major}, ${kind}`,
   folder: `node-${kind}`,
   command: () => [nodeBinary(major), [inFolder(`node-${kind}`, file)]],
+});
+
+const documented = (kind, file) => ({
+  name: `node 20, documented uses, ${kind}`,
+  folder: 'documented-uses',
+  command: () => [nodeBinary(20), [inFolder('documented-uses', file)]],
 });
 
 // Miniflare runs on Node; the Worker itself runs in workerd.
@@ -51,6 +57,8 @@ const chromium = (folder) => ({
 
 export const runtimes = [
   ...NODES.flatMap((major) => [node(major, 'import', 'main.mjs'), node(major, 'require', 'main.cjs')]),
+  documented('import', 'main.mjs'),
+  documented('require', 'main.cjs'),
   {
     name: 'node 20 without what sandboxes lack',
     folder: 'node-bare',
