@@ -127,9 +127,12 @@ impl Ledger {
         book.ends[1] = Some(next).filter(|&next| book.ends[0].is_some_and(|ends| next > ends));
     }
 
-    /// The clock was set: what had been said of the next period does not count any more.
-    pub fn clock_set(&mut self) {
-        self.books.iter_mut().for_each(|book| book.ends[1] = None);
+    /// The clock was set after `before`: what had been said of the next period does not count any more.
+    pub fn clock_set(&mut self, before: i128) {
+        for book in &mut self.books {
+            book.turn(before);
+            book.ends[1] = None;
+        }
     }
 }
 

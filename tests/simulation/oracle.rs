@@ -210,10 +210,10 @@ impl Oracle {
             | Input::Record { now, .. }
             | Input::Annul { now, .. } => now,
         };
-        let set = self.clock.sets;
+        let (set, before) = (self.clock.sets, self.clock.core);
         let t = self.clock.observe(now);
         if self.clock.sets != set {
-            self.ledger.clock_set();
+            self.ledger.clock_set(before);
         }
         if let Input::Boundaries { limit, ends, next_ends, .. } = *input {
             let [ends, next] = [ends, next_ends].map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
