@@ -509,6 +509,8 @@ impl Oracle {
     /// fit. (Others may be behind it, and it may be held back for its actor's share.)
     fn check_first_waiter(&self, now: Instant) {
         let fairness = self.config.fairness.is_some() && self.config.concurrency.is_some();
+        // A reading that goes back a little takes no time back: what was due before it is due.
+        let now = now.max(self.governor_now(self.clock.core));
         let due = self.governor.poll_timeout().is_some_and(|(at, _)| at <= now);
         let first = self.waiting.values().min_by_key(|waiting| (waiting.request.priority, waiting.arrival));
         let Some(first) = first.filter(|first| !due && (first.actor.is_some() || !fairness)) else { return };
