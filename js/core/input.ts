@@ -4,11 +4,10 @@
  */
 import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX } from './binding.ts';
 import { InputError } from './errors.ts';
+import { TOKENS_MAX } from './ranges.ts';
 import type { AcquireRequest, GovernorLike, LeaseOutcome, ReleaseReport, SignalLike, Wait } from './types.ts';
 import { unitsThatFit } from './utf8.ts';
 
-/** The core counts no more: a larger estimate would pass a limit that it is above. */
-const TOKENS_MAX = 1e12;
 /** Dollars of one call: the core counts a million millionths of them, squared. */
 const DOLLARS_MAX = 1e6;
 const CENTS_MAX = 1e8;
@@ -265,9 +264,15 @@ export interface WaitBounds {
   deadline: number;
 }
 
-/** @throws InputError unless `wait` is an object with good bounds, or absent */
+const WAIT_FIELDS: readonly string[] = ['signal', 'timeoutMs', 'deadline'];
+
+/** @throws InputError unless `wait` is an object with good bounds and nothing else, or absent */
 export function readWait(wait: Wait | null | undefined): WaitBounds {
   if (wait !== undefined && typeof wait !== 'object') throw bad('wait', wait, 'an object');
+  // A misspelt bound would be none: the call would wait for ever.
+  for (const [name, value] of Object.entries(wait ?? {}))
+    if (!WAIT_FIELDS.includes(name) && value !== undefined && value !== null)
+      throw bad(`wait.${name}`, value, `left out: the fields of wait are ${WAIT_FIELDS.join(', ')}`);
   const signal = readSignal(wait?.signal);
   const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', { absent: Infinity, infinite: true });
   const deadline = readMs(wait?.deadline, 'wait.deadline', { absent: Infinity, infinite: true });

@@ -4,15 +4,14 @@
  *
  * A call that is denied rejects with `DeniedError`: its result has no room for a denial.
  */
-import { msSince, readClockOr } from './clock.ts';
+import { openCall, type Call as OpenCall } from './call.ts';
 import { DeniedError } from './errors.ts';
-import { holdLease } from './holders.ts';
 import { followResult, type Call } from './follow.ts';
 import { newAsk, readFunction, readGovernor, readId, readRequest, readSignal, readWait } from './input.ts';
-import { clockOf, internalsOf } from './internals.ts';
+import { internalsOf } from './internals.ts';
 import { outcomeOfError } from './outcome.ts';
 import { abortReason } from './timers.ts';
-import type { AcquireGranted, AcquireRequest, TokenUsage } from './types.ts';
+import type { AcquireRequest, TokenUsage } from './types.ts';
 import type { Fixed, Governed, OutputOf, PerCall, WrapGovernor, WrapOptions } from './types/wrap.ts';
 import { acquireWith } from './waiting.ts';
 
@@ -136,26 +135,19 @@ async function open(governor: WrapGovernor, options: Options, args: readonly unk
   // Not a tick later than the grant: until its hold is taken, another call could end a shared lease.
   const decision = 'then' in answer ? await answer : answer;
   if (!decision.granted) throw new DeniedError(decision);
-  const call = callOf(governor, request, decision, options.usage);
+  const call = callOf(openCall(governor, request, decision), options.usage);
   if (!aborted()) return call;
   call.end('cancelled');
   throw abortReason(signal!);
 }
 
+/** The call that streams report to: what they show is asked for its usage, the last that said something counts. */
 function callOf(
-  governor: WrapGovernor,
-  request: AcquireRequest,
-  grant: AcquireGranted,
+  opened: OpenCall,
   usageOf: ((output: never) => TokenUsage | null | undefined | void) | undefined,
 ): Call {
-  const clock = clockOf(governor);
-  // A clock that fails by now takes nothing from the result of the call.
-  const start = readClockOr(clock, NaN);
-  const ttl = grant.expiresAt - start;
-  const release = holdLease(governor, request, grant);
-  let renewAt = ttl / 2;
   let usage: TokenUsage | undefined;
-  const call: Call = {
+  return {
     sees(output) {
       try {
         usage = usageOf?.(output as never) ?? usage;
@@ -163,18 +155,8 @@ function callOf(
         // The call stands; its estimate too.
       }
     },
-    flows() {
-      const elapsed = msSince(clock, start);
-      if (!(elapsed >= renewAt)) return;
-      renewAt = elapsed + ttl / 2;
-      try {
-        governor.renew?.(grant.leaseId);
-      } catch {
-        // A closed governor: the stream goes on, only its lease is gone.
-      }
-    },
-    end: (outcome) => release({ outcome, latencyMs: msSince(clock, start), ...(usage && { usage }) }),
-    fail: (error) => call.end(outcomeOfError(error)),
+    flows: () => opened.flow(),
+    end: (outcome) => opened.end(outcome, usage),
+    fail: (error) => opened.end(outcomeOfError(error), usage),
   };
-  return call;
 }

@@ -1,11 +1,9 @@
 /** What counting a request needs, checked once. */
 import { InputError } from '../core/errors.ts';
+import { TOKENS_MAX } from '../core/ranges.ts';
 import { Counter } from './counter.ts';
 import type { Field } from './field.ts';
 import type { EstimateOptions } from './types.ts';
-
-/** The core counts no more. */
-export const TOKENS_MAX = 1e12;
 
 /** The options in the form that counting uses. */
 export interface Ask {
@@ -65,4 +63,10 @@ export function hiddenTokens(hidden: Field, type: string, ask: Ask): number {
   if (given !== undefined) return given;
   const allowed = `something whose tokens can be counted; say in options.partTokens how many "${type}" has`;
   throw hidden.bad(`${allowed}, or give options.fallback`);
+}
+
+/** @throws InputError for more tokens than a governor counts of one call */
+export function countable(tokens: number): number {
+  if (tokens <= TOKENS_MAX) return tokens;
+  throw bad('request', tokens, `a request of at most ${TOKENS_MAX} tokens`);
 }

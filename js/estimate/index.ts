@@ -14,7 +14,7 @@
  * const decision = gov.acquire({ actorId: 'user-1', action: 'chat', estimate });
  */
 import { InputError } from '../core/errors.ts';
-import { readOptions, type Ask } from './ask.ts';
+import { countable, readOptions, type Ask } from './ask.ts';
 import { contentsTokens } from './contents.ts';
 import { Field } from './field.ts';
 import { inputTokens, messagesTokens, textsTokens } from './messages.ts';
@@ -47,7 +47,7 @@ export function estimateTokens(request: unknown, options?: EstimateOptions | nul
   const output = outputOf(root, ask);
   try {
     const { shape, tokens } = promptOf(root, ask);
-    return { promptTokens: Math.ceil(tokens), ...output, shape, rule: ask.counter.rule };
+    return { promptTokens: countable(Math.ceil(tokens)), ...output, shape, rule: ask.counter.rule };
   } catch (error) {
     if (ask.fallback === undefined || !isAbout(error, root)) throw error;
     return { promptTokens: ask.fallback, ...output, shape: undefined, rule: 'fallback' };

@@ -1,5 +1,6 @@
 /** Most output tokens: what the request sets, times the answers it asks for. */
-import { TOKENS_MAX, type Ask } from './ask.ts';
+import { TOKENS_MAX } from '../core/ranges.ts';
+import { countable, type Ask } from './ask.ts';
 import { settingsOf } from './contents.ts';
 import type { Field } from './field.ts';
 import type { RequestEstimate } from './types.ts';
@@ -24,10 +25,10 @@ export function outputOf(request: Field, ask: Ask): Pick<RequestEstimate, 'maxOu
     const option = ask.maxOutputTokens;
     return option === undefined
       ? { maxOutputTokens: 0, outputRule: 'none' }
-      : { maxOutputTokens: option * times, outputRule: 'option' };
+      : { maxOutputTokens: countable(option * times), outputRule: 'option' };
   }
   const most = Math.max(...maxima.map((field) => wholeOf(field, 0)));
-  return { maxOutputTokens: most * times, outputRule: 'request' };
+  return { maxOutputTokens: countable(most * times), outputRule: 'request' };
 }
 
 function wholeOf(field: Field, min: number): number {

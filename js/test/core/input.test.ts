@@ -356,3 +356,10 @@ test('withLease asks nobody without a governor and a function', async (t) => {
     await assert.rejects(withLease(governor, ask('a'), bad as never), field('fn'));
   assert.equal(governor.rateCount, 0);
 });
+
+test('a misspelt bound of a wait is refused: the call would wait for ever', async (t) => {
+  const { governor } = bench(t, { concurrency: { maxInFlight: 1 } });
+  governor.acquire(ask('a'));
+  await assert.rejects(governor.acquireAsync(ask('a'), { timeout: 5 } as never), field('wait.timeout'));
+  assert.equal(governor.snapshot().waiting, 0);
+});

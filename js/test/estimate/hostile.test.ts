@@ -161,3 +161,15 @@ test('JSON of tools is that of JSON.stringify', () => {
   estimateTokens({ messages: [], tools: [tool] }, { tokenizer });
   assert.deepEqual(JSON.parse(seen.join('')), JSON.parse(JSON.stringify(tool)));
 });
+
+test('more tokens than a governor counts are refused', () => {
+  const refused = (request: object, options?: EstimateOptions): void =>
+    assert.throws(
+      () => estimateTokens(request, options),
+      (error) => InputError.isInstance(error) && error.field === 'request',
+    );
+  refused({ input: 'x', max_tokens: 1e12, n: 3 });
+  refused({ input: 'x', n: 3 }, { maxOutputTokens: 1e12 });
+  refused({ input: 'x' }, { tokenizer: () => 1e300 });
+  assert.equal(estimateTokens({ input: 'x' }, { tokenizer: () => 1e300, fallback: 7 }).promptTokens, 7);
+});
