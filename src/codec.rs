@@ -1,6 +1,7 @@
 //! Decides how numbers are written to images and traces: little-endian base-128 varints, so that small numbers stay small.
 //!
-//! Reading never panics and never allocates more than the input could describe; a malformed byte gives [`Malformed`].
+//! Reading never panics and never allocates more than the input could describe; whether it met anything malformed is asked
+//! once, at the end.
 //! Nothing here is inlined: images are made of hundreds of numbers, and a copy of the loop for each would be a seventh of the
 //! whole wasm.
 //! The formats themselves (versions, order of fields) belong to whoever writes: `governor/image.rs`, `trace/`.
@@ -76,93 +77,157 @@ impl Writer {
 }
 
 /// Takes numbers off a byte slice.
+///
+/// A reader that has met something malformed has nothing left and gives only zeros from then on, so that those who read
+/// hundreds of numbers ask once, at the end ([`Reader::end`]), or where they could not go on with nonsense ([`Reader::ok`]).
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
+    failed: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        Self { bytes, failed: false }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The next `len` bytes.
-    #[inline(never)]
-    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let (head, rest) = self.bytes.split_at_checked(len).ok_or(Malformed)?;
-        self.bytes = rest;
-        Ok(head)
+    /// Fails if anything so far was malformed.
+    pub(crate) const fn ok(&self) -> Result<(), Malformed> {
+        if self.failed { Err(Malformed) } else { Ok(()) }
     }
 
-    #[inline(never)]
-    pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
-        let (&first, rest) = self.bytes.split_first().ok_or(Malformed)?;
-        self.bytes = rest;
-        Ok(first)
+    /// Fails if anything was malformed, or if something is left.
+    pub(crate) const fn end(&self) -> Result<(), Malformed> {
+        if self.is_empty() { self.ok() } else { Err(Malformed) }
     }
 
+    /// Notes that what was read cannot have been written.
     #[inline(never)]
-    pub(crate) fn bool(&mut self) -> Result<bool, Malformed> {
-        match self.u8()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(Malformed),
+    pub(crate) const fn fail(&mut self) {
+        self.failed = true;
+        self.bytes = &[];
+    }
+
+    /// Fails unless what was read can have been written.
+    pub(crate) const fn require(&mut self, sane: bool) {
+        if !sane {
+            self.fail();
         }
     }
 
+    /// The next `len` bytes.
     #[inline(never)]
-    pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
+    pub(crate) fn take(&mut self, len: usize) -> &'a [u8] {
+        let Some((head, rest)) = self.bytes.split_at_checked(len) else {
+            self.fail();
+            return &[];
+        };
+        self.bytes = rest;
+        head
+    }
+
+    #[inline(never)]
+    pub(crate) fn u8(&mut self) -> u8 {
+        let Some((&first, rest)) = self.bytes.split_first() else {
+            self.fail();
+            return 0;
+        };
+        self.bytes = rest;
+        first
+    }
+
+    #[inline(never)]
+    pub(crate) fn bool(&mut self) -> bool {
+        let byte = self.u8();
+        self.require(byte <= 1);
+        byte == 1
+    }
+
+    #[inline(never)]
+    pub(crate) fn u64(&mut self) -> u64 {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
+            let byte = self.u8();
             let part = u64::from(byte & 0x7f);
-            if shift == 63 && part > 1 {
-                return Err(Malformed);
+            if shift == 63 && byte > 1 {
+                break;
             }
             value |= part << shift;
             if byte & 0x80 == 0 {
-                return Ok(value);
+                return value;
             }
         }
-        Err(Malformed)
+        self.fail();
+        0
     }
 
     #[inline(never)]
-    pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
-        u32::try_from(self.u64()?).map_err(|_| Malformed)
+    pub(crate) fn u32(&mut self) -> u32 {
+        let value = self.u64();
+        u32::try_from(value).unwrap_or_else(|_| {
+            self.fail();
+            0
+        })
     }
 
     /// A count of things of which each takes at least one of the bytes that are left: a bound for allocations.
     #[inline(never)]
-    pub(crate) fn len(&mut self) -> Result<usize, Malformed> {
-        let len = usize::try_from(self.u64()?).map_err(|_| Malformed)?;
-        if len > self.bytes.len() { Err(Malformed) } else { Ok(len) }
+    pub(crate) fn len(&mut self) -> usize {
+        let len = usize::try_from(self.u64()).unwrap_or(usize::MAX);
+        self.require(len <= self.bytes.len());
+        len.min(self.bytes.len())
     }
 
-    pub(crate) fn i64(&mut self) -> Result<i64, Malformed> {
-        let zigzag = self.u64()?;
-        Ok(((zigzag >> 1) as i64) ^ (zigzag & 1).wrapping_neg() as i64)
+    /// Reads a count of things, then each of them; stops at the first that is malformed.
+    #[inline]
+    pub(crate) fn each(&mut self, read: impl FnMut(&mut Self)) {
+        self.each_up_to(usize::MAX, read);
     }
 
-    pub(crate) fn f64(&mut self) -> Result<f64, Malformed> {
-        let (head, rest) = self.bytes.split_first_chunk::<8>().ok_or(Malformed)?;
+    /// [`each`](Self::each) of at most `max`: more cannot have been written.
+    #[inline]
+    pub(crate) fn each_up_to(&mut self, max: usize, mut read: impl FnMut(&mut Self)) {
+        let len = self.len();
+        self.require(len <= max);
+        for _ in 0..len {
+            if self.failed {
+                return;
+            }
+            read(self);
+        }
+    }
+
+    pub(crate) fn i64(&mut self) -> i64 {
+        let zigzag = self.u64();
+        ((zigzag >> 1) as i64) ^ (zigzag & 1).wrapping_neg() as i64
+    }
+
+    #[inline(never)]
+    pub(crate) fn f64(&mut self) -> f64 {
+        let Some((head, rest)) = self.bytes.split_first_chunk::<8>() else {
+            self.fail();
+            return 0.0;
+        };
         self.bytes = rest;
-        Ok(f64::from_le_bytes(*head))
+        f64::from_le_bytes(*head)
     }
 
     #[inline(never)]
-    pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
-        let len = self.len()?;
-        core::str::from_utf8(self.take(len)?).map_err(|_| Malformed)
+    pub(crate) fn text(&mut self) -> &'a str {
+        let len = self.len();
+        core::str::from_utf8(self.take(len)).unwrap_or_else(|_| {
+            self.fail();
+            ""
+        })
     }
 
     #[inline(never)]
-    pub(crate) fn option(&mut self) -> Result<Option<u64>, Malformed> {
-        if self.bool()? { self.u64().map(Some) } else { Ok(None) }
+    pub(crate) fn option(&mut self) -> Option<u64> {
+        if self.bool() { Some(self.u64()) } else { None }
     }
 }
 
@@ -182,18 +247,43 @@ mod tests {
         w.option(Some(9));
         let bytes = w.into_bytes();
         let mut r = Reader::new(&bytes);
-        unsigned.iter().for_each(|&n| assert_eq!(r.u64(), Ok(n)));
-        signed.iter().for_each(|&n| assert_eq!(r.i64(), Ok(n)));
-        assert_eq!(r.f64(), Ok(0.1));
-        assert_eq!((r.option(), r.option()), (Ok(None), Ok(Some(9))));
-        assert!(r.is_empty());
-        assert_eq!(r.u8(), Err(Malformed));
+        unsigned.iter().for_each(|&n| assert_eq!(r.u64(), n));
+        signed.iter().for_each(|&n| assert_eq!(r.i64(), n));
+        assert_eq!(r.f64(), 0.1);
+        assert_eq!(r.end(), Err(Malformed), "something is left");
+        assert_eq!((r.option(), r.option()), (None, Some(9)));
+        assert_eq!(r.end(), Ok(()));
+        assert_eq!((r.u8(), r.end()), (0, Err(Malformed)));
     }
 
     #[test]
-    fn overlong_numbers_are_malformed() {
-        assert_eq!(Reader::new(&[0xff; 10]).u64(), Err(Malformed));
-        assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).u64(), Err(Malformed));
-        assert_eq!(Reader::new(&[5, 0]).len(), Err(Malformed), "five things cannot stand in one byte");
+    fn what_is_malformed_is_told_at_the_end() {
+        type Read = fn(&mut Reader<'_>);
+        let cases: [(&[u8], Read, &str); 8] = [
+            (&[0xff; 10], |r| _ = r.u64(), "a number that does not end"),
+            (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], |r| _ = r.u64(), "above 64 bits"),
+            (&[0x80, 0x80, 0x80, 0x80, 0x10], |r| _ = r.u32(), "above 32 bits"),
+            (&[5, 0], |r| _ = r.len(), "five things cannot stand in one byte"),
+            (&[2], |r| _ = r.bool(), "neither true nor false"),
+            (&[0; 7], |r| _ = r.f64(), "half a number"),
+            (&[1, 0xff], |r| _ = r.text(), "no text"),
+            (&[2, 0, 0], |r| r.each_up_to(1, |_| unreachable!()), "more than there can be"),
+        ];
+        for (bytes, read, why) in cases {
+            let mut r = Reader::new(bytes);
+            read(&mut r);
+            assert_eq!((r.ok(), r.is_empty()), (Err(Malformed), true), "{why}");
+            assert_eq!((r.u64(), r.len(), r.text(), r.take(1), r.option()), (0, 0, "", &[][..], None), "{why}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_after_what_is_malformed() {
+        let mut read = 0;
+        Reader::new(&[4, 1, 0, 2, 0]).each(|r| {
+            r.bool();
+            read += 1;
+        });
+        assert_eq!(read, 3);
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! Called by the `governor` only; all other modules see core time and nothing else.
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 
 /// A reading of the caller's clock, in microseconds since an epoch of the caller's choice.
 ///
@@ -194,8 +194,8 @@ impl TimeLine {
         w.u64(self.changes);
     }
 
-    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { last: CoreTime(r.u64()?), offset: r.i64()?, read: r.bool()?, clamped: r.u64()?, changes: r.u64()? })
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
+        Self { last: CoreTime(r.u64()), offset: r.i64(), read: r.bool(), clamped: r.u64(), changes: r.u64() }
     }
 }
 

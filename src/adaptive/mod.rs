@@ -12,7 +12,7 @@
 //! microseconds, weights in millionths. DEVIATION from the documented behaviour, in which own refusals fed back: at half
 //! load that rule fell to 1 and stayed there. Called by `governor`.
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::config::{self, WEIGHT_UNIT};
 use crate::decision::Outcome;
 use crate::time::CoreTime;
@@ -162,25 +162,26 @@ impl Adaptive {
         w.u64(self.interval.peak);
     }
 
-    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
-        self.effective = r.u64()?.clamp(self.config.min_concurrency, self.max);
-        self.baseline_us = finite(r.f64()?)?;
-        self.smooth_us = finite(r.f64()?)?;
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
+        self.effective = r.u64().clamp(self.config.min_concurrency, self.max);
+        self.baseline_us = finite(r);
+        self.smooth_us = finite(r);
         self.interval = Interval {
-            started: CoreTime::from_micros(r.u64()?),
-            asked: r.u64()?,
-            refused: r.u64()?,
-            ended: r.u64()?,
-            samples: r.u64()?,
-            latency_sum_us: finite(r.f64()?)?,
-            peak: r.u64()?,
+            started: CoreTime::from_micros(r.u64()),
+            asked: r.u64(),
+            refused: r.u64(),
+            ended: r.u64(),
+            samples: r.u64(),
+            latency_sum_us: finite(r),
+            peak: r.u64(),
         };
-        Ok(())
     }
 }
 
-fn finite(value: f64) -> Result<f64, Malformed> {
-    if value.is_finite() && value >= 0.0 { Ok(value) } else { Err(Malformed) }
+fn finite(r: &mut Reader<'_>) -> f64 {
+    let value = r.f64();
+    r.require(value.is_finite() && value >= 0.0);
+    value
 }
 
 #[cfg(test)]

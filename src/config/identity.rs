@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 
 use super::{Algorithm, Limit, Window};
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::decision::Metric;
 
 impl Limit {
@@ -30,24 +30,28 @@ impl Limit {
 
     /// The limit, with the least amounts there are.
     #[inline(never)]
-    pub(crate) fn read_identity(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let name = r.text()?.to_string();
-        let metric = match (r.u8()?, r.u8()?) {
-            (0, 0) => Metric::Requests,
+    pub(crate) fn read_identity(r: &mut Reader<'_>) -> Self {
+        let name = r.text().to_string();
+        let metric = match (r.u8(), r.u8()) {
             (1, 0) => Metric::Tokens,
             (2, 0) => Metric::InputTokens,
             (3, 0) => Metric::OutputTokens,
             (4, 0) => Metric::CostUsd,
             (5, index) => Metric::Custom(index),
-            _ => return Err(Malformed),
+            requests => {
+                r.require(requests == (0, 0));
+                Metric::Requests
+            }
         };
-        let window = r.option()?.map_or(Window::Calendar, Window::Micros);
-        let algorithm = match r.u8()? {
-            0 => Algorithm::SlidingWindow,
+        let window = r.option().map_or(Window::Calendar, Window::Micros);
+        let algorithm = match r.u8() {
             1 => Algorithm::FixedWindow,
             2 => Algorithm::TokenBucket { burst: None },
-            _ => return Err(Malformed),
+            sliding => {
+                r.require(sliding == 0);
+                Algorithm::SlidingWindow
+            }
         };
-        Ok(Self { name, metric, limit: 1, window, algorithm, max_debt: None })
+        Self { name, metric, limit: 1, window, algorithm, max_debt: None }
     }
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::list::List;
 use crate::time::CoreTime;
 
@@ -243,37 +243,40 @@ impl Actors {
     }
 
     /// Reads what `write` wrote, before the leases are held again.
-    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
-        for _ in 0..r.len()? {
-            let alive = r.bool()?;
-            self.slots.push(Actor { alive, refused: CoreTime::from_micros(r.u64()?), ..Actor::default() });
-        }
-        self.overflow = r.option()?.map(|handle| u32::try_from(handle).map_err(|_| Malformed)).transpose()?;
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
+        r.each(|r| {
+            let alive = r.bool();
+            self.slots.push(Actor { alive, refused: CoreTime::from_micros(r.u64()), ..Actor::default() });
+        });
+        let overflow = r.option();
+        // A handle above 32 bits is known to nobody.
+        self.overflow = overflow.map(|handle| u32::try_from(handle).unwrap_or(u32::MAX));
         let all = self.slots.iter().filter(|actor| actor.alive).count();
         self.alive = (all as u32).saturating_sub(u32::from(self.overflow.is_some()));
         for list in 0..2 {
-            for _ in 0..r.len()? {
-                let handle = r.u32()?;
+            r.each(|r| {
+                let handle = r.u32();
                 if !self.knows(handle) || self.idle.contains(handle) || self.starved.contains(handle) {
-                    return Err(Malformed);
+                    r.fail();
+                } else if list == 0 {
+                    self.idle.push_back(handle);
+                } else {
+                    self.starved.push_back(handle);
                 }
-                if list == 0 { self.idle.push_back(handle) } else { self.starved.push_back(handle) }
-            }
+            });
         }
         self.active = self.starved.len();
         let mut seen = alloc::vec![false; self.slots.len()];
-        for _ in 0..r.len()? {
-            let handle = r.u32()?;
+        r.each(|r| {
+            let handle = r.u32();
             let taken = seen.get_mut(handle as usize).is_none_or(|seen| core::mem::replace(seen, true));
-            if taken || self.knows(handle) {
-                return Err(Malformed);
-            }
+            r.require(!taken && !self.knows(handle));
             self.free.push(handle);
-        }
+        });
         // More actors than a cap that was lowered since are kept until they are idle.
         let overflow_known = self.overflow.is_none_or(|handle| self.knows(handle) && !self.idle.contains(handle));
         let all_placed = self.slots.iter().zip(&seen).all(|(actor, free)| actor.alive != *free);
-        if !overflow_known || !all_placed { Err(Malformed) } else { Ok(()) }
+        r.require(overflow_known && all_placed);
     }
 
     /// After the leases are held again: whom nothing names any more is idle. (Waiters are not part of an image.)
@@ -296,10 +299,10 @@ impl Actors {
         })
     }
 
-    /// A restored lease of `weight` names the actor.
-    pub(crate) fn hold_again(&mut self, handle: u32, weight: u64) -> Result<(), Malformed> {
+    /// A restored lease of `weight` names the actor; false if it cannot hold any.
+    pub(crate) fn hold_again(&mut self, handle: u32, weight: u64) -> bool {
         if !self.knows(handle) || self.idle.contains(handle) {
-            return Err(Malformed);
+            return false;
         }
         let was_active = self.is_active(handle);
         if let Some(actor) = self.slots.get_mut(handle as usize) {
@@ -307,6 +310,6 @@ impl Actors {
             actor.refs = actor.refs.saturating_add(1);
         }
         self.recount(handle, was_active);
-        Ok(())
+        true
     }
 }

@@ -13,7 +13,7 @@
 
 mod actors;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::config::{self, Caps, Overflow};
 use crate::time::CoreTime;
 pub(crate) use actors::Actors;
@@ -146,9 +146,9 @@ impl Fairness {
         self.actors.write(w, pending);
     }
 
-    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
-        self.stranger_refused = r.option()?.map(CoreTime::from_micros);
-        self.actors.restore(r)
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
+        self.stranger_refused = r.option().map(CoreTime::from_micros);
+        self.actors.restore(r);
     }
 }
 

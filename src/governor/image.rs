@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::Governor;
 use crate::adaptive::Adaptive;
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::config::Config;
 use crate::decision::Output;
 use crate::error::{ConfigError, ImageError};
@@ -69,40 +69,46 @@ impl Governor {
         let mut governor = Self::new(config)?;
         let body = image.strip_prefix(&MAGIC).ok_or(ImageError::NotAnImage)?;
         let mut r = Reader::new(body);
-        let found = r.u32().map_err(ImageError::from)?;
+        let found = r.u32();
+        r.ok().map_err(ImageError::from)?;
         if found != VERSION {
             return Err(ImageError::Version { found, supported: VERSION }.into());
         }
-        governor.read(&mut r).map_err(ImageError::from)?;
-        if r.is_empty() { Ok(governor) } else { Err(ImageError::Malformed.into()) }
+        governor.read(&mut r);
+        r.end().map_err(ImageError::from)?;
+        Ok(governor)
     }
 
-    fn read(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
-        self.clock = TimeLine::read(r)?;
-        self.leases = Leases::read(r)?;
-        self.limits.restore(self.clock.last(), r)?;
-        self.queue = Queue::read(r)?;
-        if r.bool()? {
+    fn read(&mut self, r: &mut Reader<'_>) {
+        self.clock = TimeLine::read(r);
+        self.leases = Leases::read(r);
+        self.limits.restore(self.clock.last(), r);
+        self.queue = Queue::read(r);
+        if r.bool() {
             let mut saved = Fairness::new(self.config.fairness.unwrap_or_default(), self.config.caps);
-            saved.restore(r)?;
+            saved.restore(r);
             if let Some(fairness) = &mut self.fairness {
                 *fairness = saved;
             }
         }
-        if r.bool()? {
+        if r.bool() {
             let (config, max) = (self.config.adaptive.unwrap_or_default(), self.effective_max());
             let mut saved = Adaptive::new(config, max.max(config.min_concurrency));
-            saved.restore(r)?;
+            saved.restore(r);
             if let Some(adaptive) = &mut self.adaptive {
                 *adaptive = saved;
             }
         }
-        self.reaper_at = r.option()?.map(CoreTime::from_micros);
-        self.hold_again()
+        self.reaper_at = r.option().map(CoreTime::from_micros);
+        r.require(self.leases.live() == 0 || self.reaper_at.is_some());
+        if r.ok().is_ok() {
+            r.require(self.hold_again());
+        }
     }
 
-    /// Counts again what the leases hold.
-    fn hold_again(&mut self) -> Result<(), Malformed> {
+    /// Counts again what the leases hold; false if one of them names an actor that cannot hold any.
+    fn hold_again(&mut self) -> bool {
+        let mut known = true;
         if self.fairness.is_none() {
             self.leases.forget_actors();
         }
@@ -111,13 +117,13 @@ impl Governor {
                 pool.take(lease.weight);
             }
             if let Some(fairness) = self.fairness.as_mut().filter(|_| lease.actor != NO_ACTOR) {
-                fairness.actors.hold_again(lease.actor, lease.weight)?;
+                known &= fairness.actors.hold_again(lease.actor, lease.weight);
             }
         }
         if let Some(fairness) = &mut self.fairness {
             fairness.actors.rest_unused();
         }
-        if self.leases.live() > 0 && self.reaper_at.is_none() { Err(Malformed) } else { Ok(()) }
+        known
     }
 }
 

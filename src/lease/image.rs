@@ -1,13 +1,11 @@
 //! Decides how leases stand in an image: slots in order, then the order of free slots and tombstones, which decide the names
 //! of later leases. The heap and the counts are made again from the slots.
 
-use alloc::collections::VecDeque;
 use alloc::vec;
-use alloc::vec::Vec;
 
 use super::{Lease, Leases, Slot, State, TOMBSTONES_MAX};
 use crate::chunks::Chunks;
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::decision::{LeaseId, TOKENS_MAX, Tokens};
 use crate::time::CoreTime;
 
@@ -34,72 +32,65 @@ impl Leases {
     }
 
     /// Fails on anything that `write` cannot have written, such as two places for one slot.
-    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         let mut leases = Self::default();
-        for slot in 0..r.len()? {
-            let entry = read_slot(r)?;
+        r.each(|r| {
+            let entry = read_slot(r);
             if entry.state == State::Live {
                 leases.live = leases.live.saturating_add(1);
-                leases.expiry.push(slot as u32, entry.lease.expires_at.as_micros());
+                leases.expiry.push(leases.slots.len() as u32, entry.lease.expires_at.as_micros());
             }
             leases.slots.push(entry);
-        }
-        leases.read_orders(r)?;
-        leases.latest = CoreTime::from_micros(r.u64()?);
-        if leases.iter().any(|(_, lease)| lease.expires_at > leases.latest) {
-            return Err(Malformed);
-        }
-        Ok(leases)
+        });
+        leases.read_orders(r);
+        leases.latest = CoreTime::from_micros(r.u64());
+        r.require(leases.iter().all(|(_, lease)| lease.expires_at <= leases.latest));
+        leases
     }
 
-    fn read_orders(&mut self, r: &mut Reader<'_>) -> Result<(), Malformed> {
+    fn read_orders(&mut self, r: &mut Reader<'_>) {
         let mut seen = vec![false; self.slots.len()];
         let mut visit = |slot: u32, state: State, slots: &Chunks<Slot>| {
             let known = slots.get(slot as usize).is_some_and(|entry| entry.state == state);
             let first = seen.get_mut(slot as usize).is_some_and(|seen| !core::mem::replace(seen, true));
-            if known && first { Ok(()) } else { Err(Malformed) }
+            known && first
         };
-        for _ in 0..r.len()? {
-            let slot = r.u32()?;
-            visit(slot, State::Free, &self.slots)?;
+        r.each(|r| {
+            let slot = r.u32();
+            r.require(visit(slot, State::Free, &self.slots));
             self.free.push(slot);
-        }
-        let mut tombstones = VecDeque::new();
-        for _ in 0..r.len()? {
-            let id = LeaseId { slot: r.u32()?, generation: r.u32()? };
-            let until = CoreTime::from_micros(r.u64()?);
+        });
+        r.each_up_to(TOMBSTONES_MAX, |r| {
+            let id = LeaseId { slot: r.u32(), generation: r.u32() };
+            let until = CoreTime::from_micros(r.u64());
             // A tombstone that was settled leaves its name behind until its turn comes; it stands for nothing.
             if self
                 .slots
                 .get(id.slot as usize)
                 .is_some_and(|slot| slot.lease.generation == id.generation && slot.state == State::Tombstone)
             {
-                visit(id.slot, State::Tombstone, &self.slots)?;
+                r.require(visit(id.slot, State::Tombstone, &self.slots));
             }
-            tombstones.push_back((id, until));
-        }
-        self.tombstones = tombstones;
+            self.tombstones.push_back((id, until));
+        });
         let retired = |slot: &Slot| slot.state == State::Free && slot.lease.generation == u32::MAX;
         let placed = |(slot, seen): (&Slot, &bool)| *seen || slot.state == State::Live || retired(slot);
-        let all: Vec<bool> = seen;
-        if self.slots.iter().zip(&all).all(placed) && self.tombstones.len() <= TOMBSTONES_MAX {
-            Ok(())
-        } else {
-            Err(Malformed)
-        }
+        r.require(self.slots.iter().zip(&seen).all(placed));
     }
 }
 
-fn read_slot(r: &mut Reader<'_>) -> Result<Slot, Malformed> {
-    let (generation, released) = (r.u32()?, r.u32()?);
-    let state = match r.u8()? {
-        0 => State::Free,
+fn read_slot(r: &mut Reader<'_>) -> Slot {
+    let (generation, released) = (r.u32(), r.u32());
+    let state = match r.u8() {
         1 => State::Live,
         2 => State::Tombstone,
-        _ => return Err(Malformed),
+        free => {
+            r.require(free == 0);
+            State::Free
+        }
     };
-    let lease = if state == State::Free { Lease::default() } else { read_lease(r)? };
-    Ok(Slot { lease: Lease { generation, ..lease }, state, released })
+    let lease = if state == State::Free { Lease::default() } else { read_lease(r) };
+    Slot { lease: Lease { generation, ..lease }, state, released }
 }
 
 fn write_lease(lease: &Lease, w: &mut Writer) {
@@ -111,15 +102,16 @@ fn write_lease(lease: &Lease, w: &mut Writer) {
     w.u32(lease.actor);
 }
 
-fn read_lease(r: &mut Reader<'_>) -> Result<Lease, Malformed> {
+fn read_lease(r: &mut Reader<'_>) -> Lease {
     let lease = Lease {
-        admitted: CoreTime::from_micros(r.u64()?),
-        expires_at: CoreTime::from_micros(r.u64()?),
-        weight: r.u64()?,
-        tokens: Tokens { prompt: r.u64()?, output: r.u64()? },
-        actor: r.u32()?,
+        admitted: CoreTime::from_micros(r.u64()),
+        expires_at: CoreTime::from_micros(r.u64()),
+        weight: r.u64(),
+        tokens: Tokens { prompt: r.u64(), output: r.u64() },
+        actor: r.u32(),
         generation: 0,
     };
     let sane = lease.weight <= crate::config::WEIGHT_MAX && lease.tokens.prompt.max(lease.tokens.output) <= TOKENS_MAX;
-    if sane { Ok(lease) } else { Err(Malformed) }
+    r.require(sane);
+    lease
 }

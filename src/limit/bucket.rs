@@ -23,7 +23,7 @@ mod tests;
 
 use core::num::NonZeroU64;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::config::{BUCKET_MAX as AMOUNT_MAX, SPAN_MAX_US};
 use crate::time::CoreTime;
 use segments::Segments;
@@ -306,25 +306,24 @@ impl TokenBucket {
         self.segments.write(w);
     }
 
-    /// The bucket with the rate it was saved with; `change` takes it to another. Fails on what cannot have been written: a
-    /// rate that is unfit, a quantum that does not divide the window, time later than `now`, parts above 2^53.
+    /// Becomes the bucket of the same window that was saved, with the rate it had then; `change` takes it to another. Fails
+    /// on what cannot have been written: a rate that is unfit, a quantum that does not divide the window, time later than
+    /// `now`, parts above 2^53. Then the bucket stays as it is.
     #[inline(never)]
-    pub(crate) fn read(r: &mut Reader<'_>, window_us: u64, now: CoreTime) -> Result<Self, Malformed> {
-        let rate = Rate { limit: r.u64()?, window_us, burst: r.u64()?, max_debt: r.u64()? };
-        rate.check().map_err(|_| Malformed)?;
-        let (quantum_us, tick, used) = (r.u64()?, r.u64()?, r.u64()?);
-        if quantum_us == 0 || !window_us.is_multiple_of(quantum_us) {
-            return Err(Malformed);
-        }
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>, now: CoreTime) {
+        let window_us = self.rate.window_us;
+        let rate = Rate { limit: r.u64(), window_us, burst: r.u64(), max_debt: r.u64() };
+        let (quantum_us, tick, used) = (r.u64(), r.u64(), r.u64());
+        r.require(rate.check().is_ok() && quantum_us > 0 && window_us.is_multiple_of(quantum_us));
         let grid = Grid::new(window_us, quantum_us);
-        let counted_us = tick.checked_mul(quantum_us).ok_or(Malformed)?;
+        let counted_us = tick.saturating_mul(quantum_us);
         // `recut` may leave the start of the next quantum.
-        let later = counted_us >= now.as_micros().saturating_add(quantum_us);
-        if later || grid.parts(rate.largest()).max(used) > EXACT_MAX {
-            return Err(Malformed);
-        }
+        r.require(counted_us < now.as_micros().saturating_add(quantum_us));
+        r.require(grid.parts(rate.largest()).max(used) <= EXACT_MAX);
         // `charge` may leave a segment that starts after the quantum, and `recut` a shorter quantum.
-        let segments = Segments::read(r, SEGMENTS_MAX, counted_us.saturating_add(window_us), used)?;
-        Ok(Self { rate, grid, used, tick, segments })
+        let segments = Segments::read(r, SEGMENTS_MAX, counted_us.saturating_add(window_us), used);
+        if r.ok().is_ok() {
+            *self = Self { rate, grid, used, tick, segments };
+        }
     }
 }

@@ -16,7 +16,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::time::CoreTime;
 
 /// From when to when a limit counts together.
@@ -121,21 +121,18 @@ impl Periods {
     /// Takes over what `write` wrote of periods of the same kind. What had been asked for is asked for again. Fails on a
     /// beginning later than `now` and on ends out of order.
     #[inline(never)]
-    pub(crate) fn restore(&mut self, r: &mut Reader<'_>, now: CoreTime) -> Result<(), Malformed> {
-        let Self::Calendar(calendar) = self else { return Ok(()) };
-        let began = CoreTime::from_micros(r.u64()?);
-        let ends = r.option()?.map(CoreTime::from_micros);
-        let next_ends = r.option()?.map(CoreTime::from_micros);
+    pub(crate) fn restore(&mut self, r: &mut Reader<'_>, now: CoreTime) {
+        let Self::Calendar(calendar) = self else { return };
+        let began = CoreTime::from_micros(r.u64());
+        let ends = r.option().map(CoreTime::from_micros);
+        let next_ends = r.option().map(CoreTime::from_micros);
         let ordered = match (ends, next_ends) {
             (None, next) => next.is_none(),
             (Some(ends), None) => began < ends,
             (Some(ends), Some(next)) => began < ends && ends < next,
         };
-        if began > now || !ordered {
-            return Err(Malformed);
-        }
+        r.require(began <= now && ordered);
         *calendar = Calendar { began, ends, next_ends, ..Calendar::default() };
-        Ok(())
     }
 }
 
@@ -209,8 +206,9 @@ impl FixedWindow {
 
     /// Fails on a period that began after `now`, and on sums that no calls can have.
     #[inline(never)]
-    pub(crate) fn read(r: &mut Reader<'_>, now: CoreTime) -> Result<Self, Malformed> {
-        let (began, sum) = (CoreTime::from_micros(r.u64()?), r.u64()?);
-        if began > now || sum > i64::MAX as u64 { Err(Malformed) } else { Ok(Self { began, sum }) }
+    pub(crate) fn read(r: &mut Reader<'_>, now: CoreTime) -> Self {
+        let (began, sum) = (CoreTime::from_micros(r.u64()), r.u64());
+        r.require(began <= now && sum <= i64::MAX as u64);
+        Self { began, sum }
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Limits;
 use super::meter::{self, Meter};
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::config;
 use crate::decision::{Amounts, Metric};
 use crate::time::CoreTime;
@@ -28,53 +28,50 @@ impl Limits {
     }
 
     /// Takes over the saved state of the limits that still exist.
-    pub(crate) fn restore(&mut self, now: CoreTime, r: &mut Reader<'_>) -> Result<(), Malformed> {
+    pub(crate) fn restore(&mut self, now: CoreTime, r: &mut Reader<'_>) {
         let mut places = Vec::new();
-        for _ in 0..r.len()? {
-            let name = r.text()?;
+        r.each(|r| {
+            let name = r.text();
             let place = self.metrics.iter().position(|metric| *metric == name);
             places.push(place.and_then(|place| u8::try_from(place).ok()));
-        }
-        for _ in 0..r.len()? {
-            let saved = read_limit(r, &places)?;
+        });
+        r.each(|r| {
+            let Some(saved) = read_limit(r, &places) else { return r.fail() };
             let own = self.list.iter_mut().find(|limit| limit.config.is_same(&saved));
             let mut periods = meter::periods(&saved);
-            periods.restore(r, now)?;
-            let meter = Meter::read(r, own.as_ref().map_or(&saved, |limit| &*limit.config), now)?;
+            periods.restore(r, now);
+            let meter = Meter::read(r, own.as_ref().map_or(&saved, |limit| &*limit.config), now);
             if let Some(limit) = own {
                 limit.periods = periods;
                 limit.meter = meter;
             }
-        }
-        for _ in 0..r.len()? {
-            let note = read_note(r, &places)?;
-            self.notes.push(note);
-        }
+        });
+        r.each(|r| self.notes.push(read_note(r, &places)));
         if !self.notes_needed {
             self.notes.clear();
         }
-        Ok(())
     }
 }
 
-/// The limit with its metric where that stands today: at 255 if no limit counts it any more.
+/// The limit with its metric where that stands today: at 255 if no limit counts it any more. `None` if there is no such
+/// limit.
 #[inline(never)]
-fn read_limit(r: &mut Reader<'_>, places: &[Option<u8>]) -> Result<config::Limit, Malformed> {
-    let mut limit = config::Limit::read_identity(r)?;
+fn read_limit(r: &mut Reader<'_>, places: &[Option<u8>]) -> Option<config::Limit> {
+    let mut limit = config::Limit::read_identity(r);
     if let Metric::Custom(index) = &mut limit.metric {
-        *index = places.get(usize::from(*index)).ok_or(Malformed)?.unwrap_or(u8::MAX);
+        *index = places.get(usize::from(*index))?.unwrap_or(u8::MAX);
     }
-    if limit.can_be() { Ok(limit) } else { Err(Malformed) }
+    limit.can_be().then_some(limit)
 }
 
 #[inline(never)]
-fn read_note(r: &mut Reader<'_>, places: &[Option<u8>]) -> Result<Amounts, Malformed> {
-    let mut note = Amounts { cost_micros: r.u64()?, ..Amounts::default() };
+fn read_note(r: &mut Reader<'_>, places: &[Option<u8>]) -> Amounts {
+    let mut note = Amounts { cost_micros: r.u64(), ..Amounts::default() };
     for place in places {
-        let amount = r.u64()?;
+        let amount = r.u64();
         if let Some(own) = place.and_then(|place| note.custom.get_mut(usize::from(place))) {
             *own = amount;
         }
     }
-    Ok(note.capped())
+    note.capped()
 }

@@ -3,7 +3,7 @@
 use super::bucket::{self, TokenBucket};
 use super::fixed::{FixedWindow, Periods};
 use super::window::SlidingWindow;
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::config::{self, Algorithm, Window};
 use crate::time::CoreTime;
 
@@ -141,16 +141,18 @@ impl Meter {
 
     /// The meter of a limit as it was saved, at the amounts of `limit`, which are those of today.
     #[inline(never)]
-    pub(super) fn read(r: &mut Reader<'_>, limit: &config::Limit, now: CoreTime) -> Result<Self, Malformed> {
-        Ok(match Self::new(limit) {
-            Self::Sliding(window) => Self::Sliding(SlidingWindow::read(r, window.window_us(), now)?),
-            Self::Fixed(_) => Self::Fixed(FixedWindow::read(r, now)?),
+    pub(super) fn read(r: &mut Reader<'_>, limit: &config::Limit, now: CoreTime) -> Self {
+        let mut meter = Self::new(limit);
+        match &mut meter {
+            Self::Sliding(window) => *window = SlidingWindow::read(r, window.window_us(), now),
+            Self::Fixed(window) => *window = FixedWindow::read(r, now),
             Self::Bucket(bucket) => {
                 let rate = *bucket.rate();
-                let mut bucket = TokenBucket::read(r, rate.window_us, now)?;
-                bucket.change(now, rate).map_err(|_| Malformed)?;
-                Self::Bucket(bucket)
+                bucket.restore(r, now);
+                let fits = bucket.change(now, rate).is_ok();
+                r.require(fits);
             }
-        })
+        }
+        meter
     }
 }

@@ -16,7 +16,7 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::time::CoreTime;
 
 /// Entries of one window before its grid doubles: bounds memory to 16 KiB at any rate, and the error to 1/300.
@@ -254,28 +254,26 @@ impl SlidingWindow {
     }
 
     /// Fails on entries out of order, later than `now`, or further apart than a window.
-    pub(crate) fn read(r: &mut Reader<'_>, window_us: u64, now: CoreTime) -> Result<Self, Malformed> {
-        let grid_bits = r.u32()?;
-        let len = r.len()?;
-        if grid_bits > MAX_GRID_BITS || len > MAX_ENTRIES {
-            return Err(Malformed);
-        }
+    pub(crate) fn read(r: &mut Reader<'_>, window_us: u64, now: CoreTime) -> Self {
+        let grid_bits = r.u32();
+        r.require(grid_bits <= MAX_GRID_BITS);
+        let grid_bits = grid_bits.min(MAX_GRID_BITS);
         let mut window = Self::on_grid(window_us, grid_bits);
         let mut previous = None;
-        for _ in 0..len {
-            let cell = r.u64()?.checked_add(previous.unwrap_or(0)).ok_or(Malformed)?;
-            let amount = r.u64()?;
-            let fits = window.sum.checked_add(amount).is_some_and(|sum| sum <= i64::MAX as u64);
-            if previous.is_some_and(|previous| cell <= previous) || cell > now.as_micros() >> grid_bits || !fits {
-                return Err(Malformed);
-            }
+        r.each_up_to(MAX_ENTRIES, |r| {
+            let cell = r.u64().saturating_add(previous.unwrap_or(0));
+            let amount = r.u64();
+            let increases = previous.is_none_or(|previous| cell > previous);
+            let fits = window.sum.saturating_add(amount) <= i64::MAX as u64;
+            r.require(increases && cell <= now.as_micros() >> grid_bits && fits);
             previous = Some(cell);
             window.push(Entry { cell, amount });
-        }
+        });
         // What stands in one window fits into the coarsest grid, so `coarsen` always makes room.
         let first = window.entries().next().map_or(0, |entry| entry.cell);
         let span = previous.unwrap_or(first).saturating_sub(first) << grid_bits;
-        if span > window_us.saturating_add(1 << grid_bits) { Err(Malformed) } else { Ok(window) }
+        r.require(span <= window_us.saturating_add(1 << grid_bits));
+        window
     }
 }
 
@@ -353,7 +351,7 @@ mod tests {
                 let mut w = Writer::default();
                 window.write(&mut w);
                 let bytes = w.into_bytes();
-                let read = SlidingWindow::read(&mut Reader::new(&bytes), window_us, at(now)).unwrap();
+                let read = SlidingWindow::read(&mut Reader::new(&bytes), window_us, at(now));
                 prop_assert_eq!(read.entries().collect::<Vec<_>>(), window.entries().collect::<Vec<_>>());
                 prop_assert_eq!(read.sum, window.sum);
             }

@@ -12,7 +12,7 @@ mod lanes;
 
 use alloc::vec::Vec;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::decision::{Denial, Priority, Request, WaiterId};
 use crate::heap::Heap;
 use crate::time::CoreTime;
@@ -238,22 +238,18 @@ impl Queue {
         self.free.iter().for_each(|&slot| w.u32(slot));
     }
 
-    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         let mut queue = Self::default();
-        for _ in 0..r.len()? {
-            queue.places.push(Place { waiter: None, generation: r.u32()? });
-        }
+        r.each(|r| queue.places.push(Place { waiter: None, generation: r.u32() }));
         let mut unused: Vec<bool> = queue.places.iter().map(|place| place.generation < u32::MAX).collect();
-        for _ in 0..r.len()? {
-            let slot = r.u32()?;
-            let unused = unused.get_mut(slot as usize).ok_or(Malformed)?;
-            if !core::mem::replace(unused, false) {
-                return Err(Malformed);
-            }
+        r.each(|r| {
+            let slot = r.u32();
+            let was_unused = unused.get_mut(slot as usize).is_some_and(core::mem::take);
+            r.require(was_unused);
             queue.free.push(slot);
-        }
+        });
         // Whose place is not among the free ones was waiting.
         queue.free.extend((0u32..).zip(unused).filter(|(_, unused)| *unused).map(|(slot, _)| slot));
-        Ok(queue)
+        queue
     }
 }

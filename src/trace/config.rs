@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::config::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Rate};
 
 pub(super) fn write(config: &Config, w: &mut Writer) {
@@ -44,34 +44,34 @@ pub(super) fn write(config: &Config, w: &mut Writer) {
     w.bool(config.caps.overflow == Overflow::Deny);
 }
 
-pub(super) fn read(r: &mut Reader<'_>) -> Result<Config, Malformed> {
-    Ok(Config {
-        concurrency: given(r, |r| Ok(Concurrency { max_in_flight: r.u64()?, interactive_reserve: r.u64()? }))?,
-        rate: given(r, |r| Ok(Rate { requests: r.option()?, tokens: r.option()?, window_us: r.u64()? }))?,
-        metrics: list(r, |r| Ok(r.text()?.to_string()))?,
-        limits: list(r, read_limit)?,
-        fairness: given(r, |r| Ok(Fairness { soft_cap_ratio: r.f64()?, starvation_window_us: r.u64()? }))?,
-        adaptive: given(r, read_adaptive)?,
-        lease_ttl_us: r.u64()?,
-        reaper_interval_us: r.u64()?,
-        queue_max: r.u32()?,
+pub(super) fn read(r: &mut Reader<'_>) -> Config {
+    Config {
+        concurrency: given(r, |r| Concurrency { max_in_flight: r.u64(), interactive_reserve: r.u64() }),
+        rate: given(r, |r| Rate { requests: r.option(), tokens: r.option(), window_us: r.u64() }),
+        metrics: list(r, |r| r.text().to_string()),
+        limits: list(r, read_limit),
+        fairness: given(r, |r| Fairness { soft_cap_ratio: r.f64(), starvation_window_us: r.u64() }),
+        adaptive: given(r, read_adaptive),
+        lease_ttl_us: r.u64(),
+        reaper_interval_us: r.u64(),
+        queue_max: r.u32(),
         caps: Caps {
-            actors: r.u32()?,
-            leases: r.u32()?,
-            id_bytes: r.u32()?,
-            overflow: if r.bool()? { Overflow::Deny } else { Overflow::Share },
+            actors: r.u32(),
+            leases: r.u32(),
+            id_bytes: r.u32(),
+            overflow: if r.bool() { Overflow::Deny } else { Overflow::Share },
         },
-    })
+    }
 }
 
-fn read_adaptive(r: &mut Reader<'_>) -> Result<Adaptive, Malformed> {
-    Ok(Adaptive {
-        alpha: r.f64()?,
-        target_deny_rate: r.f64()?,
-        latency_threshold: r.f64()?,
-        adjust_interval_us: r.u64()?,
-        min_concurrency: r.u64()?,
-    })
+fn read_adaptive(r: &mut Reader<'_>) -> Adaptive {
+    Adaptive {
+        alpha: r.f64(),
+        target_deny_rate: r.f64(),
+        latency_threshold: r.f64(),
+        adjust_interval_us: r.u64(),
+        min_concurrency: r.u64(),
+    }
 }
 
 fn write_limit(limit: &Limit, w: &mut Writer) {
@@ -81,27 +81,23 @@ fn write_limit(limit: &Limit, w: &mut Writer) {
     w.option(limit.max_debt);
 }
 
-fn read_limit(r: &mut Reader<'_>) -> Result<Limit, Malformed> {
-    let mut limit = Limit::read_identity(r)?;
-    limit.limit = r.u64()?;
-    let given = r.option()?;
+fn read_limit(r: &mut Reader<'_>) -> Limit {
+    let mut limit = Limit::read_identity(r);
+    limit.limit = r.u64();
+    let given = r.option();
     if let Algorithm::TokenBucket { burst } = &mut limit.algorithm {
         *burst = given;
     }
-    limit.max_debt = r.option()?;
-    Ok(limit)
+    limit.max_debt = r.option();
+    limit
 }
 
-fn list<'a, T>(
-    r: &mut Reader<'a>,
-    mut read: impl FnMut(&mut Reader<'a>) -> Result<T, Malformed>,
-) -> Result<Vec<T>, Malformed> {
-    (0..r.len()?).map(|_| read(r)).collect()
+fn list<'a, T>(r: &mut Reader<'a>, mut read: impl FnMut(&mut Reader<'a>) -> T) -> Vec<T> {
+    let mut list = Vec::new();
+    r.each(|r| list.push(read(r)));
+    list
 }
 
-fn given<'a, T>(
-    r: &mut Reader<'a>,
-    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
-) -> Result<Option<T>, Malformed> {
-    if r.bool()? { read(r).map(Some) } else { Ok(None) }
+fn given<'a, T>(r: &mut Reader<'a>, read: impl FnOnce(&mut Reader<'a>) -> T) -> Option<T> {
+    if r.bool() { Some(read(r)) } else { None }
 }

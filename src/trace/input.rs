@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::decision::{
     ActorHandle, Amounts, LeaseId, Outcome, Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
 };
@@ -100,8 +100,8 @@ impl Input {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut r = Reader::new(bytes);
-        let input = read(&mut r).ok()?;
-        r.is_empty().then_some(input)
+        let input = read(&mut r);
+        r.end().is_ok().then_some(input)
     }
 }
 
@@ -110,26 +110,28 @@ fn start(w: &mut Writer, tag: u8, now: Instant) {
     w.u64(now.as_micros());
 }
 
-fn read(r: &mut Reader<'_>) -> Result<Input, Malformed> {
-    let tag = r.u8()?;
-    let now = Instant::from_micros(r.u64()?);
-    Ok(match tag {
-        0 => Input::Acquire { now, request: read_request(r)? },
-        1 => Input::Enqueue { now, request: read_request(r)?, deadline: r.option()?.map(Instant::from_micros) },
-        2 => Input::Cancel { now, waiter: WaiterId { slot: r.u32()?, generation: r.u32()? } },
-        3 => Input::Release { now, lease: read_lease(r)?, report: read_report(r)? },
-        4 => Input::Renew { now, lease: read_lease(r)?, ttl_us: r.option()? },
-        5 => Input::Timeout { now },
-        6 => Input::Annul { now, lease: read_lease(r)? },
+fn read(r: &mut Reader<'_>) -> Input {
+    let tag = r.u8();
+    let now = Instant::from_micros(r.u64());
+    match tag {
+        0 => Input::Acquire { now, request: read_request(r) },
+        1 => Input::Enqueue { now, request: read_request(r), deadline: r.option().map(Instant::from_micros) },
+        2 => Input::Cancel { now, waiter: WaiterId { slot: r.u32(), generation: r.u32() } },
+        3 => Input::Release { now, lease: read_lease(r), report: read_report(r) },
+        4 => Input::Renew { now, lease: read_lease(r), ttl_us: r.option() },
+        6 => Input::Annul { now, lease: read_lease(r) },
         7 => {
-            let [limit, ends, next_ends] = [u64::from(r.u32()?), r.u64()?, r.u64()?];
+            let [limit, ends, next_ends] = [u64::from(r.u32()), r.u64(), r.u64()];
             let [ends, next_ends] = [ends, next_ends].map(Instant::from_micros);
             Input::Boundaries { now, limit: limit as u32, ends, next_ends }
         }
-        8 => Input::SetLimit { now, place: r.u32()?, amount: r.u64()? },
-        9 => Input::Record { now, request: read_request(r)? },
-        _ => return Err(Malformed),
-    })
+        8 => Input::SetLimit { now, place: r.u32(), amount: r.u64() },
+        9 => Input::Record { now, request: read_request(r) },
+        timeout => {
+            r.require(timeout == 5);
+            Input::Timeout { now }
+        }
+    }
 }
 
 fn write_lease(lease: LeaseId, w: &mut Writer) {
@@ -137,20 +139,22 @@ fn write_lease(lease: LeaseId, w: &mut Writer) {
     w.u32(lease.generation);
 }
 
-fn read_lease(r: &mut Reader<'_>) -> Result<LeaseId, Malformed> {
-    Ok(LeaseId { slot: r.u32()?, generation: r.u32()? })
+fn read_lease(r: &mut Reader<'_>) -> LeaseId {
+    LeaseId { slot: r.u32(), generation: r.u32() }
 }
 
-fn read_report(r: &mut Reader<'_>) -> Result<Report, Malformed> {
-    let outcome = match r.u8()? {
-        0 => Outcome::Success,
+fn read_report(r: &mut Reader<'_>) -> Report {
+    let outcome = match r.u8() {
         1 => Outcome::Error,
         2 => Outcome::Timeout,
         3 => Outcome::Cancelled,
-        _ => return Err(Malformed),
+        success => {
+            r.require(success == 0);
+            Outcome::Success
+        }
     };
-    let [latency_us, prompt_tokens, output_tokens] = [r.option()?, r.option()?, r.option()?];
-    Ok(Report { outcome, latency_us, prompt_tokens, output_tokens, amounts: read_reported(r)? })
+    let [latency_us, prompt_tokens, output_tokens] = [r.option(), r.option(), r.option()];
+    Report { outcome, latency_us, prompt_tokens, output_tokens, amounts: read_reported(r) }
 }
 
 /// Most calls count nothing but tokens: one byte.
@@ -162,15 +166,15 @@ fn write_reported(amounts: &ReportedAmounts, w: &mut Writer) {
     }
 }
 
-fn read_reported(r: &mut Reader<'_>) -> Result<ReportedAmounts, Malformed> {
+fn read_reported(r: &mut Reader<'_>) -> ReportedAmounts {
     let mut amounts = ReportedAmounts::default();
-    if r.bool()? {
-        amounts.cost_micros = r.option()?;
+    if r.bool() {
+        amounts.cost_micros = r.option();
         for amount in &mut amounts.custom {
-            *amount = r.option()?;
+            *amount = r.option();
         }
     }
-    Ok(amounts)
+    amounts
 }
 
 fn write_amounts(amounts: &Amounts, w: &mut Writer) {
@@ -181,15 +185,15 @@ fn write_amounts(amounts: &Amounts, w: &mut Writer) {
     }
 }
 
-fn read_amounts(r: &mut Reader<'_>) -> Result<Amounts, Malformed> {
+fn read_amounts(r: &mut Reader<'_>) -> Amounts {
     let mut amounts = Amounts::default();
-    if r.bool()? {
-        amounts.cost_micros = r.u64()?;
+    if r.bool() {
+        amounts.cost_micros = r.u64();
         for amount in &mut amounts.custom {
-            *amount = r.u64()?;
+            *amount = r.u64();
         }
     }
-    Ok(amounts)
+    amounts
 }
 
 fn write_request(request: &Request, w: &mut Writer) {
@@ -206,15 +210,16 @@ fn write_request(request: &Request, w: &mut Writer) {
     }
 }
 
-fn read_request(r: &mut Reader<'_>) -> Result<Request, Malformed> {
-    let actor = r.option()?.map(u32::try_from).transpose().map_err(|_| Malformed)?;
-    Ok(Request {
-        actor: actor.map(ActorHandle),
-        priority: if r.bool()? { Priority::Background } else { Priority::Interactive },
-        barge: r.bool()?,
-        weight: r.u64()?,
-        tokens: Tokens { prompt: r.u64()?, output: r.u64()? },
-        amounts: read_amounts(r)?,
-        claim: if r.bool()? { Some(read_lease(r)?) } else { None },
-    })
+fn read_request(r: &mut Reader<'_>) -> Request {
+    let actor = r.option();
+    r.require(actor.is_none_or(|handle| handle <= u64::from(u32::MAX)));
+    Request {
+        actor: actor.map(|handle| ActorHandle(handle as u32)),
+        priority: if r.bool() { Priority::Background } else { Priority::Interactive },
+        barge: r.bool(),
+        weight: r.u64(),
+        tokens: Tokens { prompt: r.u64(), output: r.u64() },
+        amounts: read_amounts(r),
+        claim: if r.bool() { Some(read_lease(r)) } else { None },
+    }
 }

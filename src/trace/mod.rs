@@ -209,28 +209,36 @@ pub fn inputs(trace: &[u8]) -> Result<(Config, Vec<Input>), ReplayError> {
     let (config, mut r) = open(trace)?;
     let mut inputs = Vec::new();
     while !r.is_empty() {
-        let len = r.len()?;
-        inputs.push(Input::decode(r.take(len)?).ok_or(Malformed)?);
+        inputs.push(next_input(&mut r)?);
         // The last digest is missing where recording ended in a panic.
         if !r.is_empty() {
-            r.u64()?;
+            r.u64();
         }
     }
+    r.ok()?;
     Ok((config, inputs))
 }
 
 fn open(trace: &[u8]) -> Result<(Config, Reader<'_>), ReplayError> {
     let body = trace.strip_prefix(&MAGIC).ok_or(ReplayError::Trace(ImageError::NotAnImage))?;
     let mut r = Reader::new(body);
-    let found = r.u32()?;
+    let found = r.u32();
+    r.ok()?;
     if found != VERSION {
         return Err(ReplayError::Trace(ImageError::Version { found, supported: VERSION }));
     }
-    Ok((config::read(&mut r)?, r))
+    let config = config::read(&mut r);
+    r.ok()?;
+    Ok((config, r))
 }
 
 fn next(r: &mut Reader<'_>) -> Result<(Input, u64), Malformed> {
-    let len = r.len()?;
-    let input = Input::decode(r.take(len)?).ok_or(Malformed)?;
-    Ok((input, r.u64()?))
+    let (input, digest) = (next_input(r)?, r.u64());
+    r.ok()?;
+    Ok((input, digest))
+}
+
+fn next_input(r: &mut Reader<'_>) -> Result<Input, Malformed> {
+    let len = r.len();
+    Input::decode(r.take(len)).ok_or(Malformed)
 }

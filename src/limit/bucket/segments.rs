@@ -20,7 +20,7 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Reader, Writer};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Segment {
@@ -124,22 +124,16 @@ impl Segments {
     }
 
     /// Fails on starts or values that do not increase, starts after `until_us`, values of 0 or above `used`.
-    pub(super) fn read(r: &mut Reader<'_>, max: usize, until_us: u64, used: u64) -> Result<Self, Malformed> {
-        let len = r.len()?;
-        if len > max {
-            return Err(Malformed);
-        }
-        let mut segments = Self { list: Vec::with_capacity(len) };
-        for _ in 0..len {
-            let segment = Segment { since_us: r.u64()?, least: r.u64()? };
+    pub(super) fn read(r: &mut Reader<'_>, max: usize, until_us: u64, used: u64) -> Self {
+        let mut segments = Self::default();
+        r.each_up_to(max, |r| {
+            let segment = Segment { since_us: r.u64(), least: r.u64() };
             let increases = |last: &Segment| last.since_us < segment.since_us && last.least < segment.least;
             let fits = segments.list.last().is_none_or(increases);
-            if !fits || segment.since_us > until_us || segment.least == 0 || segment.least > used {
-                return Err(Malformed);
-            }
+            r.require(fits && segment.since_us <= until_us && segment.least > 0 && segment.least <= used);
             segments.list.push(segment);
-        }
-        Ok(segments)
+        });
+        segments
     }
 }
 

@@ -146,9 +146,9 @@ impl Pair {
         if let Periods::Calendar(calendar) = &mut periods {
             *calendar = Calendar::default();
         }
-        periods.restore(&mut r, at(self.now)).unwrap();
-        let window = FixedWindow::read(&mut r, at(self.now)).unwrap();
-        assert!(r.is_empty());
+        periods.restore(&mut r, at(self.now));
+        let window = FixedWindow::read(&mut r, at(self.now));
+        assert_eq!(r.end(), Ok(()));
         (bytes, periods, window)
     }
 }
@@ -208,8 +208,9 @@ fn a_damaged_image_is_an_error_or_works() {
         bytes.truncate(rng.usize(1..=bytes.len()));
         let (mut r, now) = (Reader::new(&bytes), at(pair.now));
         let mut periods = Periods::calendar();
-        let Ok(()) = periods.restore(&mut r, now) else { continue };
-        let Ok(mut window) = FixedWindow::read(&mut r, now) else { continue };
+        periods.restore(&mut r, now);
+        let mut window = FixedWindow::read(&mut r, now);
+        let Ok(()) = r.ok() else { continue };
         periods.advance(at(pair.now + 10_000));
         let period = periods.at(at(pair.now + 10_000));
         assert!(period.began <= at(pair.now + 10_000) && period.ends.is_none_or(|ends| ends > period.began));

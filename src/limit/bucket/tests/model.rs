@@ -183,7 +183,7 @@ impl Pair {
 
     fn expect_restored(&self, seed: u64) {
         let bytes = image(&self.bucket);
-        let read = TokenBucket::read(&mut Reader::new(&bytes), self.model.window_us, at(self.now));
+        let read = restored(self.model.window_us, &bytes, at(self.now));
         assert_eq!(read.as_ref(), Ok(&self.bucket), "seed {seed}");
     }
 }
