@@ -5,7 +5,7 @@ import { at } from '../lib/paths.mjs';
 import { StepError, run } from '../lib/run.mjs';
 
 const STD = {
-  title: 'The Rust Standard Library, with dlmalloc, compiler-builtins and hashbrown (MIT OR Apache-2.0)',
+  title: 'The Rust Standard Library, with compiler-builtins (MIT OR Apache-2.0)',
   text: readFileSync(at('scripts/build/rust-std-license.txt'), 'utf8'),
 };
 

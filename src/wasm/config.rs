@@ -7,11 +7,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use js_sys::{Array, Object};
-use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::plain::Plain;
 use crate::config::Value;
-use crate::error::{ConfigError, Mistake};
+use crate::error::ConfigError;
 use crate::governor::RestoreError;
 
 /// What the user wrote. The shell passes plain data without cycles.
@@ -41,36 +41,22 @@ fn field(entry: &Array) -> (String, Value) {
 }
 
 /// A configuration error as plain data.
-#[derive(Serialize)]
-struct Described<'a> {
-    code: &'static str,
-    field: &'a str,
-    value: &'a str,
-    allowed: &'a str,
-    message: String,
-}
-
+#[inline(never)]
 pub(super) fn describe(error: &ConfigError) -> JsValue {
-    let Mistake { field, value, allowed, .. } = &**error;
-    throwable(&Described { code: "config", field, value, allowed, message: error.to_string() })
+    throwable("config", [&error.field, &error.value, &error.allowed, &error.to_string()])
 }
 
 pub(super) fn describe_restore(error: &RestoreError) -> JsValue {
     match error {
         RestoreError::Config(error) => describe(error),
-        RestoreError::Image(_) => {
-            let allowed = "what save() returned";
-            throwable(&Described {
-                code: "image",
-                field: "restore",
-                value: "bytes",
-                allowed,
-                message: error.to_string(),
-            })
+        RestoreError::Image(error) => {
+            throwable("image", ["restore", "bytes", "what save() returned", &error.to_string()])
         }
     }
 }
 
-fn throwable(error: &Described<'_>) -> JsValue {
-    serde_wasm_bindgen::to_value(error).unwrap_or(JsValue::NULL)
+#[inline(never)]
+fn throwable(code: &str, [field, value, allowed, message]: [&str; 4]) -> JsValue {
+    let fields = [("code", code), ("field", field), ("value", value), ("allowed", allowed), ("message", message)];
+    Plain::Fields(&fields.map(|(name, text)| (name, Plain::Text(text)))).to_js().unwrap_or(JsValue::NULL)
 }

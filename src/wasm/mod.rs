@@ -9,7 +9,10 @@
 mod config;
 #[cfg(feature = "lab")]
 mod lab;
+#[cfg(target_family = "wasm")]
+mod memory;
 mod panic;
+mod plain;
 mod view;
 
 use alloc::vec::Vec;

@@ -2,12 +2,12 @@
 
 use alloc::boxed::Box;
 
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use super::NO_HANDLE;
+use super::plain::Plain;
 use crate::decision::{Amounts, Cause, Denial, Grant, Output, Reason, ReportedAmounts, Subject, round_up};
-use crate::governor::Governor;
+use crate::governor::{Governor, RateView};
 use crate::time::Instant;
 
 pub(super) const PENDING: usize = 0;
@@ -220,64 +220,36 @@ fn limit_gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
     view.map_or(f64::NAN, |view| if which.is_multiple_of(2) { view.current } else { view.limit } as f64)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Snapshot {
-    active_leases: u32,
-    concurrency: Option<Concurrency>,
-    request_rate: Option<Rate>,
-    token_rate: Option<Rate>,
-    fairness: bool,
-    adaptive: bool,
-    waiting: u32,
-    actors: u32,
-    clock: Clock,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Concurrency {
-    in_flight_weight: f64,
-    in_flight_count: u32,
-    max: f64,
-    effective_max: f64,
-    available: f64,
-}
-
-#[derive(Serialize)]
-struct Rate {
-    current: f64,
-    limit: f64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Clock {
-    steps_clamped: f64,
-    changes: f64,
-}
-
+/// The view that users read.
 pub(super) fn snapshot(governor: &Governor, now: Instant) -> Result<JsValue, JsValue> {
     let view = governor.view(now);
-    let slots = |weight: u64| weight as f64 / 1_000_000.0;
-    let rate = |rate: crate::governor::RateView| Rate { current: rate.current as f64, limit: rate.limit as f64 };
-    let snapshot = Snapshot {
-        active_leases: view.active_leases,
-        concurrency: view.concurrency.map(|pool| Concurrency {
-            in_flight_weight: slots(pool.active),
-            in_flight_count: view.active_leases,
-            max: slots(pool.max),
-            effective_max: slots(pool.effective_max),
-            available: slots(pool.available),
-        }),
-        request_rate: view.requests.map(rate),
-        token_rate: view.tokens.map(rate),
-        fairness: view.fairness,
-        adaptive: view.adaptive,
-        waiting: view.waiting,
-        actors: view.actors,
-        clock: Clock { steps_clamped: view.clock_steps_clamped as f64, changes: view.clock_changes as f64 },
-    };
-    let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
-    snapshot.serialize(&serializer).map_err(JsValue::from)
+    let slots = |weight: u64| Plain::Number(weight as f64 / 1_000_000.0);
+    let rate =
+        |rate: RateView| [("current", Plain::Number(rate.current as f64)), ("limit", Plain::Number(rate.limit as f64))];
+    let concurrency = view.concurrency.map(|pool| {
+        [
+            ("inFlightWeight", slots(pool.active)),
+            ("inFlightCount", Plain::count(view.active_leases)),
+            ("max", slots(pool.max)),
+            ("effectiveMax", slots(pool.effective_max)),
+            ("available", slots(pool.available)),
+        ]
+    });
+    let [request_rate, token_rate] = [view.requests.map(rate), view.tokens.map(rate)];
+    let clock = [
+        ("stepsClamped", Plain::Number(view.clock_steps_clamped as f64)),
+        ("changes", Plain::Number(view.clock_changes as f64)),
+    ];
+    let snapshot = [
+        ("activeLeases", Plain::count(view.active_leases)),
+        ("concurrency", Plain::fields(concurrency.as_ref())),
+        ("requestRate", Plain::fields(request_rate.as_ref())),
+        ("tokenRate", Plain::fields(token_rate.as_ref())),
+        ("fairness", Plain::Flag(view.fairness)),
+        ("adaptive", Plain::Flag(view.adaptive)),
+        ("waiting", Plain::count(view.waiting)),
+        ("actors", Plain::count(view.actors)),
+        ("clock", Plain::Fields(&clock)),
+    ];
+    Plain::Fields(&snapshot).to_js()
 }
