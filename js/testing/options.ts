@@ -1,6 +1,7 @@
 /** What a mock provider can be told, with the defaults, checked once. */
 import { systemClock } from '../core/clock.ts';
 import { ConfigError } from '../core/errors.ts';
+import { propertiesOf } from '../core/properties.ts';
 import type { ClockWithTimers } from '../core/types.ts';
 
 /** What the provider allows. Without a limit everything is admitted. */
@@ -76,20 +77,55 @@ export interface Settings {
   clock: ClockWithTimers;
 }
 
+/** The fields of each section, and of the whole. */
+const LIMITS: readonly (keyof MockLimits)[] = [
+  'requestsPerMinute',
+  'tokensPerMinute',
+  'windowMs',
+  'burst',
+  'maxInFlight',
+  'settle',
+  'countRefused',
+];
+const LATENCY: readonly (keyof MockLatency)[] = ['medianMs', 'sigma', 'tokensPerSecond'];
+const FAULTS: readonly (keyof MockFaults)[] = ['drop', 'dropMidBody', 'serverError', 'unavailable', 'slow', 'hang'];
+const OPTIONS: readonly (keyof MockProviderOptions)[] = [
+  'seed',
+  'limits',
+  'latency',
+  'faults',
+  'defaultMaxTokens',
+  'models',
+  'clock',
+];
+
+/** A section as it was given; empty if it was not. */
+function section<T extends object>(
+  value: T | undefined,
+  field: string,
+  names: readonly (keyof T & string)[],
+): Partial<T> {
+  return propertiesOf(value ?? {}, field, names) as Partial<T>;
+}
+
 function number(field: string, value: number | undefined, fallback: number, low: number, high: number): number {
   const found = value ?? fallback;
   if (typeof found === 'number' && found >= low && found <= high) return found;
-  throw new ConfigError({ field, value: found, allowed: `a number from ${low} to ${high}` });
+  const allowed = high === Infinity ? `a number from ${low}` : `a number from ${low} to ${high}`;
+  throw new ConfigError({ field, value: found, allowed });
 }
 
 function limits(raw: MockLimits): Required<MockLimits> {
+  const settle = raw.settle ?? 'reserved';
+  if (settle !== 'reserved' && settle !== 'actual')
+    throw new ConfigError({ field: 'limits.settle', value: settle, allowed: '"reserved" or "actual"' });
   return {
     requestsPerMinute: number('limits.requestsPerMinute', raw.requestsPerMinute, Infinity, 1, Infinity),
     tokensPerMinute: number('limits.tokensPerMinute', raw.tokensPerMinute, Infinity, 1, Infinity),
     windowMs: number('limits.windowMs', raw.windowMs, 60_000, 1, 2 ** 31),
     burst: number('limits.burst', raw.burst, 1, 1e-6, 1),
     maxInFlight: number('limits.maxInFlight', raw.maxInFlight, Infinity, 1, Infinity),
-    settle: raw.settle ?? 'reserved',
+    settle,
     countRefused: raw.countRefused ?? true,
   };
 }
@@ -109,18 +145,19 @@ function faults(raw: MockFaults): Required<MockFaults> {
   return checked;
 }
 
-/** @throws ConfigError naming the field, its value and the allowed range */
-export function checkOptions(raw: MockProviderOptions): Settings {
-  const latency = raw.latency ?? {};
+/** @throws ConfigError naming the field, its value and what is allowed; also for a field that does not exist */
+export function checkOptions(options: MockProviderOptions): Settings {
+  const raw = section(options, 'options', OPTIONS);
+  const latency = section(raw.latency, 'latency', LATENCY);
   return {
     seed: number('seed', raw.seed, 1, 0, Number.MAX_SAFE_INTEGER),
-    limits: limits(raw.limits ?? {}),
+    limits: limits(section(raw.limits, 'limits', LIMITS)),
     latency: {
       medianMs: number('latency.medianMs', latency.medianMs, 0, 0, 2 ** 31),
       sigma: number('latency.sigma', latency.sigma, 0.4, 0, 5),
       tokensPerSecond: number('latency.tokensPerSecond', latency.tokensPerSecond, Infinity, 1e-3, Infinity),
     },
-    faults: faults(raw.faults ?? {}),
+    faults: faults(section(raw.faults, 'faults', FAULTS)),
     defaultMaxTokens: number('defaultMaxTokens', raw.defaultMaxTokens, 256, 1, 1e6),
     models: raw.models ?? ['mock-small', 'mock-large'],
     clock: raw.clock ?? systemClock,

@@ -118,7 +118,7 @@ class Provider implements MockProvider {
  * Starts an OpenAI-compatible provider on a free port of 127.0.0.1: chat completions (JSON and server-sent events),
  * embeddings and the list of models, with rate limits, a bound on concurrency, a latency model and faults.
  *
- * @throws ConfigError (as a rejection) if an option is out of range
+ * @throws ConfigError (as a rejection) if an option is out of range, or does not exist
  * @example
  * const provider = await createMockProvider({ limits: { requestsPerMinute: 60 }, latency: { medianMs: 200 } });
  * const openai = new OpenAI({ apiKey: 'mock', baseURL: provider.baseURL });

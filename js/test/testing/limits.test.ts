@@ -154,6 +154,18 @@ test('bad options are refused by name', () => {
     [{ faults: { drop: 1.5 } }, 'faults.drop'],
     [{ faults: { drop: 0.7, hang: 0.7 } }, 'faults (sum)'],
     [{ seed: -1 }, 'seed'],
+    [{ limits: { settle: 'acutal' as never } }, 'limits.settle'],
+    [{ limits: 5 as never }, 'limits'],
+    [{ limit: {} } as never, 'options.limit'],
+    [{ limits: { maxInflight: 2 } } as never, 'limits.maxInflight'],
+    [{ latency: { mean: 2 } } as never, 'latency.mean'],
+    [{ faults: { error: 0.5 } } as never, 'faults.error'],
+    [5 as never, 'options'],
   ];
   for (const [options, field] of cases) assert.throws(() => checkOptions(options), { name: 'ConfigError', field });
+  assert.throws(() => checkOptions({ limits: { maxInFlight: 0 } }), /must be a number from 1, got 0$/);
+  assert.throws(
+    () => checkOptions({ faults: { drip: 1 } as never }),
+    /fields of faults are drop, dropMidBody, .*, hang, got/,
+  );
 });
