@@ -22,6 +22,7 @@ import { badReportText, heldLongText } from './texts.ts';
 import { abortReason, armTimer, workEndsWithRequest } from './timers.ts';
 import type {
   AcquireGranted,
+  DenyEvent,
   DenyReason,
   GovernorDecision,
   GovernorDenied,
@@ -290,8 +291,21 @@ export class Answers {
     this.#deniedAt = now;
     this.#deniedActor = actorId;
     if (this.#events === undefined) return;
-    const { reason, retryAfterMs, recommendation } = denial;
-    this.#events.push({ type: 'deny', timestamp: now, actorId, action, reason, retryAfterMs, recommendation, weight });
+    const { reason, retryAfterMs, recommendation, cause, retryAt, limit } = denial;
+    const event: DenyEvent = {
+      type: 'deny',
+      timestamp: now,
+      actorId,
+      action,
+      reason,
+      retryAfterMs,
+      recommendation,
+      weight,
+      cause,
+      retryAt,
+    };
+    if (limit !== undefined) event.limit = limit;
+    this.#events.push(event);
   }
 
   /** Keeps a handle that the core has given an actor. */

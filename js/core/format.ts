@@ -1,5 +1,6 @@
 /** One line for people, for logs. */
-import type { GovernorEventFields, GovernorSnapshot } from './types.ts';
+import { bad } from './input.ts';
+import type { DenyCause, GovernorEventFields, GovernorSnapshot } from './types.ts';
 
 /** Longest tag of a lease in a line. */
 const TAG_LENGTH_MAX = 12;
@@ -17,21 +18,30 @@ function printable(text: string): string {
   return text.replace(CONTROLS, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** Causes that say no more than the reason does. */
+const IMPLIED: ReadonlySet<DenyCause> = new Set<DenyCause>(['slots', 'share', 'limit', 'budget']);
+
 /**
- * One line about an event, whatever its ids contain: control characters are escaped. Takes any plain object with the fields of an event.
+ * One line about an event, whatever its ids contain: control characters are escaped. Takes any plain object with the fields
+ * of an event. A denial's cause is there where it says more than the reason, such as `cause=too-large`.
+ *
+ * @throws InputError for what is no object
  *
  * @example
  * formatEvent({ type: 'acquire', actorId: 'user-1', action: 'chat', leaseId: 'lease-x7c2m9-0.1', weight: 2 });
  * // [acquire] actor=user-1 action=chat lease=0.1 weight=2
  */
 export function formatEvent(event: GovernorEventFields): string {
-  const { type, actorId, action, leaseId, weight, outcome, reason, retryAfterMs, recommendation, message } = event;
+  if (typeof event !== 'object' || event === null) throw bad('event', event, 'an object with the fields of an event');
+  const { type, actorId, action, leaseId, weight, outcome, reason, cause, retryAfterMs, recommendation, message } =
+    event;
   const parts = [`[${type}]`];
   if (actorId !== undefined) parts.push(`actor=${actorId}`);
   if (action !== undefined) parts.push(`action=${action}`);
   if (leaseId !== undefined) parts.push(`lease=${leaseTag(leaseId)}`);
   if (type === 'deny') {
     if (reason !== undefined) parts.push(`reason=${reason}`);
+    if (cause !== undefined && !IMPLIED.has(cause)) parts.push(`cause=${cause}`);
     if (retryAfterMs !== undefined) parts.push(`retryAfterMs=${retryAfterMs}`);
     if (recommendation !== undefined) parts.push(`— ${recommendation}`);
   }
@@ -45,10 +55,14 @@ export function formatEvent(event: GovernorEventFields): string {
 /**
  * One line about the state of a governor.
  *
+ * @throws InputError for what is no snapshot, such as the governor itself
+ *
  * @example
  * formatSnapshot(governor.snapshot()); // concurrency=3/5 rate=12/60 leases=3
  */
 export function formatSnapshot(snapshot: GovernorSnapshot): string {
+  if (typeof snapshot !== 'object' || snapshot === null || 'acquire' in snapshot)
+    throw bad('snapshot', snapshot, 'what `governor.snapshot()` returns');
   const { concurrency, requestRate, tokenRate, activeLeases, lastDeny } = snapshot;
   const parts: string[] = [];
   if (concurrency) parts.push(`concurrency=${concurrency.inFlightWeight}/${concurrency.effectiveMax}`);

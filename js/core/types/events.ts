@@ -1,4 +1,4 @@
-import type { DenyReason } from './decision.ts';
+import type { DenyCause, DenyReason } from './decision.ts';
 import type { LeaseOutcome } from './request.ts';
 
 /** Kinds of events. */
@@ -17,6 +17,9 @@ export interface GovernorEventFields {
   reason?: DenyReason;
   retryAfterMs?: number;
   recommendation?: string;
+  cause?: DenyCause;
+  retryAt?: number | null;
+  limit?: string;
   outcome?: LeaseOutcome;
   message?: string;
 }
@@ -34,6 +37,9 @@ interface NoDenial {
   reason?: never;
   retryAfterMs?: never;
   recommendation?: never;
+  cause?: never;
+  retryAt?: never;
+  limit?: never;
 }
 interface NoOutcome {
   outcome?: never;
@@ -55,7 +61,7 @@ export interface ReleaseEvent extends LeaseFields, NoDenial, NoMessage {
   type: 'release';
   outcome: LeaseOutcome;
 }
-/** A call was denied. */
+/** A call was denied. The last three are as in the denial; events of a `Governor` have `cause` and `retryAt`. */
 export interface DenyEvent extends NoOutcome, NoMessage {
   type: 'deny';
   timestamp: number;
@@ -66,6 +72,12 @@ export interface DenyEvent extends NoOutcome, NoMessage {
   reason: DenyReason;
   retryAfterMs: number;
   recommendation: string;
+  /** The finer why. */
+  cause?: DenyCause;
+  /** Instant in ms at which the call fits if nothing else happens, unclamped; `null`: never. */
+  retryAt?: number | null;
+  /** Name of the limit that frees last, where one is named. */
+  limit?: string;
 }
 /** Something that deserves a look: a bad report, a lease held long (strict). */
 export interface WarnEvent extends LeaseFields, NoDenial, NoOutcome {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createTestClock, LeaseLostError, type GovernorEvent } from 'throttleai';
+import { createTestClock, LeaseLostError, type DenyEvent, type GovernorEvent } from 'throttleai';
 import { ask, bench, denied, granted } from './support.ts';
 
 test('an unknown or repeated release is ignored', (t) => {
@@ -164,12 +164,36 @@ test('events: the documented shapes', (t) => {
       retryAfterMs: 1000,
       recommendation: 'All 2 slots in use (1.5 active). Retry in 1000ms or reduce concurrent calls.',
       weight: 1,
+      cause: 'slots',
+      retryAt: 101_000,
     },
     { type: 'release', timestamp: 100_010, ...lease, outcome: 'timeout' },
     { type: 'acquire', timestamp: 100_010, leaseId: second, actorId: 'c', action: 'chat', weight: 1 },
     { type: 'expire', timestamp: 105_000, leaseId: second, actorId: 'c', action: 'chat', weight: 1 },
   ];
   assert.deepEqual(events, expected);
+});
+
+test('an event of a denial says all that the denial says, also of one that waited', async (t) => {
+  const { governor, events } = bench(t, { rate: { requestsPerMinute: 1, tokensPerMinute: 100 } });
+  granted(governor.acquire(ask('a')));
+  const answers = [
+    governor.acquire(ask('b')),
+    governor.acquire(ask('c', { estimate: { promptTokens: 101 } })),
+    await governor.acquireAsync(ask('d'), { timeoutMs: 5 }),
+  ];
+  const told = events.flatMap((event) => (event.type === 'deny' ? [event] : []));
+  const part = ({ cause, retryAt, limit }: Pick<DenyEvent, 'cause' | 'retryAt' | 'limit'>): unknown[] => [
+    cause,
+    retryAt,
+    limit,
+  ];
+  assert.deepEqual(told.map(part), answers.map(denied).map(part));
+  assert.deepEqual(told.map(part), [
+    ['limit', 160_000, 'requests'],
+    ['limit', null, 'tokens'],
+    ['deadline', 160_000, 'requests'],
+  ]);
 });
 
 test('outcome defaults to success', (t) => {

@@ -111,6 +111,12 @@ test('formatEvent', () => {
       },
       '[deny] actor=u action=chat reason=rate retryAfterMs=500 — Wait.',
     ],
+    // The cause where it says more than the reason.
+    [{ type: 'deny', reason: 'concurrency', cause: 'slots' }, '[deny] reason=concurrency'],
+    [
+      { type: 'deny', reason: 'rate', cause: 'too-large', retryAfterMs: 25, retryAt: null, recommendation: 'Less.' },
+      '[deny] reason=rate cause=too-large retryAfterMs=25 — Less.',
+    ],
     [
       { type: 'warn', actorId: 'u', action: 'chat', leaseId: 'lease-x7-0.1', message: 'Long.' },
       '[warn] actor=u action=chat lease=0.1 Long.',
