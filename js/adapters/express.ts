@@ -12,11 +12,12 @@
  * app.get('/ai/chat', (_req, res) => { res.json({ answer: 42 }); });
  */
 import { openCall, type Call } from '../core/call.ts';
-import type { AcquireDecision, AcquireDenied, AcquireRequest } from '../core/types.ts';
+import type { AcquireDecision, AcquireRequest, DeniedBy } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { outcomeOfStatus } from './internal/outcome.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
+import type { AdapterGovernor } from './internal/types.ts';
 import { web } from './internal/web.ts';
 
 export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
@@ -61,9 +62,10 @@ type DefaultResponse = Known<TheirResponse, ExpressLikeResponse>;
 export interface ThrottleMiddlewareOptions<
   Req extends ExpressLikeRequest = DefaultRequest,
   Res extends ExpressLikeResponse = DefaultResponse,
-> extends ServerOptions<Req> {
+  G extends AdapterGovernor = AdapterGovernor,
+> extends ServerOptions<Req, G> {
   /** Answers a denied request. Default: status 429, `Retry-After` (unless waiting cannot help) and a JSON body. */
-  onDeny?: ((req: Req, res: Res, decision: AcquireDenied) => unknown) | undefined;
+  onDeny?: ((req: Req, res: Res, decision: DeniedBy<G>) => unknown) | undefined;
 }
 
 type Next = (error?: unknown) => void;
@@ -103,14 +105,15 @@ function renewOnWrite(res: ExpressLikeResponse, call: Call): void {
 export function throttleMiddleware<
   Req extends ExpressLikeRequest = DefaultRequest,
   Res extends ExpressLikeResponse = DefaultResponse,
+  G extends AdapterGovernor = AdapterGovernor,
 >(
-  options: ThrottleMiddlewareOptions<Req, Res>,
+  options: ThrottleMiddlewareOptions<Req, Res, G>,
 ): (req: ExpressLikeRequest, res: ExpressLikeResponse, next: Next) => void {
   const requestFor = requestReader(options, actorOf, ({ path = '' }) => path);
   const { governor, wait, onDeny } = options;
 
   // Async, so that an error of `onDeny` is a rejection, whatever kind of function it is.
-  const deny = async (req: Req, res: Res, decision: AcquireDenied): Promise<unknown> => {
+  const deny = async (req: Req, res: Res, decision: DeniedBy<G>): Promise<unknown> => {
     if (onDeny) return onDeny(req, res, decision);
     const seconds = retryAfter(governor, decision);
     if (seconds !== undefined) res.setHeader('Retry-After', seconds);
@@ -144,7 +147,7 @@ export function throttleMiddleware<
         renewOnWrite(res, call);
         next();
       } else if (!gone) {
-        deny(req as Req, res as Res, decision).catch(raise);
+        deny(req as Req, res as Res, decision as DeniedBy<G>).catch(raise);
       }
     };
     let request: AcquireRequest;

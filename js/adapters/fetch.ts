@@ -12,11 +12,19 @@
  * else console.log(r.decision.recommendation);
  */
 import { readFunction } from '../core/input.ts';
-import type { SignalLike, TokenEstimate } from '../core/types.ts';
-import { defaultAction, governed, requestOf } from './internal/call.ts';
+import type { AcquireDenied, DeniedBy, SignalLike, TokenEstimate } from '../core/types.ts';
+import { requestOf } from '../core/waiting.ts';
+import { defaultAction, governed } from './internal/call.ts';
 import { checkOptions, readCaller, readIdle } from './internal/options.ts';
 import { holdResponse } from './internal/response.ts';
-import type { AdapterDenied, AdapterGranted, AdapterOptions, CallerOptions, ExtractedUsage } from './internal/types.ts';
+import type {
+  AdapterDenied,
+  AdapterGovernor,
+  AdapterGranted,
+  AdapterOptions,
+  CallerOptions,
+  ExtractedUsage,
+} from './internal/types.ts';
 import { web, type FetchInit, type FetchInput, type RequestLike, type WebResponse } from './internal/web.ts';
 
 export type {
@@ -33,7 +41,8 @@ export { classifyOutcome } from './internal/outcome.ts';
 export type FetchFn = (input: FetchInput, init?: FetchInit) => Promise<WebResponse>;
 
 /** Options of `wrapFetch`. */
-export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
+export interface WrapFetchOptions<G extends AdapterGovernor = AdapterGovernor>
+  extends AdapterOptions<G>, CallerOptions {
   /** Names what a call asks for. Default: the pathname of its URL, or `"fetch"` if that is no absolute URL; cut to `caps.idBytes`. */
   classifyAction?: ((url: string, init?: FetchInit) => string) | undefined;
   /** What a call is expected to need: one estimate for all calls, or a function of the call. Default: none. */
@@ -50,12 +59,12 @@ export interface WrapFetchOptions extends AdapterOptions, CallerOptions {
 }
 
 /** What a throttled `fetch` resolves to. */
-export type ThrottledFetchResult =
+export type ThrottledFetchResult<D extends AcquireDenied = AcquireDenied> =
   | (AdapterGranted<WebResponse> & {
       /** The same as `result`. */
       response: WebResponse;
     })
-  | AdapterDenied;
+  | AdapterDenied<D>;
 
 function pathnameOf(url: string): string {
   try {
@@ -81,12 +90,16 @@ function pathnameOf(url: string): string {
  *   },
  * });
  */
-export function wrapFetch(
+export function wrapFetch<G extends AdapterGovernor = AdapterGovernor>(
   fetchFn: FetchFn,
-  options: WrapFetchOptions,
-): (input: FetchInput, init?: FetchInit) => Promise<ThrottledFetchResult> {
+  options: WrapFetchOptions<G>,
+): (input: FetchInput, init?: FetchInit) => Promise<ThrottledFetchResult<DeniedBy<G>>> {
   readFunction(fetchFn, 'fetchFn');
-  checkOptions(options, ['classifyAction', 'extractUsage', 'idempotencyKey']);
+  checkOptions(
+    options,
+    ['classifyAction', 'extractUsage', 'idempotencyKey'],
+    ['actorId', 'priority', 'estimate', 'idleMs'],
+  );
   const { governor, classifyAction, estimate, idempotencyKey, extractUsage } = options;
   const caller = readCaller('interactive', options, typeof estimate === 'function' ? {} : { estimate });
   const idleMs = readIdle(options);
@@ -95,10 +108,8 @@ export function wrapFetch(
     const url = String(asked.url ?? input);
     const signal = ((init as RequestLike | undefined)?.signal ?? asked.signal) as SignalLike | null | undefined;
     const request = requestOf(
-      {
-        ...caller,
-        action: classifyAction ? classifyAction(url, init) : defaultAction(governor, pathnameOf(url)),
-      },
+      caller,
+      classifyAction ? classifyAction(url, init) : defaultAction(governor, pathnameOf(url)),
       typeof estimate === 'function' ? estimate(input, init) : estimate,
       idempotencyKey?.(input, init),
     );

@@ -14,13 +14,14 @@
  */
 import { openCall, type Call } from '../core/call.ts';
 import { workEndsWithRequest } from '../core/timers.ts';
-import type { AcquireDecision, AcquireDenied, SignalLike } from '../core/types.ts';
+import type { AcquireDecision, DeniedBy, SignalLike } from '../core/types.ts';
 import { acquireWith } from '../core/waiting.ts';
 import { holdBody } from './internal/body.ts';
 import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
 import { readIdle } from './internal/options.ts';
 import { classifyOutcome } from './internal/outcome.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
+import type { AdapterGovernor } from './internal/types.ts';
 import { canBuild, web, type ResponseLike, type WebResponse } from './internal/web.ts';
 
 export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
@@ -63,9 +64,12 @@ declare module 'hono' {
 }
 
 /** Options of `throttle`. Actor: the header `x-actor-id`, else `"anonymous"`. Action: `c.req.path`, the whole path. */
-export interface HonoThrottleOptions<C extends HonoLikeContext = DefaultContext> extends ServerOptions<C> {
+export interface HonoThrottleOptions<
+  C extends HonoLikeContext = DefaultContext,
+  G extends AdapterGovernor = AdapterGovernor,
+> extends ServerOptions<C, G> {
   /** Answers a denied request. Default: status 429, `Retry-After` (unless waiting cannot help) and a JSON body. */
-  onDeny?: ((c: C, decision: AcquireDenied) => WebResponse | Promise<WebResponse>) | undefined;
+  onDeny?: ((c: C, decision: DeniedBy<G>) => WebResponse | Promise<WebResponse>) | undefined;
   /** A body that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
   idleMs?: number | undefined;
 }
@@ -118,18 +122,19 @@ function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
  *   wait: { timeoutMs: 5_000 },
  * }));
  */
-export function throttle<C extends HonoLikeContext = DefaultContext>(
-  options: HonoThrottleOptions<C>,
+export function throttle<C extends HonoLikeContext = DefaultContext, G extends AdapterGovernor = AdapterGovernor>(
+  options: HonoThrottleOptions<C, G>,
 ): (c: HonoLikeContext, next: () => Promise<void>) => Promise<WebResponse | void> {
   const requestFor = requestReader<HonoLikeContext>(
-    options as HonoThrottleOptions<HonoLikeContext>,
+    options as unknown as HonoThrottleOptions<HonoLikeContext>,
     (c) => c.req.header('x-actor-id') || 'anonymous',
     (c) => c.req.path,
+    ['idleMs'],
   );
   const { governor, wait, onDeny } = options;
   const idleMs = readIdle(options);
 
-  const deny = (c: HonoLikeContext, decision: AcquireDenied): WebResponse | Promise<WebResponse> => {
+  const deny = (c: HonoLikeContext, decision: DeniedBy<G>): WebResponse | Promise<WebResponse> => {
     if (onDeny) return onDeny(c as C, decision);
     const seconds = retryAfter(governor, decision);
     return c.json(denialBody(decision), 429, seconds === undefined ? {} : { 'Retry-After': seconds });
@@ -155,7 +160,7 @@ export function throttle<C extends HonoLikeContext = DefaultContext>(
     }
     if (!decision.granted) {
       done();
-      return deny(c, decision);
+      return deny(c, decision as DeniedBy<G>);
     }
     const call = openCall(governor, request, decision, null, done);
     try {

@@ -14,11 +14,12 @@
  * else console.log(r.decision.recommendation);
  */
 import { bad } from '../core/input.ts';
-import type { SignalLike, TokenEstimate } from '../core/types.ts';
-import { governed, requestOf } from './internal/call.ts';
+import type { AcquireDenied, DeniedBy, SignalLike, TokenEstimate } from '../core/types.ts';
+import { requestOf } from '../core/waiting.ts';
+import { governed } from './internal/call.ts';
 import { holdIterable, isAsyncIterable } from './internal/iterable.ts';
 import { checkOptions, readCaller, readIdle } from './internal/options.ts';
-import type { AdapterOptions, AdapterResult, CallerOptions, ProviderUsage } from './internal/types.ts';
+import type { AdapterGovernor, AdapterOptions, AdapterResult, CallerOptions, ProviderUsage } from './internal/types.ts';
 
 export type {
   AdapterDenied,
@@ -44,10 +45,14 @@ export interface OpenAILikeResponse {
 }
 
 /** What a wrapped call resolves to. */
-export type ThrottledOpenAIResult<T = OpenAILikeResponse> = AdapterResult<T>;
+export type ThrottledOpenAIResult<T = OpenAILikeResponse, D extends AcquireDenied = AcquireDenied> = AdapterResult<
+  T,
+  D
+>;
 
 /** Options of `wrapChatCompletions`. */
-export interface OpenAIAdapterOptions extends AdapterOptions, CallerOptions {
+export interface OpenAIAdapterOptions<G extends AdapterGovernor = AdapterGovernor>
+  extends AdapterOptions<G>, CallerOptions {
   /** What the calls ask for. Default `"chat.completions"`. Range: up to `caps.idBytes` (512) UTF-8 bytes. */
   action?: string | undefined;
   /** A stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
@@ -65,7 +70,7 @@ type Streamed<A> = Extract<A, AsyncIterable<unknown>>;
 type Whole<A> = [Exclude<A, AsyncIterable<unknown>>] extends [never] ? A : Exclude<A, AsyncIterable<unknown>>;
 
 /** A throttled `create`. With `stream: true` the result is the stream, and the lease lasts to its end. */
-export interface ThrottledChat<C extends ChatCreate> {
+export interface ThrottledChat<C extends ChatCreate, D extends AcquireDenied = AcquireDenied> {
   /**
    * @param estimate what the call is expected to need; default: weight 1, no tokens
    * @param requestOptions handed to the SDK. An `idempotencyKey` there also names the lease: concurrent calls of one actor
@@ -75,17 +80,17 @@ export interface ThrottledChat<C extends ChatCreate> {
     params: Params<C> & { stream?: false | null },
     estimate?: TokenEstimate | null,
     requestOptions?: RequestOptions<C>,
-  ): Promise<ThrottledOpenAIResult<Whole<Answer<C>>>>;
+  ): Promise<ThrottledOpenAIResult<Whole<Answer<C>>, D>>;
   (
     params: Params<C> & { stream: true },
     estimate?: TokenEstimate | null,
     requestOptions?: RequestOptions<C>,
-  ): Promise<ThrottledOpenAIResult<Streamed<Answer<C>>>>;
+  ): Promise<ThrottledOpenAIResult<Streamed<Answer<C>>, D>>;
   (
     params: Params<C>,
     estimate?: TokenEstimate | null,
     requestOptions?: RequestOptions<C>,
-  ): Promise<ThrottledOpenAIResult<Answer<C>>>;
+  ): Promise<ThrottledOpenAIResult<Answer<C>, D>>;
 }
 
 /** What the adapter reads of the SDK's request options. */
@@ -129,11 +134,11 @@ function unbound(create: unknown): object {
  * const r = await chat({ model: 'gpt-4', messages, max_tokens: 500, stream: true }, estimate);
  * if (r.ok) for await (const chunk of r.result) process.stdout.write(chunk.choices[0]?.delta.content ?? '');
  */
-export function wrapChatCompletions<C extends ChatCreate>(
+export function wrapChatCompletions<C extends ChatCreate, G extends AdapterGovernor = AdapterGovernor>(
   create: C | { create: C },
-  options: OpenAIAdapterOptions,
-): ThrottledChat<C> {
-  checkOptions(options, []);
+  options: OpenAIAdapterOptions<G>,
+): ThrottledChat<C, DeniedBy<G>> {
+  checkOptions(options, [], ['actorId', 'priority', 'action', 'idleMs']);
   const { action = 'chat.completions' } = options;
   const caller = readCaller('interactive', options, { action });
   const idleMs = readIdle(options);
@@ -146,7 +151,7 @@ export function wrapChatCompletions<C extends ChatCreate>(
     estimate?: TokenEstimate | null,
     requestOptions?: OptionsRead,
   ): Promise<AdapterResult<unknown>> => {
-    const request = requestOf({ ...caller, action }, estimate, requestOptions?.idempotencyKey);
+    const request = requestOf(caller, action, estimate, requestOptions?.idempotencyKey);
     return governed(options, request, requestOptions?.signal, async (call) => {
       const answer = await method.call(self, params, requestOptions);
       if (isAsyncIterable(answer)) return holdIterable(answer, call, idleMs, usageOf);
@@ -154,5 +159,5 @@ export function wrapChatCompletions<C extends ChatCreate>(
       return answer;
     });
   };
-  return chat as ThrottledChat<C>;
+  return chat as ThrottledChat<C, DeniedBy<G>>;
 }

@@ -13,9 +13,11 @@
  * else console.log(r.decision.recommendation);
  */
 import { readAmount, readFunction, readId, WEIGHT_MAX } from '../core/input.ts';
-import { governed, requestOf } from './internal/call.ts';
+import { requestOf } from '../core/waiting.ts';
+import { governed } from './internal/call.ts';
+import type { DeniedBy } from '../core/types.ts';
 import { checkOptions, idBytesOf, readCaller } from './internal/options.ts';
-import type { AdapterOptions, AdapterResult, CallerOptions } from './internal/types.ts';
+import type { AdapterGovernor, AdapterOptions, AdapterResult, CallerOptions } from './internal/types.ts';
 
 export type {
   AdapterDenied,
@@ -27,8 +29,11 @@ export type {
 export { classifyOutcome } from './internal/outcome.ts';
 
 /** Options of `wrapTool`. */
-export interface WrapToolOptions<A extends readonly unknown[] = readonly unknown[]>
-  extends AdapterOptions, CallerOptions {
+export interface WrapToolOptions<
+  A extends readonly unknown[] = readonly unknown[],
+  G extends AdapterGovernor = AdapterGovernor,
+>
+  extends AdapterOptions<G>, CallerOptions {
   /** Names the tool: the action is `tool.ID`. Range: 1 to `caps.idBytes` - 5 (507) UTF-8 bytes. */
   toolId: string;
   /** Concurrency weight of a call. Default 1. Range: 0 to 1e9. */
@@ -46,18 +51,18 @@ export interface WrapToolOptions<A extends readonly unknown[] = readonly unknown
  * const embed = wrapTool(myEmbedFn, { governor, toolId: 'embed', costWeight: 2 });
  * const r = await embed('hello');
  */
-export function wrapTool<A extends readonly unknown[], R>(
+export function wrapTool<A extends readonly unknown[], R, G extends AdapterGovernor = AdapterGovernor>(
   fn: (...args: A) => R,
-  options: WrapToolOptions<A>,
-): (...args: A) => Promise<AdapterResult<Awaited<R>>> {
+  options: WrapToolOptions<A, G>,
+): (...args: A) => Promise<AdapterResult<Awaited<R>, DeniedBy<G>>> {
   readFunction(fn, 'fn');
-  checkOptions(options, ['idempotencyKey']);
+  checkOptions(options, ['idempotencyKey'], ['actorId', 'priority', 'toolId', 'costWeight']);
   const caller = readCaller('background', options, {});
   const { governor, toolId, costWeight, idempotencyKey } = options;
   const action = `tool.${readId(toolId, 'options.toolId', 1, idBytesOf(governor) - 'tool.'.length)}`;
   const weight = readAmount(costWeight, 'options.costWeight', WEIGHT_MAX, 1);
   return async (...args) => {
-    const request = requestOf({ ...caller, action }, { weight }, idempotencyKey?.(...args));
+    const request = requestOf(caller, action, { weight }, idempotencyKey?.(...args));
     return governed(options, request, undefined, async (call): Promise<Awaited<R>> => {
       const result = await fn(...args);
       call.end('success');

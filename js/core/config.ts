@@ -6,6 +6,7 @@ import type { CoreConfigError } from './binding.ts';
 import { clockFrom } from './clock.ts';
 import { ConfigError, describeValue, isArray } from './errors.ts';
 import { readLimits, type ReadLimits } from './limits.ts';
+import { leftOut } from './properties.ts';
 import type { ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
 
 /** Sections with the fields that the core reads. */
@@ -90,15 +91,13 @@ export function readOptions(options: GovernorOptions | null | undefined): Govern
   return { restore: get(options, 'restore', 'options.restore') as GovernorOptions['restore'] };
 }
 
-/** A misspelt limit would be no limit. */
 function refuseUnknown(object: object, known: readonly string[], section: string): void {
   for (const name of keysOf(object, section)) {
     if (known.includes(name)) continue;
     const field = section === '' ? name : `${section}.${name}`;
     const value = get(object, name, field);
     if (value === undefined || value === null) continue;
-    const of = section === '' ? 'a configuration' : section;
-    throw new ConfigError({ field, value, allowed: `left out: the fields of ${of} are ${known.join(', ')}` });
+    throw new ConfigError(leftOut(field, value, section === '' ? 'a configuration' : section, known));
   }
 }
 

@@ -82,18 +82,23 @@ export class InputError extends GovernorError implements BadValue {
   }
 }
 
-/** A call was denied where only its result could have been returned. Nothing was consumed. */
-export class DeniedError extends GovernorError {
+/**
+ * A call was denied where only its result could have been returned. Nothing was consumed.
+ *
+ * D = the denial, of a `Governor` with all its fields.
+ */
+export class DeniedError<D extends AcquireDenied = AcquireDenied> extends GovernorError {
   override readonly name: string = 'DeniedError';
   /** Why, and when to try again. */
-  readonly decision: AcquireDenied;
+  readonly decision: D;
 
-  constructor(decision: AcquireDenied) {
+  constructor(decision: D) {
     super('denied', decision.recommendation);
     this.decision = decision;
   }
 
-  static override isInstance(error: unknown): error is DeniedError {
+  /** D = what the governor that was asked denies with, as `DeniedBy<typeof governor>`; nothing checks that it was that one. */
+  static override isInstance<D extends AcquireDenied = AcquireDenied>(error: unknown): error is DeniedError<D> {
     return hasCode(error, 'denied');
   }
 }

@@ -190,11 +190,11 @@ export class Governor {
   }
 
   /**
-   * Ends a lease. Always call it, also after an error. An unknown or repeated release is ignored.
+   * Ends a lease. Always call it, also after an error. A release of a lease that is unknown or was released is ignored.
    *
    * @param report default: a success that used what was estimated and took as long as the lease was held
-   * @throws in strict mode: LeaseLostError for a lease that is not held, InputError for a bad report, after the lease ended.
-   * InputError for a clock that fails before a restored governor has read it once
+   * @throws InputError for an id that is no string; in strict mode LeaseLostError for a lease that is not held, InputError for
+   * a bad report, after the lease ended. InputError for a clock that fails before a restored governor has read it once
    *
    * @example
    * governor.release(decision.leaseId, { outcome: 'success', usage: { promptTokens: 300, outputTokens: 200 } });
@@ -233,10 +233,10 @@ export class Governor {
     }
   }
 
-  /** What strict mode says to a release of what is not held. */
+  /** What is said to a release of what is not held: of no id at all always, of another in strict mode. */
   #notHeld(leaseId: unknown, code: number): void {
+    if (typeof leaseId !== 'string') throw badId(leaseId);
     if (!this.#strict) return;
-    if (typeof leaseId !== 'string') throw new InputError({ field: 'leaseId', value: leaseId, allowed: 'a string' });
     const text = code === ReleaseCode.Double ? doubleReleaseText(leaseId) : unknownLeaseText(leaseId);
     throw new LeaseLostError(leaseId, text);
   }
@@ -246,7 +246,7 @@ export class Governor {
    *
    * @param ttlMs default: `leaseTtlMs`; at most 366 days
    * @returns whether the lease is held; one that was swept after its end cannot be renewed
-   * @throws InputError for a bad `ttlMs`
+   * @throws InputError for a bad `ttlMs`, or an id that is no string
    *
    * @example
    * for await (const chunk of stream) {
@@ -259,6 +259,7 @@ export class Governor {
     const now = this.#answers.time.read();
     this.#port.use();
     const slot = this.#leases.find(leaseId);
+    if (slot < 0 && typeof leaseId !== 'string') throw badId(leaseId);
     if (slot < 0) return false;
     const { generation } = this.#leases;
     const renewed = this.#answers.call((core) => core.renew(now, slot | 0, generation | 0, ttl)) === 1;
@@ -407,4 +408,9 @@ export class Governor {
     const now = this.#answers.time.read();
     return this.#answers.call((core) => core.gauge(now, which));
   }
+}
+
+/** A denial has no `leaseId`: who passes `undefined` has not asked whether the call was granted. */
+function badId(leaseId: unknown): InputError {
+  return new InputError({ field: 'leaseId', value: leaseId, allowed: 'a string' });
 }

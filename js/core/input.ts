@@ -4,6 +4,7 @@
  */
 import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX } from './binding.ts';
 import { InputError } from './errors.ts';
+import { refuseOthers } from './properties.ts';
 import { TOKENS_MAX } from './ranges.ts';
 import type { AcquireRequest, GovernorLike, LeaseOutcome, ReleaseReport, SignalLike, Wait } from './types.ts';
 import { unitsThatFit } from './utf8.ts';
@@ -14,6 +15,11 @@ const CENTS_MAX = 1e8;
 const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 /** The heaviest call, in concurrency units. */
 export const WEIGHT_MAX = 1e9;
+
+const ESTIMATED = ['promptTokens', 'maxOutputTokens', 'weight', 'metrics'];
+/** What an estimate of `throttleai/estimate` says of itself; it is handed over whole. */
+const NOTES = ['shape', 'rule', 'outputRule'];
+const ESTIMATE_FIELDS: ReadonlySet<string> = new Set([...ESTIMATED, ...NOTES]);
 
 /** A request in the form that crosses. */
 export interface Ask {
@@ -79,6 +85,7 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
   let outputTokens = 0;
   if (estimate !== undefined && estimate !== null) {
     if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
+    refuseMisspelt(estimate);
     // In millionths, as the core counts: events of the grant and of its end then say the same.
     weight = Math.round(readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1) * 1e6) / 1e6;
     promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
@@ -102,6 +109,13 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
   ask.promptTokens = promptTokens;
   ask.outputTokens = outputTokens;
   ask.key = key;
+}
+
+/** @throws InputError for a field that does not exist: what it says would not count */
+function refuseMisspelt(estimate: object): void {
+  // Every request pays for this: the names are listed only when one is not known.
+  for (const name in estimate)
+    if (!ESTIMATE_FIELDS.has(name)) return refuseOthers(estimate, 'request.estimate', [...ESTIMATE_FIELDS]);
 }
 
 /** @throws InputError unless `metrics` is an object in which the metrics that count are amounts */
@@ -215,7 +229,8 @@ function problemOf(report: ReleaseReport, error: unknown): InputError {
 function readOutcome(value: unknown): LeaseOutcome {
   if (value === undefined || value === null) return 'success';
   const outcome = OUTCOMES.find((known) => known === value);
-  if (outcome === undefined) throw bad('report.outcome', value, OUTCOMES.map((known) => `"${known}"`).join(', '));
+  if (outcome === undefined)
+    throw bad('report.outcome', value, `one of ${OUTCOMES.map((known) => `"${known}"`).join(', ')}`);
   return outcome;
 }
 
@@ -269,10 +284,7 @@ const WAIT_FIELDS: readonly string[] = ['signal', 'timeoutMs', 'deadline'];
 /** @throws InputError unless `wait` is an object with good bounds and nothing else, or absent */
 export function readWait(wait: Wait | null | undefined): WaitBounds {
   if (wait !== undefined && typeof wait !== 'object') throw bad('wait', wait, 'an object');
-  // A misspelt bound would be none: the call would wait for ever.
-  for (const [name, value] of Object.entries(wait ?? {}))
-    if (!WAIT_FIELDS.includes(name) && value !== undefined && value !== null)
-      throw bad(`wait.${name}`, value, `left out: the fields of wait are ${WAIT_FIELDS.join(', ')}`);
+  if (wait) refuseOthers(wait, 'wait', WAIT_FIELDS);
   const signal = readSignal(wait?.signal);
   const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', { absent: Infinity, infinite: true });
   const deadline = readMs(wait?.deadline, 'wait.deadline', { absent: Infinity, infinite: true });

@@ -1,6 +1,7 @@
 /** Retrying by hand, where no queue is wanted. */
-import { readCount, readSignal } from './input.ts';
+import { bad, readCount, readSignal } from './input.ts';
 import { clockOf } from './internals.ts';
+import { refuseOthers } from './properties.ts';
 import { abortReason, sleep } from './timers.ts';
 import { systemClock } from './clock.ts';
 import type {
@@ -26,7 +27,7 @@ export interface WaitForRetryOptions {
  * Sleeps as long as a denial suggests (`retryAfterMs`). Comes back without a pause after a grant, and after a denial that
  * waiting can never change (`retryAt: null`): do not ask again then.
  *
- * @throws the signal's reason when it is aborted before
+ * @throws InputError for bad arguments, the signal's reason when it is aborted before
  *
  * @example
  * const decision = governor.acquire(request);
@@ -36,6 +37,7 @@ export interface WaitForRetryOptions {
  * }
  */
 export async function waitForRetry(decision: AcquireDecision, options?: WaitForRetryOptions | null): Promise<void> {
+  if (typeof decision?.granted !== 'boolean') throw bad('decision', decision, 'what `acquire` returned');
   const signal = readSignal(options?.signal);
   if (signal?.aborted === true) throw abortReason(signal);
   if (decision.granted) return;
@@ -58,6 +60,8 @@ export async function retryAcquire<G extends Pick<GovernorLike, 'acquire'>>(
   request: AcquireRequest,
   options?: RetryOptions | null,
 ): Promise<ReturnType<G['acquire']>> {
+  if (typeof governor?.acquire !== 'function') throw bad('governor', governor, 'an object with acquire');
+  if (options) refuseOthers(options, 'options', ['maxAttempts', 'signal']);
   const maxAttempts = readCount(options?.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX);
   const signal = readSignal(options?.signal);
   if (signal?.aborted === true) throw abortReason(signal);

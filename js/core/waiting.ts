@@ -5,7 +5,7 @@
 import { readClock } from './clock.ts';
 import { clockOf, queueOf } from './internals.ts';
 import { abortReason, sleep } from './timers.ts';
-import type { AcquireDecision, AcquireRequest, GovernorLike, SignalLike, Wait } from './types.ts';
+import type { AcquireDecision, AcquireRequest, GovernorLike, SignalLike, TokenEstimate, Wait } from './types.ts';
 
 /** First pause between two attempts in ms. */
 export const BACKOFF_START_MS = 250;
@@ -57,6 +57,23 @@ export async function poll(
     await sleep(clock, Math.min(pause, BACKOFF_MAX_MS, left), signal);
     pause *= 2;
   }
+}
+
+/**
+ * A request without the parts that are absent: objects of the user's need not know `null` or `undefined` there. Assigned one
+ * by one, which costs engines a fraction of what spreading does.
+ */
+export function requestOf(
+  { actorId, priority }: Pick<AcquireRequest, 'actorId' | 'priority'>,
+  action: string,
+  estimate?: TokenEstimate | null,
+  idempotencyKey?: string | null,
+): AcquireRequest {
+  const request: AcquireRequest = { actorId, action };
+  if (priority != null) request.priority = priority;
+  if (estimate != null) request.estimate = estimate;
+  if (idempotencyKey != null) request.idempotencyKey = idempotencyKey;
+  return request;
 }
 
 /**

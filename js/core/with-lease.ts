@@ -2,6 +2,7 @@
 import { openCall } from './call.ts';
 import { readCount, readFunction, readGovernor, readMs, readSignal } from './input.ts';
 import { queueOf } from './internals.ts';
+import { refuseOthers } from './properties.ts';
 import { abortReason } from './timers.ts';
 import type {
   AcquireDecision,
@@ -15,6 +16,14 @@ import type {
 } from './types.ts';
 import { BACKOFF_START_MS, poll, pollTimeMs, type PollBounds } from './waiting.ts';
 
+const OPTIONS: readonly (keyof WithLeaseOptions)[] = [
+  'strategy',
+  'wait',
+  'maxWaitMs',
+  'maxAttempts',
+  'initialBackoffMs',
+  'signal',
+];
 const WAIT_MAX_MS = 10_000;
 const ATTEMPTS_MAX = 3;
 
@@ -77,6 +86,7 @@ export async function withLease<T, G extends GovernorLike = GovernorLike>(
 ): Promise<WithLeaseResult<T, DeniedBy<G>>> {
   readGovernor(governor, 'governor');
   readFunction(fn, 'fn');
+  if (options) refuseOthers(options, 'options', OPTIONS);
   const answer = ask(governor, request, options ?? {});
   // Without waiting, the lease is taken and `fn` called before this function returns.
   const decision = 'then' in answer ? await answer : answer;

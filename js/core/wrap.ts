@@ -10,12 +10,24 @@ import { followResult, type Call } from './follow.ts';
 import { newAsk, readFunction, readGovernor, readId, readRequest, readSignal, readWait } from './input.ts';
 import { internalsOf } from './internals.ts';
 import { outcomeOfError } from './outcome.ts';
+import { refuseOthers } from './properties.ts';
 import { abortReason } from './timers.ts';
 import type { AcquireRequest, TokenUsage } from './types.ts';
 import type { Fixed, Governed, OutputOf, PerCall, WrapGovernor, WrapOptions } from './types/wrap.ts';
-import { acquireWith } from './waiting.ts';
+import { acquireWith, requestOf } from './waiting.ts';
 
 type Options = WrapOptions<readonly unknown[], never>;
+const OPTIONS: readonly (keyof Options)[] = [
+  'key',
+  'actorId',
+  'priority',
+  'estimate',
+  'idempotencyKey',
+  'wait',
+  'signal',
+  'usage',
+  'generator',
+];
 type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
@@ -91,6 +103,7 @@ function wrapOther(governor: WrapGovernor, fn: AnyFunction, options: Options): A
 function checkOptions(governor: WrapGovernor, options: Options): void {
   const { key, wait, usage, idempotencyKey, signal } = options ?? {};
   readId(key, 'options.key', 1, idBytesOf(governor));
+  refuseOthers(options, 'options', OPTIONS);
   if (wait !== false) readWait(wait);
   if (usage != null) readFunction(usage, 'options.usage');
   if (idempotencyKey != null) readFunction(idempotencyKey, 'options.idempotencyKey');
@@ -114,14 +127,8 @@ function requestFor(options: Options, args: readonly unknown[]): AcquireRequest 
   const priority = valueFor(options.priority, args);
   const estimate = valueFor(options.estimate, args);
   const idempotencyKey = valueFor(options.idempotencyKey, args);
-  return {
-    actorId: valueFor(options.actorId ?? 'default', args),
-    action: options.key,
-    // Objects of the user's need not know `null` or `undefined` there.
-    ...(priority != null && { priority }),
-    ...(estimate != null && { estimate }),
-    ...(idempotencyKey != null && { idempotencyKey }),
-  };
+  const actorId = valueFor(options.actorId ?? 'default', args);
+  return requestOf({ actorId, priority }, options.key, estimate, idempotencyKey);
 }
 
 /** Waits for the lease of a call. */

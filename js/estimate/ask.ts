@@ -1,9 +1,12 @@
 /** What counting a request needs, checked once. */
 import { InputError } from '../core/errors.ts';
+import { refuseOthers } from '../core/properties.ts';
 import { TOKENS_MAX } from '../core/ranges.ts';
 import { Counter } from './counter.ts';
 import type { Field } from './field.ts';
 import type { EstimateOptions } from './types.ts';
+
+const OPTIONS: readonly (keyof EstimateOptions)[] = ['tokenizer', 'model', 'partTokens', 'maxOutputTokens', 'fallback'];
 
 /** The options in the form that counting uses. */
 export interface Ask {
@@ -18,6 +21,7 @@ export interface Ask {
 /** @throws InputError naming the option, its value and what is allowed */
 export function readOptions(options: EstimateOptions | null | undefined, request: Field): Ask {
   if (typeof options !== 'object' && options !== undefined) throw bad('options', options, 'an object');
+  if (options) refuseOthers(options, 'options', OPTIONS);
   const { tokenizer, model, partTokens, maxOutputTokens, fallback } = options ?? {};
   if (tokenizer !== undefined && tokenizer !== null && typeof tokenizer !== 'function') {
     throw bad('options.tokenizer', tokenizer, 'a function that returns a number of tokens');

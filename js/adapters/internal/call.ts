@@ -1,7 +1,7 @@
 /** What the adapters ask for, and the running of a call under the grant. */
 import { openCall, type Call } from '../../core/call.ts';
 import { abortReason } from '../../core/timers.ts';
-import type { AcquireRequest, SignalLike, TokenEstimate } from '../../core/types.ts';
+import type { AcquireRequest, DeniedBy, SignalLike } from '../../core/types.ts';
 import { unitsThatFit } from '../../core/utf8.ts';
 import { acquireWith } from '../../core/waiting.ts';
 import { idBytesOf } from './options.ts';
@@ -12,31 +12,22 @@ export function defaultAction(governor: AdapterGovernor, text: string): string {
   return text.slice(0, unitsThatFit(text, idBytesOf(governor)));
 }
 
-/** A request without the parts that are absent: objects of the user's need not know `null` or `undefined` there. */
-export function requestOf(
-  head: AcquireRequest,
-  estimate?: TokenEstimate | null,
-  idempotencyKey?: string | null,
-): AcquireRequest {
-  return { ...head, ...(estimate && { estimate }), ...(idempotencyKey != null && { idempotencyKey }) };
-}
-
 /**
  * Asks, and on a grant runs `run`, which must end the call, or have it ended later; what it throws ends it too.
  *
  * @throws what `run` throws; the reason of `signal` when it is aborted before the grant (then nothing is consumed)
  */
-export async function governed<T>(
-  { governor, wait }: AdapterOptions,
+export async function governed<T, G extends AdapterGovernor>(
+  { governor, wait }: AdapterOptions<G>,
   request: AcquireRequest,
   signal: SignalLike | null | undefined,
   run: (call: Call) => PromiseLike<T> | T,
-): Promise<AdapterResult<T>> {
+): Promise<AdapterResult<T, DeniedBy<G>>> {
   if (signal?.aborted) throw abortReason(signal);
   const answer = acquireWith(governor, request, wait && (signal ? { ...wait, signal } : wait));
   // Not a tick later than the grant: until its hold is taken, another call could end a shared lease.
   const decision = 'then' in answer ? await answer : answer;
-  if (!decision.granted) return { ok: false, decision };
+  if (!decision.granted) return { ok: false, decision: decision as DeniedBy<G> };
   const call = openCall(governor, request, decision, signal);
   try {
     const result = await run(call);

@@ -4,6 +4,7 @@
  */
 import { newAsk, readFunction, readGovernor, readMs, readRequest, readWait } from '../../core/input.ts';
 import { internalsOf } from '../../core/internals.ts';
+import { refuseOthers } from '../../core/properties.ts';
 import type { AcquireRequest, Priority, TokenEstimate } from '../../core/types.ts';
 import type { AdapterGovernor, AdapterOptions, CallerOptions } from './types.ts';
 
@@ -11,13 +12,19 @@ import type { AdapterGovernor, AdapterOptions, CallerOptions } from './types.ts'
 const IDLE_MS = 30_000;
 
 /**
- * Checks what all adapters take.
+ * Checks what all adapters take, and that there is nothing else.
  *
  * @param functions names of the options that must be functions, if they are there
+ * @param others names of the options that the adapter reads itself
  * @throws InputError naming the option, what was found and what is allowed
  */
-export function checkOptions<O extends AdapterOptions>(options: O, functions: readonly (keyof O & string)[]): void {
+export function checkOptions<O extends AdapterOptions>(
+  options: O,
+  functions: readonly (keyof O & string)[],
+  others: readonly string[],
+): void {
   readGovernor(options?.governor, 'options.governor');
+  refuseOthers(options, 'options', ['governor', 'wait', ...functions, ...others]);
   readWait(options.wait);
   for (const name of functions) if (options[name] !== undefined) readFunction(options[name], `options.${name}`);
 }

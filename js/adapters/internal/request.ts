@@ -1,8 +1,9 @@
 /** What the adapters of the two servers read of a request. */
 import type { AcquireRequest, Priority, TokenEstimate } from '../../core/types.ts';
-import { defaultAction, requestOf } from './call.ts';
+import { requestOf } from '../../core/waiting.ts';
+import { defaultAction } from './call.ts';
 import { checkOptions } from './options.ts';
-import type { AdapterOptions } from './types.ts';
+import type { AdapterGovernor, AdapterOptions } from './types.ts';
 
 /**
  * `Theirs`, the framework's own type, where its declarations are installed; else `Theirs` is `any`, and this is `Ours`.
@@ -12,7 +13,7 @@ import type { AdapterOptions } from './types.ts';
 export type Known<Theirs, Ours> = [0] extends [1 & Theirs] ? Ours : [Theirs] extends [Ours] ? Theirs : Ours;
 
 /** Options of both servers' adapters. `Req` is the argument of their functions: a request, or a context that has one. */
-export interface ServerOptions<Req> extends AdapterOptions {
+export interface ServerOptions<Req, G extends AdapterGovernor = AdapterGovernor> extends AdapterOptions<G> {
   /**
    * Who asks: the unit of fairness. The default believes the header `x-actor-id`, which any client can write: one that
    * sends another name with each request is never held to its share, and may use up the share of others. Behind a login
@@ -32,23 +33,23 @@ export interface ServerOptions<Req> extends AdapterOptions {
  *
  * @param actorOf the default of `getActorId`
  * @param pathOf the default of `getAction`, before it is cut
+ * @param others names of further options, which the adapter reads itself
  */
 export function requestReader<Req>(
   options: ServerOptions<Req>,
   actorOf: (req: Req) => string,
   pathOf: (req: Req) => string,
+  others: readonly string[] = [],
 ): (req: Req) => AcquireRequest {
-  checkOptions<ServerOptions<Req> & { onDeny?: unknown }>(options, [
-    'getActorId',
-    'getAction',
-    'getPriority',
-    'getEstimate',
-    'onDeny',
-  ]);
+  checkOptions<ServerOptions<Req> & { onDeny?: unknown }>(
+    options,
+    ['getActorId', 'getAction', 'getPriority', 'getEstimate', 'onDeny'],
+    others,
+  );
   const { governor, getActorId = actorOf, getAction, getPriority, getEstimate } = options;
   return (req) => {
     const priority = getPriority?.(req);
     const action = getAction ? getAction(req) : defaultAction(governor, pathOf(req));
-    return requestOf({ actorId: getActorId(req), action, ...(priority && { priority }) }, getEstimate?.(req));
+    return requestOf({ actorId: getActorId(req), priority }, action, getEstimate?.(req));
   };
 }

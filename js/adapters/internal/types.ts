@@ -7,10 +7,10 @@ export interface AdapterGovernor extends GovernorLike {
   renew?(leaseId: string, ttlMs?: number): boolean;
 }
 
-/** Options of every adapter. */
-export interface AdapterOptions {
+/** Options of every adapter. G = the governor's type: what it says when it denies is what results and callbacks get. */
+export interface AdapterOptions<G extends AdapterGovernor = AdapterGovernor> {
   /** Grants and takes back the leases. */
-  governor: AdapterGovernor;
+  governor: G;
   /**
    * Wait for a lease instead of being denied at once. Default: no waiting. On a governor of this package a call waits in
    * its queue, on any other object it polls. The signal of the call, where it has one, takes the place of `wait.signal`.
@@ -35,15 +35,15 @@ export interface AdapterGranted<T> {
   latencyMs: number;
 }
 
-/** The call was not made. */
-export interface AdapterDenied {
+/** The call was not made. D = the denial, of a `Governor` with all its fields. */
+export interface AdapterDenied<D extends AcquireDenied = AcquireDenied> {
   ok: false;
   /** Why, and when to try again. */
-  decision: AcquireDenied;
+  decision: D;
 }
 
 /** What a wrapped call resolves to. What the call itself throws is thrown on, after the lease has ended. */
-export type AdapterResult<T> = AdapterGranted<T> | AdapterDenied;
+export type AdapterResult<T, D extends AcquireDenied = AcquireDenied> = AdapterGranted<T> | AdapterDenied<D>;
 
 /** Tokens as the provider reported them. A missing half keeps its estimate. */
 export interface ProviderUsage {

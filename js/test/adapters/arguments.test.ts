@@ -66,6 +66,7 @@ const BAD: [name: string, values: unknown[], field: string, adapters: string[], 
   ['idempotencyKey', ['k'], 'options.idempotencyKey', ['fetch', 'tools'], /a function/],
   ['estimate', [5], 'request.estimate', ['fetch'], /an object, got 5/],
   ['estimate', [{ weight: NaN }, { weight: -1 }], 'request.estimate.weight', ['fetch'], /from 0 to 1000000000, got/],
+  ['estimate', [{ outputTokens: 9 }], 'request.estimate.outputTokens', ['fetch'], /left out: .*maxOutputTokens/],
   ['estimate', [{ promptTokens: '9' }], 'request.estimate.promptTokens', ['fetch'], /from 0 to 1000000000000, got "9"/],
   ['action', [7, 'x'.repeat(513)], 'request.action', ['openai'], /a string/],
   ['toolId', [undefined, '', 7, 'x'.repeat(508)], 'options.toolId', ['tools'], /a string/],
@@ -97,6 +98,31 @@ for (const [name, adapt] of Object.entries(adapters)) {
     adapt({ governor, wait: null });
     adapt({ governor, wait: { timeoutMs: Infinity, deadline: null, signal: new AbortController().signal } });
   });
+}
+
+/** Misspelt, or of another adapter, and one that is there. */
+const OTHERS: [name: string, own: string, adapters: string[]][] = [
+  ['gouvernor', 'governor', Object.keys(adapters)],
+  ['maxWaitMs', 'wait', Object.keys(adapters)],
+  ['actor', 'actorId', CALLERS],
+  ['getActorID', 'getActorId', SERVERS],
+  ['actorId', 'onDeny', SERVERS],
+  ['idleMS', 'idleMs', STREAMERS],
+  ['idleMs', 'costWeight', ['tools']],
+  ['idleMs', 'getEstimate', ['express']],
+  ['getUsage', 'extractUsage', ['fetch']],
+  ['estimates', 'estimate', ['fetch']],
+  ['toolID', 'toolId', ['tools']],
+];
+
+for (const [name, own, owners] of OTHERS) {
+  for (const owner of owners) {
+    test(`${owner}: no option ${name}; there is ${own}`, () => {
+      const allowed = new RegExp(`left out: the fields of options are governor, wait, .*, got`);
+      refuses(() => adapters[owner]!({ governor: createGovernor(), [name]: 1 }), `options.${name}`, allowed);
+      assert.throws(() => adapters[owner]!({ governor: createGovernor(), [name]: 1 }), new RegExp(`\\b${own}\\b`));
+    });
+  }
 }
 
 test('what is wrapped must be a function', () => {

@@ -4,7 +4,15 @@
  */
 import express from 'express';
 import { Hono, type Context } from 'hono';
-import { createGovernor, presets, type Priority, type TokenEstimate } from 'throttleai';
+import {
+  createGovernor,
+  presets,
+  type AcquireDenied,
+  type GovernorDenied,
+  type GovernorLike,
+  type Priority,
+  type TokenEstimate,
+} from 'throttleai';
 import {
   throttleMiddleware,
   type ExpressLikeRequest,
@@ -39,6 +47,7 @@ export function expressApps(): void {
       getEstimate: (req) => ({ promptTokens: Number(req.headers['content-length'] ?? 0) / 4 }),
       onDeny: (req, res, decision) => {
         true satisfies Equal<typeof res, express.Response>;
+        true satisfies Equal<typeof decision, GovernorDenied>;
         return res.status(req.path === '/' ? 503 : 429).send(decision.recommendation);
       },
     }),
@@ -85,7 +94,10 @@ export function honoApps(): void {
         return c.req.query('user') ?? c.req.header('x-user') ?? 'nobody';
       },
       getAction: (c) => `${c.req.method} ${c.req.path}`,
-      onDeny: (c, decision) => c.json({ reason: decision.reason }, 503),
+      onDeny: (c, decision) => {
+        true satisfies Equal<typeof decision, GovernorDenied>;
+        return c.json({ reason: decision.reason }, 503);
+      },
     }),
   );
   const typed = new Hono<{ Variables: { userId: string } }>();
@@ -101,6 +113,37 @@ export function honoApps(): void {
   throttle({ governor, onDeny: () => 'no' });
   // @ts-expect-error there must be a governor
   throttle({});
+}
+
+/** Denials of a `Governor` have all their fields, whatever takes them; of an object of the user's what its own type says. */
+export async function denials(own: GovernorLike): Promise<void> {
+  const create = async (_params: object): Promise<object> => ({});
+  const answers = [
+    await wrapFetch(fetch, { governor })(''),
+    await wrapChatCompletions(create, { governor })({}),
+    await wrapTool(() => 1, { governor, toolId: 't' })(),
+  ];
+  for (const answer of answers) if (!answer.ok) true satisfies Equal<typeof answer.decision, GovernorDenied>;
+  const options: WrapFetchOptions = { governor: own };
+  const others = [
+    await wrapFetch(fetch, options)(''),
+    await wrapChatCompletions(create, { governor: own })({}),
+    await wrapTool(() => 1, { governor: own, toolId: 't' })(),
+  ];
+  for (const answer of others) if (!answer.ok) true satisfies Equal<typeof answer.decision, AcquireDenied>;
+  throttleMiddleware({
+    governor: own,
+    onDeny: (_req, _res, decision) => {
+      true satisfies Equal<typeof decision, AcquireDenied>;
+    },
+  });
+  throttle({
+    governor: own,
+    onDeny: (c, decision) => {
+      true satisfies Equal<typeof decision, AcquireDenied>;
+      return c.text('');
+    },
+  });
 }
 
 /** Whatever may be left out may be `undefined`, under `exactOptionalPropertyTypes` too. */

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   InputError,
+  formatEvent,
+  formatSnapshot,
   retryAcquire,
+  waitForRetry,
   withLease,
   type AcquireRequest,
   type Governor,
@@ -54,6 +57,11 @@ const NOT_AMOUNTS: unknown[] = [
 ];
 const NOT_TOKENS = [...NOT_AMOUNTS, 1e12 + 1];
 const HUGE = 'x'.repeat(513);
+
+const field =
+  (name: string) =>
+  (error: unknown): boolean =>
+    InputError.isInstance(error) && error.field === name;
 
 const BAD_REQUESTS: [field: string, bad: unknown[]][] = [
   [
@@ -269,9 +277,8 @@ test('events of one lease name one weight, as it is counted', (t) => {
   assert.deepEqual(weights, [0.3, 0.3, 0.333333, 0.333333, 2.5, 2.5, 1e-6, 1e-6, 0, 0]);
 });
 
-test('release and renew take any value for an id', (t) => {
+test('release and renew take any string for an id, and nothing else', (t) => {
   const values = [
-    ...NOT_STRINGS,
     '',
     'x',
     'lease-',
@@ -297,19 +304,20 @@ test('release and renew take any value for an id', (t) => {
   assert.equal(granted(governor.acquire(ask('a'))), 'lease-1-0.0');
   granted(strict.acquire(ask('a')));
   for (const value of values) {
-    governor.release(value as string);
-    assert.equal(governor.renew(value as string), false);
-    assert.throws(() => strict.release(value as string), typeof value === 'string' ? /Unknown lease ID/ : InputError);
+    governor.release(value);
+    assert.equal(governor.renew(value), false);
+    assert.throws(() => strict.release(value), /Unknown lease ID/);
+  }
+  for (const value of NOT_STRINGS) {
+    for (const either of [governor, strict]) {
+      assert.throws(() => either.release(value as string), field('leaseId'));
+      assert.throws(() => either.renew(value as string), field('leaseId'));
+    }
   }
   assert.equal(governor.activeLeases + strict.activeLeases, 2);
   assert.equal(events.length, 1);
   assert.equal(governor.renew('lease-1-0.0'), true);
 });
-
-const field =
-  (name: string) =>
-  (error: unknown): boolean =>
-    InputError.isInstance(error) && error.field === name;
 
 test('bad ttlMs, wait, signal and options', async (t) => {
   const { governor } = bench(t);
@@ -362,4 +370,38 @@ test('a misspelt bound of a wait is refused: the call would wait for ever', asyn
   governor.acquire(ask('a'));
   await assert.rejects(governor.acquireAsync(ask('a'), { timeout: 5 } as never), field('wait.timeout'));
   assert.equal(governor.snapshot().waiting, 0);
+});
+
+test('misspelt fields of options and estimates are refused, with those that there are', async (t) => {
+  const { governor, events } = bench(t);
+  const misspelt = { maxWaitMS: 5 } as never;
+  await assert.rejects(
+    withLease(governor, ask('a'), () => 1, misspelt),
+    (error) => field('options.maxWaitMS')(error) && /strategy, wait, maxWaitMs, .* signal, got 5$/.test(String(error)),
+  );
+  await assert.rejects(retryAcquire(governor, ask('a'), misspelt), field('options.maxWaitMS'));
+  const estimate = { promptTokens: 5, outputTokens: 7 } as never;
+  assert.throws(
+    () => governor.acquire(ask('a', { estimate })),
+    (error) =>
+      field('request.estimate.outputTokens')(error) && /promptTokens, maxOutputTokens, weight, /.test(String(error)),
+  );
+  await assert.rejects(governor.acquireAsync(ask('a', { estimate })), field('request.estimate.outputTokens'));
+  assert.deepEqual(events, []);
+  // Absent is not misspelt, nor is what a prototype has.
+  const absent = Object.assign(Object.create({ inherited: 1 }), { weight: 1, outputTokens: undefined, tokens: null });
+  granted(governor.acquire(ask('a', { estimate: absent })));
+});
+
+test('helpers name an argument that is missing, or that is something else', async (t) => {
+  const { governor } = bench(t);
+  for (const nothing of [undefined, null, 5, {}, { granted: 1 }])
+    await assert.rejects(waitForRetry(nothing as never), field('decision'));
+  for (const nothing of [undefined, null, 5, {}, { acquire: 1 }])
+    await assert.rejects(retryAcquire(nothing as never, ask('a')), field('governor'));
+  for (const nothing of [undefined, null, 5, 'deny']) {
+    assert.throws(() => formatEvent(nothing as never), field('event'));
+    assert.throws(() => formatSnapshot(nothing as never), field('snapshot'));
+  }
+  assert.throws(() => formatSnapshot(governor as never), /^InputError: snapshot must be what `governor.snapshot\(\)`/);
 });

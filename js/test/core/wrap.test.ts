@@ -505,6 +505,7 @@ test('what cannot be wrapped', (t) => {
     ['wait.timeoutMs', { key: 'k', wait: { timeoutMs: -1 } }],
     ['signal', { key: 'k', signal: {} }],
     ['options.usage', { key: 'k', usage: 5 }],
+    ['options.actorID', { key: 'k', actorID: 'a' }],
     ['options.idempotencyKey', { key: 'k', idempotencyKey: 'fixed' }],
   ];
   const refuses = (field: string, make: () => unknown): void =>

@@ -55,11 +55,13 @@ test('options that are none', () => {
     ['options.fallback', { fallback: NaN }],
     ['options.fallback', { fallback: 1e13 }],
     ['options.maxOutputTokens', { maxOutputTokens: -1 }],
+    ['options.tokeniser', { tokeniser: (text: string) => text.length }],
   ];
   for (const [field, options] of bad) refuses('text', field, /./, options as EstimateOptions);
   const nothing = { tokenizer: null, model: null, partTokens: null, maxOutputTokens: null, fallback: null };
   assert.deepEqual(estimateTokens('text', nothing), estimateTokens('text'));
   assert.deepEqual(estimateTokens('text', null), estimateTokens('text'));
+  refuses('text', 'options.fallBack', /tokenizer, model, partTokens, .*, fallback/, { fallBack: 5 } as EstimateOptions);
 });
 
 test('a tokenizer that fails is not covered up by a fallback', () => {

@@ -36,7 +36,10 @@ app.use(
   throttleMiddleware({ governor, getActorId: (req: express.Request) => req.hostname, getAction: (req) => req.path }),
 );
 app.use(
-  throttleMiddleware({ governor, onDeny: (_req, res, decision) => res.status(503).json({ reason: decision.reason }) }),
+  throttleMiddleware({
+    governor,
+    onDeny: (_req, res, { cause, retryAt }) => res.status(503).json({ cause, at: retryAt ?? 0 }),
+  }),
 );
 // Callbacks know the framework's request, or one's own.
 app.use(throttleMiddleware({ governor, getActorId: (req) => req.header('x-user') ?? req.hostname }));
@@ -50,6 +53,7 @@ export const expressOptions: ThrottleMiddlewareOptions<ExpressLikeRequest, Expre
 
 const hono = new Hono();
 hono.use('/ai/*', throttle({ governor, getActorId: (c) => c.req.query('user') ?? 'nobody' }));
+hono.use('/ai/*', throttle({ governor, onDeny: (c, { cause, retryAt }) => c.text(cause.slice(0, retryAt ?? 1), 429) }));
 hono.get('/ai/chat', (c) => c.text(c.get('throttleai_leaseId')));
 export const honoOptions: HonoThrottleOptions<HonoLikeContext> = { governor };
 
@@ -64,6 +68,9 @@ interface Completion extends OpenAILikeResponse {
 }
 const usage: OpenAIUsage = { prompt_tokens: 1, completion_tokens: 2 };
 const create = async (_params: { model: string }): Promise<Completion> => ({ choices: ['hello'], usage });
+export const until: Promise<number | null> = wrapFetch(fetch, { governor })('').then((result) =>
+  result.ok ? 0 : result.decision.retryAt,
+);
 const openaiOptions: OpenAIAdapterOptions = { governor, actorId: 'user-1' };
 const chat = wrapChatCompletions(create, openaiOptions);
 const estimate = {
@@ -71,6 +78,9 @@ const estimate = {
   maxOutputTokens: estimateTokensFromMessages([{ role: 'user', content: 'hi' }]),
 };
 export const answered: Promise<ThrottledOpenAIResult<Completion>> = chat({ model: 'mock' }, estimate);
+export const cause = wrapChatCompletions(create, { governor })({ model: 'mock' }).then((done) =>
+  done.ok ? '' : done.decision.cause.toUpperCase(),
+);
 export const used: ProviderUsage = { promptTokens: 1, outputTokens: 2 };
 
 export const provider = createMockProvider({ limits: { maxInFlight: 2 } });

@@ -60,6 +60,8 @@ const clock: Clock = () => 0;
 const stats: StatsCollector = createStatsCollector();
 const onEvent: GovernorEventHandler = (event: GovernorEvent) => {
   const type: GovernorEventType = event.type;
+  if (event.type === 'deny') [event.cause, event.retryAt, event.limit] satisfies [unknown, unknown, string | undefined];
+  event.retryAt satisfies number | null | undefined;
   stats.handler(event);
   formatEvent(event) satisfies string;
   formatEvent({ type, timestamp: 0, actorId: 'a', action: 'chat' }) satisfies string;
@@ -173,6 +175,16 @@ export const embedded: Promise<AdapterResult<number>> = embed('text');
 export const kinds = (result: AdapterGranted<number> | AdapterDenied): number =>
   result.ok ? result.result : result.decision.retryAfterMs;
 classifyOutcome(new Error('x'), 500) satisfies LeaseOutcome;
+// A governor's own denials keep all their fields on the way through the adapters, too.
+export const searched: Promise<number | null> = wrapTool(() => 1, { governor, toolId: 'search' })().then((done) =>
+  done.ok ? done.result : done.decision.retryAt,
+);
+const theirs = wrapTool(() => 1, {
+  governor: { acquire: () => built[1] as AcquireDecision, release() {} },
+  toolId: 't',
+});
+// @ts-expect-error an object of the user's need not say when
+export const unsaid: Promise<number | null> = theirs().then((done) => (done.ok ? 1 : done.decision.retryAt));
 
 // @ts-expect-error an action is needed
 governor.acquire({ actorId: 'user-1' });
