@@ -3,7 +3,6 @@
 //! Refusals are not errors (see `decision`), and a panic is a bug of this crate. Messages of configuration errors are made
 //! here and nowhere else; the fields have the names that JavaScript users write.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
@@ -20,7 +19,7 @@ use core::ops::{Deref, DerefMut};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(
-    // One word, because it passes through a hundred `?`.
+    // One word, because whatever makes a governor returns it.
     Box<Mistake>,
 );
 
@@ -28,7 +27,7 @@ pub struct ConfigError(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// Path of the field, such as `rate.windowMs` or `limits[0].limit`.
-    pub field: Cow<'static, str>,
+    pub field: String,
     /// The value that was given, as text.
     pub value: String,
     /// What is allowed, such as `a number from 1 to 31622400000`.

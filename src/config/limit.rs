@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Config, LIMIT_MAX, SPAN_MAX_US, count, refuse, span};
+use super::mistakes::Mistakes;
+use super::{Config, LIMIT_MAX, SPAN_MAX_US};
 use crate::decision::{METRICS_MAX, Metric};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Mistake};
 
 /// Limits of one governor, at most: each costs time at every call.
 const LIMITS_MAX: usize = 64;
@@ -106,83 +107,84 @@ impl Limit {
 
     /// Whether its window suits its algorithm.
     pub(crate) fn can_be(&self) -> bool {
-        self.check("", usize::MAX).is_ok()
+        let mut first = None;
+        self.check(&mut Mistakes::new(&mut first), usize::MAX);
+        first.is_none()
     }
 
-    fn check(&self, at: &str, metrics: usize) -> Result<(), ConfigError> {
-        let path = |field: &str| format!("{at}.{field}");
+    fn check(&self, mistakes: &mut Mistakes<'_>, metrics: usize) {
         if matches!(self.metric, Metric::Custom(index) if usize::from(index) >= metrics) {
-            return Err(refuse(
-                path("metric"),
-                "a metric without a name".to_string(),
-                "an index into metrics".to_string(),
-            ));
+            mistakes.note("metric", &"a metric without a name", &"an index into metrics");
         }
         let bucket = matches!(self.algorithm, Algorithm::TokenBucket { .. });
         let most = if bucket { BUCKET_MAX } else { LIMIT_MAX };
-        self.amount(path("limit"), self.limit, 1, most)?;
+        self.amount(mistakes, "limit", self.limit, 1, most);
         match self.window {
             Window::Micros(us) if bucket && !us.is_multiple_of(1_000) => {
-                let allowed = "whole milliseconds, for a token bucket".to_string();
-                return Err(refuse(path("window"), format!("{us} microseconds"), allowed));
+                let allowed = "whole milliseconds, for a token bucket";
+                mistakes.note("window", &format_args!("{us} microseconds"), &allowed);
             }
-            Window::Micros(us) => span(path("window"), us, 1_000, SPAN_MAX_US)?,
+            Window::Micros(us) => mistakes.span("window", us, 1_000, SPAN_MAX_US),
             Window::Calendar if self.algorithm == Algorithm::FixedWindow => {}
             Window::Calendar => {
-                let allowed = "\"fixed-window\" with calendar periods".to_string();
-                return Err(refuse(path("algorithm"), "another one".to_string(), allowed));
+                mistakes.note("algorithm", &"another one", &"\"fixed-window\" with calendar periods");
             }
         }
         if bucket {
-            self.amount(path("burst"), self.capacity(), 1, BUCKET_MAX)?;
+            self.amount(mistakes, "burst", self.capacity(), 1, BUCKET_MAX);
         }
         let debt = if bucket { self.bucket_debt() } else { self.max_debt.unwrap_or(0) };
         let room = if bucket { BUCKET_MAX.saturating_sub(self.capacity()) } else { LIMIT_MAX };
-        self.amount(path("maxDebt"), debt, 0, room)
+        self.amount(mistakes, "maxDebt", debt, 0, room);
     }
 
-    /// Checks an amount, which users write in dollars where it is money.
-    #[inline(never)]
-    fn amount(&self, field: String, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
-        if (min..=max).contains(&value) || self.metric != Metric::CostUsd {
-            return count(field, value, min, max);
+    /// Checks an amount of its metric.
+    fn amount(&self, mistakes: &mut Mistakes<'_>, field: &str, value: u64, min: u64, max: u64) {
+        if self.metric == Metric::CostUsd {
+            mistakes.dollars(field, value, min, max);
+        } else {
+            mistakes.count(field, value, min, max);
         }
-        let [value, min, max] = [value, min, max].map(|micros| micros as f64 / 1e6);
-        let [value, min, max] = [value, min, max].map(|dollars| super::Value::Number(dollars).to_string());
-        Err(refuse(field, value, format!("an amount of dollars from {min} to {max}")))
     }
 }
 
 impl Config {
-    /// This configuration with another amount of the limit at a place, as denials count them.
-    pub(crate) fn with_limit(&self, place: u32, amount: u64) -> Result<Self, ConfigError> {
-        let mut changed = self.clone();
-        let rate = changed.rate.as_mut().map(|rate| [rate.requests.as_mut(), rate.tokens.as_mut()]);
-        let of_rate = rate.into_iter().flatten().flatten();
-        match of_rate.chain(changed.limits.iter_mut().map(|limit| &mut limit.limit)).nth(place as usize) {
-            Some(own) => *own = amount,
-            None => return Err(refuse("limits", place.to_string(), "the place of a limit".to_string())),
+    /// Gives the limit at a place, as denials count them, another amount. Nothing has changed if it cannot have that.
+    pub(crate) fn set_limit(&mut self, place: u32, amount: u64) -> Result<(), ConfigError> {
+        let before = self.change_limit(place, amount)?;
+        let checked = self.check();
+        if checked.is_err() {
+            self.change_limit(place, before)?;
         }
-        changed.check().map(|()| changed)
+        checked
+    }
+
+    /// The amount before.
+    fn change_limit(&mut self, place: u32, amount: u64) -> Result<u64, ConfigError> {
+        let rate = self.rate.as_mut().map(|rate| [rate.requests.as_mut(), rate.tokens.as_mut()]);
+        let of_rate = rate.into_iter().flatten().flatten();
+        if let Some(own) = of_rate.chain(self.limits.iter_mut().map(|limit| &mut limit.limit)).nth(place as usize) {
+            return Ok(core::mem::replace(own, amount));
+        }
+        let (field, value, allowed) = ("limits".to_string(), place.to_string(), "the place of a limit".to_string());
+        Err(Mistake { field, value, allowed, message: None }.into())
     }
 }
 
 /// Checks all limits, and that no two have one name.
-pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+pub(super) fn check(config: &Config, mistakes: &mut Mistakes<'_>) {
     let Config { limits, metrics, rate, .. } = config;
-    let few = |field: &'static str, len: usize, max: usize| count(field, len as u64, 0, max as u64);
-    few("metrics", metrics.len(), METRICS_MAX)?;
-    few("limits", limits.len(), LIMITS_MAX)?;
+    mistakes.count("metrics", metrics.len() as u64, 0, METRICS_MAX as u64);
+    mistakes.count("limits", limits.len() as u64, 0, LIMITS_MAX as u64);
     let rate = rate.as_ref().map(|rate| [rate.requests.map(|_| "requests"), rate.tokens.map(|_| "tokens")]);
     let mut names: Vec<&str> = rate.into_iter().flatten().flatten().collect();
-    for (index, limit) in limits.iter().enumerate() {
-        let at = format!("limits[{index}]");
+    for (index, limit) in limits.iter().enumerate().take(LIMITS_MAX) {
+        let path = format!("limits[{index}]");
+        let mut mistakes = mistakes.at(&path);
         if limit.name.is_empty() || names.contains(&limit.name.as_str()) {
-            let allowed = "a name that no other limit has".to_string();
-            return Err(refuse(format!("{at}.name"), format!("\"{}\"", limit.name), allowed));
+            mistakes.note("name", &format_args!("\"{}\"", limit.name), &"a name that no other limit has");
         }
         names.push(&limit.name);
-        limit.check(&at, metrics.len())?;
+        limit.check(&mut mistakes, metrics.len());
     }
-    Ok(())
 }

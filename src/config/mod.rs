@@ -6,19 +6,20 @@
 
 mod identity;
 mod limit;
+mod mistakes;
 mod parse;
 mod value;
 
-use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 pub(crate) use limit::BUCKET_MAX;
 pub use limit::{Algorithm, Limit, Window};
 pub use value::Value;
 
-use crate::error::{ConfigError, Mistake};
+use crate::error::ConfigError;
+use mistakes::Mistakes;
 
 /// One unit of concurrency.
 pub(crate) const WEIGHT_UNIT: u64 = 1_000_000;
@@ -188,105 +189,61 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with the first field that is wrong, by the name that JavaScript users know it by.
     pub fn check(&self) -> Result<(), ConfigError> {
+        let mut first = None;
+        self.find_mistakes(&mut Mistakes::new(&mut first));
+        first.map_or(Ok(()), Err)
+    }
+
+    fn find_mistakes(&self, mistakes: &mut Mistakes<'_>) {
         if let Some(concurrency) = &self.concurrency {
-            self.check_concurrency(concurrency)?;
+            self.check_concurrency(concurrency, mistakes);
         }
         if let Some(rate) = &self.rate {
-            count("rate.requestsPerMinute", rate.requests.unwrap_or(1), 1, LIMIT_MAX)?;
-            count("rate.tokensPerMinute", rate.tokens.unwrap_or(1), 1, LIMIT_MAX)?;
-            span("rate.windowMs", rate.window_us, 1_000, SPAN_MAX_US)?;
+            mistakes.count("rate.requestsPerMinute", rate.requests.unwrap_or(1), 1, LIMIT_MAX);
+            mistakes.count("rate.tokensPerMinute", rate.tokens.unwrap_or(1), 1, LIMIT_MAX);
+            mistakes.span("rate.windowMs", rate.window_us, 1_000, SPAN_MAX_US);
         }
-        limit::check(self)?;
+        limit::check(self, mistakes);
         if let Some(fairness) = &self.fairness {
             let ratio = fairness.soft_cap_ratio;
-            real("fairness.softCapRatio", ratio, ratio > 0.0 && ratio <= 1.0, "a number above 0, at most 1")?;
-            span("fairness.starvationWindowMs", fairness.starvation_window_us, 0, SPAN_MAX_US)?;
+            mistakes.real("fairness.softCapRatio", ratio, ratio > 0.0 && ratio <= 1.0, "a number above 0, at most 1");
+            mistakes.span("fairness.starvationWindowMs", fairness.starvation_window_us, 0, SPAN_MAX_US);
         }
         if let Some(adaptive) = &self.adaptive {
-            check_adaptive(adaptive)?;
+            check_adaptive(adaptive, mistakes);
         }
-        span("leaseTtlMs", self.lease_ttl_us, 1_000, SPAN_MAX_US)?;
-        span("reaperIntervalMs", self.reaper_interval_us, 1_000, TIMER_MAX_US)?;
-        count("queue.max", u64::from(self.queue_max), 0, 1_000_000)?;
-        count("caps.actors", u64::from(self.caps.actors), 1, 4_000_000)?;
-        count("caps.leases", u64::from(self.caps.leases), 1, 4_000_000)?;
-        count("caps.idBytes", u64::from(self.caps.id_bytes), 1, 65_536)
+        mistakes.span("leaseTtlMs", self.lease_ttl_us, 1_000, SPAN_MAX_US);
+        mistakes.span("reaperIntervalMs", self.reaper_interval_us, 1_000, TIMER_MAX_US);
+        mistakes.count("queue.max", u64::from(self.queue_max), 0, 1_000_000);
+        mistakes.count("caps.actors", u64::from(self.caps.actors), 1, 4_000_000);
+        mistakes.count("caps.leases", u64::from(self.caps.leases), 1, 4_000_000);
+        mistakes.count("caps.idBytes", u64::from(self.caps.id_bytes), 1, 65_536);
     }
 
-    #[inline(never)]
-    fn check_concurrency(&self, concurrency: &Concurrency) -> Result<(), ConfigError> {
+    fn check_concurrency(&self, concurrency: &Concurrency, mistakes: &mut Mistakes<'_>) {
         let (max, reserve) = (concurrency.max_in_flight, concurrency.interactive_reserve);
-        weight(
-            "concurrency.maxInFlight",
-            max,
-            (1..=WEIGHT_MAX).contains(&max),
-            "a number above 0, at most 1000000000",
-        )?;
-        if reserve >= max {
-            let mut error =
-                weight_error("concurrency.interactiveReserve", reserve, "0 or more and less than maxInFlight");
-            if reserve <= WEIGHT_MAX {
-                let (reserve, max) = (weight_text(reserve), weight_text(max));
-                error.message = Some(format!("interactiveReserve ({reserve}) must be less than maxInFlight ({max})"));
-            }
-            return Err(error);
+        let fits = (1..=WEIGHT_MAX).contains(&max);
+        mistakes.weight("concurrency.maxInFlight", max, fits, "a number above 0, at most 1000000000");
+        let allowed = "0 or more and less than maxInFlight";
+        let noted = mistakes.weight("concurrency.interactiveReserve", reserve, reserve < max, allowed);
+        if let Some(mistake) = noted.filter(|_| reserve <= WEIGHT_MAX) {
+            let (reserve, max) = (&mistake.value, Value::Number(mistakes::slots(max)));
+            mistake.message = Some(format!("interactiveReserve ({reserve}) must be less than maxInFlight ({max})"));
         }
-        let Some(adaptive) = &self.adaptive else { return Ok(()) };
-        let min = adaptive.min_concurrency;
-        weight("adaptive.minConcurrency", min, min >= 1 && min <= max, "a number above 0, at most maxInFlight")
+        if let Some(adaptive) = &self.adaptive {
+            let min = adaptive.min_concurrency;
+            let fits = min >= 1 && min <= max;
+            mistakes.weight("adaptive.minConcurrency", min, fits, "a number above 0, at most maxInFlight");
+        }
     }
 }
 
-fn check_adaptive(adaptive: &Adaptive) -> Result<(), ConfigError> {
+fn check_adaptive(adaptive: &Adaptive, mistakes: &mut Mistakes<'_>) {
     let Adaptive { alpha, target_deny_rate, latency_threshold, adjust_interval_us, .. } = *adaptive;
-    real("adaptive.alpha", alpha, alpha > 0.0 && alpha <= 1.0, "a number above 0, at most 1")?;
+    mistakes.real("adaptive.alpha", alpha, alpha > 0.0 && alpha <= 1.0, "a number above 0, at most 1");
     let rate = (0.0..=1.0).contains(&target_deny_rate);
-    real("adaptive.targetDenyRate", target_deny_rate, rate, "a number from 0 to 1")?;
+    mistakes.real("adaptive.targetDenyRate", target_deny_rate, rate, "a number from 0 to 1");
     let threshold = (1.0..=1000.0).contains(&latency_threshold);
-    real("adaptive.latencyThreshold", latency_threshold, threshold, "a number from 1 to 1000")?;
-    span("adaptive.adjustIntervalMs", adjust_interval_us, 1_000, SPAN_MAX_US)
-}
-
-/// A path: of a field that always exists, or of one in a list.
-type Path = Cow<'static, str>;
-
-#[inline(never)]
-fn refuse(field: impl Into<Path>, value: String, allowed: String) -> ConfigError {
-    let field = field.into();
-    Mistake { field, value, allowed, message: None }.into()
-}
-
-#[inline(never)]
-fn count(field: impl Into<Path>, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(refuse(field, value.to_string(), format!("a number from {min} to {max}")))
-}
-
-#[inline(never)]
-fn span(field: impl Into<Path>, us: u64, min_us: u64, max_us: u64) -> Result<(), ConfigError> {
-    if (min_us..=max_us).contains(&us) {
-        return Ok(());
-    }
-    let allowed = format!("a number of milliseconds from {} to {}", min_us / 1_000, max_us / 1_000);
-    Err(refuse(field, Value::Number(us as f64 / 1_000.0).to_string(), allowed))
-}
-
-#[inline(never)]
-fn real(field: &'static str, value: f64, fits: bool, allowed: &str) -> Result<(), ConfigError> {
-    if fits { Ok(()) } else { Err(refuse(field, Value::Number(value).to_string(), allowed.to_string())) }
-}
-
-fn weight(field: &'static str, value: u64, fits: bool, allowed: &str) -> Result<(), ConfigError> {
-    if fits { Ok(()) } else { Err(weight_error(field, value, allowed)) }
-}
-
-#[inline(never)]
-fn weight_error(field: &'static str, value: u64, allowed: &str) -> ConfigError {
-    refuse(field, weight_text(value), allowed.to_string())
-}
-
-fn weight_text(weight: u64) -> String {
-    Value::Number(weight as f64 / WEIGHT_UNIT as f64).to_string()
+    mistakes.real("adaptive.latencyThreshold", latency_threshold, threshold, "a number from 1 to 1000");
+    mistakes.span("adaptive.adjustIntervalMs", adjust_interval_us, 1_000, SPAN_MAX_US);
 }

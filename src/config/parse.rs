@@ -1,28 +1,16 @@
-//! Decides how written configuration becomes a [`Config`]: which fields there are, in which unit, and what is not a number.
-//! Ranges are `check`'s.
+//! Decides how written configuration becomes a [`Config`]: which fields there are, and in which unit. Ranges are `check`'s.
 
+mod form;
 mod limits;
 
-use alloc::format;
 use alloc::string::ToString;
 
-use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Path, Rate, Value, WEIGHT_UNIT};
-use crate::error::{ConfigError, Mistake};
+use super::mistakes::Mistakes;
+use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate, Value};
+use crate::error::ConfigError;
+use form::{Form, Unit};
 
 const ADAPTIVE: [&str; 5] = ["alpha", "targetDenyRate", "latencyThreshold", "adjustIntervalMs", "minConcurrency"];
-
-/// How a written number is counted.
-#[derive(Clone, Copy)]
-enum Unit {
-    /// Whole things; a fraction of one is none.
-    Count,
-    /// Milliseconds, kept in microseconds.
-    Millis,
-    /// Slots, kept in millionths.
-    Weight,
-    /// Dollars, kept in millionths.
-    Dollars,
-}
 
 impl Config {
     /// Reads what a JavaScript user wrote, with the documented field names, and checks it.
@@ -37,30 +25,11 @@ impl Config {
     /// assert_eq!(error.to_string(), "rate.requestsPerMinute must be a number from 1 to 9007199254740991, got NaN");
     /// ```
     pub fn parse(written: &Value) -> Result<Self, ConfigError> {
-        let default = Self::default();
-        let queue = section(written, "queue", &["max"])?;
-        let concurrency = concurrency(section(written, "concurrency", &["maxInFlight", "interactiveReserve"])?)?;
-        let most = concurrency.map_or(u64::MAX, |concurrency| concurrency.max_in_flight.max(1));
-        let (limits, metrics) = limits::limits(written)?;
-        let config = Self {
-            concurrency,
-            rate: section(written, "rate", &["requestsPerMinute", "tokensPerMinute", "windowMs"])?
-                .map(rate)
-                .transpose()?,
-            limits,
-            metrics,
-            fairness: switch(written, "fairness", &["softCapRatio", "starvationWindowMs"])?
-                .map(fairness)
-                .transpose()?,
-            adaptive: switch(written, "adaptive", &ADAPTIVE)?.map(|written| adaptive(written, most)).transpose()?,
-            lease_ttl_us: number(written, "leaseTtlMs", Unit::Millis)?.unwrap_or(default.lease_ttl_us),
-            reaper_interval_us: number(written, "reaperIntervalMs", Unit::Millis)?
-                .unwrap_or(default.reaper_interval_us),
-            queue_max: small(queue.unwrap_or(&Value::Absent), "queue.max")?.unwrap_or(default.queue_max),
-            caps: caps(
-                section(written, "caps", &["actors", "leases", "idBytes", "overflow"])?.unwrap_or(&Value::Absent),
-            )?,
-        };
+        let mut first = None;
+        let config = read(&mut Form { written, mistakes: Mistakes::new(&mut first) });
+        if let Some(error) = first {
+            return Err(error);
+        }
         match config.check() {
             Ok(()) => Ok(config),
             Err(mut error) => {
@@ -80,139 +49,77 @@ fn at<'a>(written: &'a Value, path: &str) -> &'a Value {
     })
 }
 
-fn concurrency(written: Option<&Value>) -> Result<Option<Concurrency>, ConfigError> {
-    let Some(written) = written else { return Ok(None) };
-    let max = number(written, "concurrency.maxInFlight", Unit::Weight)?;
-    let reserve = number(written, "concurrency.interactiveReserve", Unit::Weight)?.unwrap_or(0);
-    let max_in_flight = max.ok_or_else(|| wrong("concurrency.maxInFlight", &Value::Absent, "a number above 0"))?;
-    Ok(Some(Concurrency { max_in_flight, interactive_reserve: reserve }))
+fn read(form: &mut Form<'_>) -> Config {
+    let mut config = Config::default();
+    if let Some(mut form) = form.section("concurrency", &["maxInFlight", "interactiveReserve"]) {
+        config.concurrency = Some(concurrency(&mut form));
+    }
+    limits::read(form, &mut config);
+    if let Some(mut form) = form.section("rate", &["requestsPerMinute", "tokensPerMinute", "windowMs"]) {
+        let mut rate = Rate { requests: form.number("requestsPerMinute", Unit::Count), ..Rate::default() };
+        rate.tokens = form.number("tokensPerMinute", Unit::Count);
+        form.set("windowMs", Unit::Millis, &mut rate.window_us);
+        config.rate = Some(rate);
+    }
+    if let Some(mut form) = form.switch("fairness", &["softCapRatio", "starvationWindowMs"]) {
+        let mut fairness = Fairness::default();
+        form.set_real("softCapRatio", &mut fairness.soft_cap_ratio);
+        form.set("starvationWindowMs", Unit::Millis, &mut fairness.starvation_window_us);
+        config.fairness = Some(fairness);
+    }
+    if let Some(mut form) = form.switch("adaptive", &ADAPTIVE) {
+        let most = config.concurrency.map_or(u64::MAX, |concurrency| concurrency.max_in_flight.max(1));
+        config.adaptive = Some(adaptive(&mut form, most));
+    }
+    form.set("leaseTtlMs", Unit::Millis, &mut config.lease_ttl_us);
+    form.set("reaperIntervalMs", Unit::Millis, &mut config.reaper_interval_us);
+    if let Some(mut form) = form.section("queue", &["max"]) {
+        form.set_small("max", &mut config.queue_max);
+    }
+    if let Some(mut form) = form.section("caps", &["actors", "leases", "idBytes", "overflow"]) {
+        caps(&mut form, &mut config.caps);
+    }
+    config
 }
 
-fn rate(written: &Value) -> Result<Rate, ConfigError> {
-    Ok(Rate {
-        requests: number(written, "rate.requestsPerMinute", Unit::Count)?,
-        tokens: number(written, "rate.tokensPerMinute", Unit::Count)?,
-        window_us: number(written, "rate.windowMs", Unit::Millis)?.unwrap_or(Rate::default().window_us),
-    })
-}
-
-fn fairness(written: &Value) -> Result<Fairness, ConfigError> {
-    let default = Fairness::default();
-    Ok(Fairness {
-        soft_cap_ratio: real(written, "fairness.softCapRatio")?.unwrap_or(default.soft_cap_ratio),
-        starvation_window_us: number(written, "fairness.starvationWindowMs", Unit::Millis)?
-            .unwrap_or(default.starvation_window_us),
-    })
+fn concurrency(form: &mut Form<'_>) -> Concurrency {
+    if *form.written.field("maxInFlight") == Value::Absent {
+        form.wrong("maxInFlight", "a number above 0");
+    }
+    let mut concurrency = Concurrency { max_in_flight: 0, interactive_reserve: 0 };
+    form.set("maxInFlight", Unit::Weight, &mut concurrency.max_in_flight);
+    form.set("interactiveReserve", Unit::Weight, &mut concurrency.interactive_reserve);
+    concurrency
 }
 
 /// By default the floor is one slot, or the maximum if that is less.
-fn adaptive(written: &Value, most: u64) -> Result<Adaptive, ConfigError> {
-    let default = Adaptive::default();
-    Ok(Adaptive {
-        alpha: real(written, "adaptive.alpha")?.unwrap_or(default.alpha),
-        target_deny_rate: real(written, "adaptive.targetDenyRate")?.unwrap_or(default.target_deny_rate),
-        latency_threshold: real(written, "adaptive.latencyThreshold")?.unwrap_or(default.latency_threshold),
-        adjust_interval_us: number(written, "adaptive.adjustIntervalMs", Unit::Millis)?
-            .unwrap_or(default.adjust_interval_us),
-        min_concurrency: number(written, "adaptive.minConcurrency", Unit::Weight)?
-            .unwrap_or(default.min_concurrency.min(most)),
-    })
+fn adaptive(form: &mut Form<'_>, most: u64) -> Adaptive {
+    let mut adaptive = Adaptive::default();
+    adaptive.min_concurrency = adaptive.min_concurrency.min(most);
+    form.set_real("alpha", &mut adaptive.alpha);
+    form.set_real("targetDenyRate", &mut adaptive.target_deny_rate);
+    form.set_real("latencyThreshold", &mut adaptive.latency_threshold);
+    form.set("adjustIntervalMs", Unit::Millis, &mut adaptive.adjust_interval_us);
+    form.set("minConcurrency", Unit::Weight, &mut adaptive.min_concurrency);
+    adaptive
 }
 
-fn caps(written: &Value) -> Result<Caps, ConfigError> {
-    let default = Caps::default();
-    Ok(Caps {
-        actors: small(written, "caps.actors")?.unwrap_or(default.actors),
-        leases: small(written, "caps.leases")?.unwrap_or(default.leases),
-        id_bytes: small(written, "caps.idBytes")?.unwrap_or(default.id_bytes),
-        overflow: match written.field("overflow") {
-            Value::Absent => default.overflow,
-            Value::Text(text) if text == "share" => Overflow::Share,
-            Value::Text(text) if text == "deny" => Overflow::Deny,
-            other => return Err(wrong("caps.overflow", other, "\"share\" or \"deny\"")),
-        },
-    })
-}
-
-#[inline(never)]
-fn wrong(field: impl Into<Path>, value: &Value, allowed: &str) -> ConfigError {
-    Mistake { field: field.into(), value: value.to_string(), allowed: allowed.to_string(), message: None }.into()
-}
-
-/// The last part of a path.
-fn leaf(path: &str) -> &str {
-    let dot = path.bytes().rposition(|byte| byte == b'.');
-    dot.and_then(|dot| path.get(dot.saturating_add(1)..)).unwrap_or(path)
-}
-
-/// A misspelt field would be a limit that is not there.
-#[inline(never)]
-fn no_others(section: &Value, name: impl Into<Path>, known: &[&str]) -> Result<(), ConfigError> {
-    let Value::Fields(fields) = section else { return Ok(()) };
-    match fields.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-        Some((key, _)) => Err(wrong(name, &Value::Text(key.clone()), &format!("an object with {}", known.join(", ")))),
-        None => Ok(()),
+fn caps(form: &mut Form<'_>, caps: &mut Caps) {
+    form.set_small("actors", &mut caps.actors);
+    form.set_small("leases", &mut caps.leases);
+    form.set_small("idBytes", &mut caps.id_bytes);
+    match form.written.field("overflow") {
+        Value::Absent => {}
+        Value::Text(text) if text == "share" => caps.overflow = Overflow::Share,
+        Value::Text(text) if text == "deny" => caps.overflow = Overflow::Deny,
+        _ => form.wrong("overflow", "\"share\" or \"deny\""),
     }
-}
-
-/// An object with fields, if given.
-#[inline(never)]
-fn section<'a>(written: &'a Value, name: &'static str, known: &[&str]) -> Result<Option<&'a Value>, ConfigError> {
-    match written.field(name) {
-        Value::Absent => Ok(None),
-        fields @ Value::Fields(_) => no_others(fields, name, known).map(|()| Some(fields)),
-        other => Err(wrong(name, other, "an object")),
-    }
-}
-
-/// `true` (all defaults), `false`, or an object with fields.
-fn switch<'a>(written: &'a Value, name: &'static str, known: &[&str]) -> Result<Option<&'a Value>, ConfigError> {
-    match written.field(name) {
-        Value::Absent | Value::Bool(false) => Ok(None),
-        on @ (Value::Bool(true) | Value::Fields(_)) => no_others(on, name, known).map(|()| Some(on)),
-        other => Err(wrong(name, other, "true, false or an object")),
-    }
-}
-
-#[inline(never)]
-fn real(written: &Value, path: &'static str) -> Result<Option<f64>, ConfigError> {
-    match written.field(leaf(path)) {
-        Value::Absent => Ok(None),
-        Value::Number(value) if value.is_finite() => Ok(Some(*value)),
-        other => Err(wrong(path, other, "a finite number")),
-    }
-}
-
-/// A number in units. What is not finite or negative becomes a number that is out of every range, so that `check` says what
-/// the range is.
-#[inline(never)]
-fn number(written: &Value, path: impl Into<Path>, unit: Unit) -> Result<Option<u64>, ConfigError> {
-    let path = path.into();
-    let value = written.field(leaf(&path));
-    let number = match value {
-        Value::Absent => return Ok(None),
-        Value::Number(number) => *number,
-        other => return Err(wrong(path, other, "a number")),
-    };
-    if !number.is_finite() || number < 0.0 {
-        return Ok(Some(u64::MAX));
-    }
-    Ok(Some(match unit {
-        Unit::Count => number as u64,
-        Unit::Millis => (number * 1_000.0) as u64,
-        Unit::Weight => (number * WEIGHT_UNIT as f64 + 0.5) as u64,
-        Unit::Dollars => (number * 1e6 + 0.5) as u64,
-    }))
-}
-
-#[inline(never)]
-fn small(written: &Value, path: &'static str) -> Result<Option<u32>, ConfigError> {
-    Ok(number(written, path, Unit::Count)?.map(|value| u32::try_from(value).unwrap_or(u32::MAX)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use alloc::string::String;
     use alloc::vec;
     use alloc::vec::Vec;

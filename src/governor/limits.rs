@@ -27,7 +27,7 @@ impl Governor {
     /// ```
     pub fn set_limit(&mut self, now: Instant, place: u32, amount: u64) -> Result<(), ConfigError> {
         let t = self.advance(now);
-        self.config = self.config.with_limit(place, amount)?;
+        self.config.set_limit(place, amount)?;
         self.limits.change(t, place, amount);
         self.serve(t);
         Ok(())

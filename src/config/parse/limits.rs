@@ -4,96 +4,96 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Unit, no_others, number, wrong};
-use crate::config::{Algorithm, Limit, Value, Window};
+use super::form::{Form, Unit};
+use crate::config::{Algorithm, Config, Limit, Value, Window};
 use crate::decision::{METRICS_MAX, Metric};
-use crate::error::ConfigError;
 
 const FIELDS: [&str; 7] = ["name", "metric", "limit", "window", "algorithm", "burst", "maxDebt"];
 /// In place of milliseconds: periods whose ends the shell tells.
 const CALENDAR: &str = "calendar";
 
 /// The limits, and the names of the metrics that are none of the governor's own.
-pub(super) fn limits(written: &Value) -> Result<(Vec<Limit>, Vec<String>), ConfigError> {
-    let items = match written.field("limits") {
-        Value::Absent => return Ok((Vec::new(), Vec::new())),
+pub(super) fn read(form: &mut Form<'_>, config: &mut Config) {
+    let items = match form.written.field("limits") {
+        Value::Absent => return,
         Value::List(items) => items,
-        other => return Err(wrong("limits", other, "an array of limits")),
+        _ => return form.wrong("limits", "an array of limits"),
     };
-    let mut metrics = Vec::new();
-    let limits = items.iter().enumerate().map(|(index, item)| limit(item, &format!("limits[{index}]"), &mut metrics));
-    let limits = limits.collect::<Result<Vec<_>, _>>()?;
-    Ok((limits, metrics))
+    for (index, written) in items.iter().enumerate() {
+        let path = format!("limits[{index}]");
+        let mut form = Form { written, mistakes: form.mistakes.at(&path) };
+        config.limits.push(limit(&mut form, &mut config.metrics));
+        if form.mistakes.any() {
+            return;
+        }
+    }
 }
 
 #[inline(never)]
-fn limit(written: &Value, at: &str, metrics: &mut Vec<String>) -> Result<Limit, ConfigError> {
-    let path = |field: &str| format!("{at}.{field}");
-    if !matches!(written, Value::Fields(_)) {
-        return Err(wrong(at.to_string(), written, "an object"));
+fn limit(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Limit {
+    if !matches!(form.written, Value::Fields(_)) {
+        form.mistakes.note("", form.written, &"an object");
     }
-    no_others(written, at.to_string(), &FIELDS)?;
-    let name = match written.field("name") {
-        Value::Text(name) => name.clone(),
-        other => return Err(wrong(path("name"), other, "a text")),
-    };
-    let metric = metric(written.field("metric"), path("metric"), metrics)?;
+    form.no_others(&FIELDS);
+    let name = text(form, "name").to_string();
+    let metric = metric(form, metrics);
     let unit = if metric == Metric::CostUsd { Unit::Dollars } else { Unit::Count };
-    let window = match written.field("window") {
+    let window = match form.written.field("window") {
         Value::Text(text) if text == CALENDAR => Window::Calendar,
-        _ => Window::Micros(number(written, path("window"), Unit::Millis)?.unwrap_or(0)),
+        _ => Window::Micros(form.number("window", Unit::Millis).unwrap_or(0)),
     };
-    let burst = number(written, path("burst"), unit)?;
-    let algorithm = algorithm(written.field("algorithm"), path("algorithm"), window, burst)?;
+    let burst = form.number("burst", unit);
+    let algorithm = algorithm(form, window, burst);
     if burst.is_some() && !matches!(algorithm, Algorithm::TokenBucket { .. }) {
-        return Err(wrong(
-            path("burst"),
-            written.field("burst"),
-            "left out where the algorithm is not \"token-bucket\"",
-        ));
+        form.wrong("burst", "left out where the algorithm is not \"token-bucket\"");
     }
-    let limit = number(written, path("limit"), unit)?.unwrap_or(0);
-    let max_debt = number(written, path("maxDebt"), unit)?;
-    Ok(Limit { name, metric, limit, window, algorithm, max_debt })
+    let limit = form.number("limit", unit).unwrap_or(0);
+    let max_debt = form.number("maxDebt", unit);
+    Limit { name, metric, limit, window, algorithm, max_debt }
 }
 
-#[inline(never)]
-fn metric(written: &Value, path: String, metrics: &mut Vec<String>) -> Result<Metric, ConfigError> {
-    let Value::Text(name) = written else { return Err(wrong(path, written, "a text")) };
-    Ok(match name.as_str() {
-        "" => return Err(wrong(path, written, "a text that is not empty")),
-        "requests" => Metric::Requests,
-        "tokens" => Metric::Tokens,
-        "inputTokens" => Metric::InputTokens,
-        "outputTokens" => Metric::OutputTokens,
-        "costUsd" => Metric::CostUsd,
+fn text<'a>(form: &mut Form<'a>, field: &str) -> &'a str {
+    if let Value::Text(text) = form.written.field(field) {
+        return text;
+    }
+    form.wrong(field, "a text");
+    ""
+}
+
+fn metric(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Metric {
+    match text(form, "metric") {
+        "" => form.wrong("metric", "a text that is not empty"),
+        "requests" => {}
+        "tokens" => return Metric::Tokens,
+        "inputTokens" => return Metric::InputTokens,
+        "outputTokens" => return Metric::OutputTokens,
+        "costUsd" => return Metric::CostUsd,
         own => {
             let known = metrics.iter().position(|metric| metric == own);
             let index = known.unwrap_or(metrics.len());
             if index >= METRICS_MAX {
                 let allowed = format!("one of at most {METRICS_MAX} names of your own, or a metric that is built in");
-                return Err(wrong(path, written, &allowed));
-            }
-            if known.is_none() {
+                form.wrong("metric", &allowed);
+            } else if known.is_none() {
                 metrics.push(own.to_string());
             }
-            Metric::Custom(u8::try_from(index).unwrap_or(u8::MAX))
+            return Metric::Custom(u8::try_from(index).unwrap_or(u8::MAX));
         }
-    })
+    }
+    Metric::Requests
 }
 
-#[inline(never)]
-fn algorithm(written: &Value, path: String, window: Window, burst: Option<u64>) -> Result<Algorithm, ConfigError> {
-    let text = match written {
-        Value::Absent if window == Window::Calendar => return Ok(Algorithm::FixedWindow),
-        Value::Absent => return Ok(Algorithm::default()),
-        Value::Text(text) => text.as_str(),
-        other => return Err(wrong(path, other, "a text")),
-    };
-    match text {
-        "fixed-window" => Ok(Algorithm::FixedWindow),
-        "sliding-window" => Ok(Algorithm::SlidingWindow),
-        "token-bucket" => Ok(Algorithm::TokenBucket { burst }),
-        _ => Err(wrong(path, written, "\"sliding-window\", \"token-bucket\" or \"fixed-window\"")),
+fn algorithm(form: &mut Form<'_>, window: Window, burst: Option<u64>) -> Algorithm {
+    match form.written.field("algorithm") {
+        Value::Absent if window == Window::Calendar => return Algorithm::FixedWindow,
+        Value::Absent => {}
+        Value::Text(text) => match text.as_str() {
+            "fixed-window" => return Algorithm::FixedWindow,
+            "sliding-window" => {}
+            "token-bucket" => return Algorithm::TokenBucket { burst },
+            _ => form.wrong("algorithm", "\"sliding-window\", \"token-bucket\" or \"fixed-window\""),
+        },
+        _ => form.wrong("algorithm", "a text"),
     }
+    Algorithm::SlidingWindow
 }
