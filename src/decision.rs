@@ -18,6 +18,87 @@ pub enum Priority {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ActorHandle(pub u32);
 
+/// Names a key for as long as the governor remembers it. Handed out by grants, see [`Governor::keys_of`](crate::Governor::keys_of).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyHandle(pub u32);
+
+/// How many sets of limits can count one call by keys.
+pub const KEYS_MAX: usize = 8;
+
+/// Which keys a call counts under: limits with the same [`Limit::per`](crate::Limit::per) are a set, and a set counts each
+/// of its keys apart. Sets are numbered by the first limit of each; a call that names no key of a set is not counted by it.
+///
+/// ```
+/// use throttleai::Keys;
+/// let mut keys = Keys::default();
+/// assert!(keys.push(0, None), "a key of the first set that the governor has no handle for");
+/// assert_eq!(keys.iter().collect::<Vec<_>>(), [(0, None)]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys {
+    len: u8,
+    sets: [u16; KEYS_MAX],
+    handles: [u32; KEYS_MAX],
+}
+
+/// In place of a handle.
+const NO_HANDLE: u32 = u32::MAX;
+
+impl Default for Keys {
+    #[inline]
+    fn default() -> Self {
+        Self { len: 0, sets: [0; KEYS_MAX], handles: [NO_HANDLE; KEYS_MAX] }
+    }
+}
+
+impl Keys {
+    /// Adds a key of a set. `false` if [`KEYS_MAX`] are there, or one of that set: then nothing has changed.
+    pub fn push(&mut self, set: u16, handle: Option<KeyHandle>) -> bool {
+        let at = usize::from(self.len);
+        if self.iter().any(|(other, _)| other == set) {
+            return false;
+        }
+        let (Some(own), Some(place)) = (self.sets.get_mut(at), self.handles.get_mut(at)) else { return false };
+        (*own, *place) = (set, handle.map_or(NO_HANDLE, |handle| handle.0));
+        self.len = self.len.saturating_add(1);
+        true
+    }
+
+    /// Set and handle of each key; `None`: a key that the governor has no handle for.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, Option<KeyHandle>)> + '_ {
+        let known = |handle: u32| Some(KeyHandle(handle)).filter(|_| handle != NO_HANDLE);
+        self.sets.iter().zip(&self.handles).take(self.len.into()).map(move |(&set, &handle)| (set, known(handle)))
+    }
+
+    /// Whether it names none.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The same keys where their sets have other numbers, without those of sets that have none.
+    pub(crate) fn in_sets(&self, numbers: &[Option<u16>]) -> Self {
+        let mut keys = Self::default();
+        for (set, handle) in self.iter() {
+            if let Some(number) = numbers.get(usize::from(set)).copied().flatten() {
+                keys.push(number, handle);
+            }
+        }
+        keys
+    }
+
+    /// The same sets with other handles.
+    pub(crate) fn map(mut self, mut handle: impl FnMut(u16, Option<KeyHandle>) -> Option<KeyHandle>) -> Self {
+        for (index, (set, own)) in self.clone().iter().enumerate() {
+            if let Some(place) = self.handles.get_mut(index) {
+                *place = handle(set, own).map_or(NO_HANDLE, |handle| handle.0);
+            }
+        }
+        self
+    }
+}
+
 /// Names a lease: a slot, and how often the slot had been used before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeaseId {
@@ -146,6 +227,10 @@ pub struct Request {
     pub tokens: Tokens,
     /// What else is estimated, charged and corrected likewise where a limit counts it. Nothing by default.
     pub amounts: Amounts,
+    /// Which keys it counts under. None by default: only limits without [`Limit::per`](crate::Limit::per) count it.
+    pub keys: Keys,
+    /// No limit counts it, only concurrency and fairness do. `false` by default.
+    pub unlimited: bool,
     /// May be granted although others wait for the same. `false` by default.
     pub barge: bool,
     /// The lease that the caller's table says holds the same idempotency key. If it is live it is returned again.
@@ -160,6 +245,8 @@ impl Default for Request {
             weight: 1_000_000,
             tokens: Tokens::default(),
             amounts: Amounts::default(),
+            keys: Keys::default(),
+            unlimited: false,
             barge: false,
             claim: None,
         }
@@ -274,6 +361,8 @@ pub enum Subject {
     Leases,
     /// Actors against the governor's cap.
     Actors,
+    /// Keys against the governor's cap.
+    Keys,
 }
 
 /// Why a call may not be made now. A refused call has consumed nothing.
@@ -412,9 +501,28 @@ pub enum Output {
     Refused(WaiterId, Denial),
     /// An actor is forgotten: drop the string. The handle is not given to anybody else before this is polled.
     ActorFreed(ActorHandle),
+    /// A key is forgotten: drop the string. The handle is not given to anybody else before this is polled.
+    KeyFreed(KeyHandle),
+    /// What a limit counts has reached a part of it that it is to warn of, see [`Limit::warn_at`](crate::Limit::warn_at).
+    Warned(Warning),
     /// A limit of calendar periods, by its place among the configured limits, has to be told when the current and the next
     /// period end: see [`Governor::set_boundaries`](crate::Governor::set_boundaries).
     NeedBoundaries(u32),
+}
+
+/// A limit is nearly used up, or entirely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Warning {
+    /// Its place among the configured limits.
+    pub limit: u32,
+    /// Which of its [`warn_at`](crate::Limit::warn_at) was reached: the highest, if several were at once.
+    pub part: u32,
+    /// What is counted now.
+    pub used: u64,
+    /// The limit.
+    pub max: u64,
+    /// Whose it is, of a limit that counts by keys; `None` also for the key that stands for all without one.
+    pub key: Option<KeyHandle>,
 }
 
 /// Why the governor wants to be called at the instant of `poll_timeout`.

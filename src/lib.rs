@@ -67,12 +67,12 @@ pub mod wasm;
 
 pub use config::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Rate, Value, Window};
 pub use decision::{
-    ActorHandle, Amounts, Cause, Decision, Denial, Enqueued, Grant, LeaseId, METRICS_MAX, Metric, Never, Outcome,
-    Output, Priority, Reason, Released, Report, ReportedAmounts, Request, Subject, TOKENS_MAX, Tokens, WaiterId,
-    WakeReason,
+    ActorHandle, Amounts, Cause, Decision, Denial, Enqueued, Grant, KEYS_MAX, KeyHandle, Keys, LeaseId, METRICS_MAX,
+    Metric, Never, Outcome, Output, Priority, Reason, Released, Report, ReportedAmounts, Request, Subject, TOKENS_MAX,
+    Tokens, WaiterId, WakeReason, Warning,
 };
 pub use error::{ConfigError, ImageError, Mistake};
-pub use governor::{ConcurrencyView, Governor, RateView, RestoreError, View};
+pub use governor::{ConcurrencyView, Diagnosis, Governor, LimitDiagnosis, RateView, RestoreError, View};
 pub use time::Instant;
 
 // The README's Rust example is a doctest.

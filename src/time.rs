@@ -155,6 +155,12 @@ impl TimeLine {
         }
     }
 
+    /// Ends the instant of the last command: what happens now is later than what has happened, by a microsecond.
+    pub(crate) fn tick(&mut self) {
+        self.last = self.last.plus(1);
+        self.offset = self.offset.saturating_add(1);
+    }
+
     /// The core time of the last command.
     pub(crate) const fn last(&self) -> CoreTime {
         self.last

@@ -144,7 +144,7 @@ export const METRICS_MAX = 4;
 
 /** Fields of the view, as indices into a `Float64Array` over `view_ptr()`. */
 export const View = {
-  LENGTH: 40,
+  LENGTH: 64,
   /** Outputs waiting to be polled. Valid after every command. */
   PENDING: 0,
   /** Instant (ms) at which `handle_timeout` wants to be called; Infinity: never. Valid after every command. */

@@ -1,6 +1,7 @@
 //! Decides how a limit is named in images and traces: by all but its amounts.
 
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use super::{Algorithm, Limit, Window};
 use crate::codec::{Reader, Writer};
@@ -10,6 +11,7 @@ impl Limit {
     #[inline(never)]
     pub(crate) fn write_identity(&self, w: &mut Writer) {
         w.text(&self.name);
+        w.text(&self.per);
         let (metric, custom) = match self.metric {
             Metric::Requests => (0, 0),
             Metric::Tokens => (1, 0),
@@ -31,7 +33,7 @@ impl Limit {
     /// The limit, with the least amounts there are.
     #[inline(never)]
     pub(crate) fn read_identity(r: &mut Reader<'_>) -> Self {
-        let name = r.text().to_string();
+        let [name, per] = [r.text(), r.text()].map(ToString::to_string);
         let metric = match (r.u8(), r.u8()) {
             (1, 0) => Metric::Tokens,
             (2, 0) => Metric::InputTokens,
@@ -52,6 +54,6 @@ impl Limit {
                 Algorithm::SlidingWindow
             }
         };
-        Self { name, metric, limit: 1, window, algorithm, max_debt: None }
+        Self { name, metric, limit: 1, window, algorithm, per, warn_at: Vec::new(), max_debt: None }
     }
 }

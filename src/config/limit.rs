@@ -10,8 +10,12 @@ use super::{Config, LIMIT_MAX, SPAN_MAX_US};
 use crate::decision::{METRICS_MAX, Metric};
 use crate::error::{ConfigError, Mistake};
 
-/// Limits of one governor, at most: each costs time at every call.
-const LIMITS_MAX: usize = 64;
+/// Limits of one governor, at most: each that counts a call costs time at that call.
+const LIMITS_MAX: usize = 1_024;
+/// Warnings of one limit.
+const WARNINGS_MAX: usize = 8;
+/// Bytes of what a limit counts by.
+const PER_MAX: u64 = 65_536;
 /// The largest amount of a token bucket, burst and debt together: below it every step of its arithmetic is exact.
 pub(crate) const BUCKET_MAX: u64 = (1 << 53) / 1_000;
 /// How many times its burst a bucket may owe by default.
@@ -41,6 +45,11 @@ pub struct Limit {
     pub window: Window,
     /// How. By default an exact sliding window; calendar periods are always fixed ones.
     pub algorithm: Algorithm,
+    /// Which key of a call it counts apart: limits with the same text are a set, see [`Keys`](crate::Keys). Empty by default:
+    /// all calls together. At most 65,536 bytes.
+    pub per: String,
+    /// Parts of it at which to warn, in millionths, in rising order: 1 to 1,000,000, at most 8. None by default.
+    pub warn_at: Vec<u32>,
     /// How far reported overuse may take it above its limit, in units; what is above that is forgiven. By default as far as
     /// it goes; of a token bucket nine times its burst.
     pub max_debt: Option<u64>,
@@ -75,7 +84,8 @@ impl Limit {
     #[must_use]
     pub fn new(name: &str, metric: Metric, limit: u64, window_us: u64) -> Self {
         let (window, algorithm) = (Window::Micros(window_us), Algorithm::default());
-        Self { name: name.to_string(), metric, limit, window, algorithm, max_debt: None }
+        let (per, warn_at) = (String::new(), Vec::new());
+        Self { name: name.to_string(), metric, limit, window, algorithm, per, warn_at, max_debt: None }
     }
 
     /// Whether denials for it have the reason [`Reason::Budget`](crate::Reason::Budget).
@@ -101,7 +111,7 @@ impl Limit {
     /// Whether both are one limit, of which only amounts may have changed.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let kinds = [self, other].map(|limit| core::mem::discriminant(&limit.algorithm));
-        let [own, others] = [self, other].map(|limit| (&limit.name, limit.metric, limit.window));
+        let [own, others] = [self, other].map(|limit| (&limit.name, &limit.per, limit.metric, limit.window));
         own == others && kinds[0] == kinds[1]
     }
 
@@ -129,6 +139,15 @@ impl Limit {
             Window::Calendar => {
                 mistakes.note("algorithm", &"another one", &"\"fixed-window\" with calendar periods");
             }
+        }
+        mistakes.count("per", self.per.len() as u64, 0, PER_MAX);
+        let rising = self.warn_at.is_sorted_by(|one, other| one < other);
+        if !rising
+            || self.warn_at.len() > WARNINGS_MAX
+            || self.warn_at.iter().any(|part| !(1..=1_000_000).contains(part))
+        {
+            let allowed = format_args!("at most {WARNINGS_MAX} parts above 0, at most 1, in rising order");
+            mistakes.note("warnAt", &"another list", &allowed);
         }
         if bucket {
             self.amount(mistakes, "burst", self.capacity(), 1, BUCKET_MAX);

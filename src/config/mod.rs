@@ -50,7 +50,7 @@ pub struct Config {
     pub concurrency: Option<Concurrency>,
     /// Requests and tokens in a rolling window. Off by default.
     pub rate: Option<Rate>,
-    /// Any other limits, at most 64; `rate` is sugar for two of them. None by default.
+    /// Any other limits, at most 1,024; `rate` is sugar for two of them. None by default.
     pub limits: Vec<Limit>,
     /// Names of the metrics that [`Metric::Custom`](crate::Metric::Custom) counts, at most [`METRICS_MAX`](crate::METRICS_MAX).
     pub metrics: Vec<String>,
@@ -118,18 +118,20 @@ pub struct Adaptive {
 pub struct Caps {
     /// Actors, 1 to 4,000,000; 100,000 by default.
     pub actors: u32,
+    /// Keys of limits that count by keys, 1 to 4,000,000; 100,000 by default.
+    pub keys: u32,
     /// Leases in flight, 1 to 4,000,000; 1,000,000 by default.
     pub leases: u32,
     /// Bytes of an id in UTF-8, 1 to 65,536; 512 by default. Checked by whoever holds the strings.
     pub id_bytes: u32,
-    /// What happens to an unknown actor when all places are taken by actors that are still needed.
+    /// What happens to unknown actors and keys when all places are taken by those that are still needed.
     pub overflow: Overflow,
 }
 
-/// What happens to unknown actors at the cap.
+/// What happens to unknown actors and keys at the cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// They count as one actor together: stricter, but nobody is locked out. The default.
+    /// They count as one together, keys those of a set: stricter, but nobody is locked out. The default.
     #[default]
     Share,
     /// They are refused.
@@ -179,7 +181,7 @@ impl Default for Adaptive {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { actors: 100_000, leases: 1_000_000, id_bytes: 512, overflow: Overflow::Share }
+        Self { actors: 100_000, keys: 100_000, leases: 1_000_000, id_bytes: 512, overflow: Overflow::Share }
     }
 }
 
@@ -216,6 +218,7 @@ impl Config {
         mistakes.span("reaperIntervalMs", self.reaper_interval_us, 1_000, TIMER_MAX_US);
         mistakes.count("queue.max", u64::from(self.queue_max), 0, 1_000_000);
         mistakes.count("caps.actors", u64::from(self.caps.actors), 1, 4_000_000);
+        mistakes.count("caps.keys", u64::from(self.caps.keys), 1, 4_000_000);
         mistakes.count("caps.leases", u64::from(self.caps.leases), 1, 4_000_000);
         mistakes.count("caps.idBytes", u64::from(self.caps.id_bytes), 1, 65_536);
     }

@@ -76,7 +76,7 @@ fn read(form: &mut Form<'_>) -> Config {
     if let Some(mut form) = form.section("queue", &["max"]) {
         form.set_small("max", &mut config.queue_max);
     }
-    if let Some(mut form) = form.section("caps", &["actors", "leases", "idBytes", "overflow"]) {
+    if let Some(mut form) = form.section("caps", &["actors", "keys", "leases", "idBytes", "overflow"]) {
         caps(&mut form, &mut config.caps);
     }
     config
@@ -106,6 +106,7 @@ fn adaptive(form: &mut Form<'_>, most: u64) -> Adaptive {
 
 fn caps(form: &mut Form<'_>, caps: &mut Caps) {
     form.set_small("actors", &mut caps.actors);
+    form.set_small("keys", &mut caps.keys);
     form.set_small("leases", &mut caps.leases);
     form.set_small("idBytes", &mut caps.id_bytes);
     match form.written.field("overflow") {
@@ -143,7 +144,7 @@ mod tests {
         }
     }
 
-    const NUMBERS: [(&str, f64, f64); 16] = [
+    const NUMBERS: [(&str, f64, f64); 17] = [
         ("concurrency.maxInFlight", 0.000_001, 1e9),
         ("concurrency.interactiveReserve", 0.0, 4.999_999),
         ("rate.requestsPerMinute", 1.0, 9_007_199_254_740_991.0),
@@ -160,6 +161,7 @@ mod tests {
         ("reaperIntervalMs", 1.0, 2_147_483_647.0),
         ("queue.max", 0.0, 1_000_000.0),
         ("caps.actors", 1.0, 4_000_000.0),
+        ("caps.keys", 1.0, 4_000_000.0),
     ];
 
     #[test]

@@ -47,6 +47,12 @@ impl Actors {
         }
     }
 
+    /// The handles that are known.
+    pub(crate) fn known(&self) -> Vec<u32> {
+        let own = |(handle, actor): &(u32, &Actor)| actor.alive && !self.is_overflow(*handle);
+        (0u32..).zip(&self.slots).filter(own).map(|(handle, _)| handle).collect()
+    }
+
     pub(crate) const fn alive(&self) -> u32 {
         self.alive
     }
@@ -107,6 +113,11 @@ impl Actors {
             actor.alive = false;
         }
         (self.place(), Some(evicted))
+    }
+
+    /// Keeps handles from being used again before they are reclaimed.
+    pub(crate) fn take_back(&mut self, told: impl Fn(u32) -> bool) {
+        self.free.retain(|&handle| !told(handle));
     }
 
     /// Makes a handle that was taken away usable again.

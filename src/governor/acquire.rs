@@ -9,7 +9,7 @@ use crate::decision::{
 };
 use crate::fairness::{Fairness, Who};
 use crate::lease::{Known, Lease, NO_ACTOR};
-use crate::limit::{Counts, Full, Shortage};
+use crate::limit::{Full, Shortage};
 use crate::time::{CoreTime, Instant};
 
 /// Bounds of the delay that callers are told, in milliseconds: shorter is a busy loop, longer hides that slots free early.
@@ -23,6 +23,8 @@ pub(super) struct Refusal {
     pub(super) free_at: Option<CoreTime>,
     /// It cannot fit before, whatever ends early.
     pub(super) not_before: CoreTime,
+    /// Only limits of its own keys refuse it: calls under other keys may go.
+    pub(super) own: bool,
 }
 
 /// The checks of an admission, in their order.
@@ -54,6 +56,17 @@ impl Governor {
         if let Some(denial) = self.queued_ahead(request, t) {
             return Decision::Denied(denial);
         }
+        if request.keys.is_empty() {
+            return self.decide_now(t, request);
+        }
+        match self.keyed(t, request) {
+            Ok(request) => self.decide_now(t, &request),
+            Err(denial) => Decision::Denied(denial),
+        }
+    }
+
+    #[inline]
+    fn decide_now(&mut self, t: CoreTime, request: &Request) -> Decision {
         let who = self.who(request);
         let refusal = self.check(t, request, who);
         self.note_asked(t, who, refusal.as_ref().map(|refusal| &refusal.denial));
@@ -68,10 +81,34 @@ impl Governor {
         }
     }
 
+    /// The denial that a request would get.
+    pub(super) fn would_refuse(&mut self, t: CoreTime, request: &Request) -> Option<Denial> {
+        if self.claimed(request).is_some() {
+            return None;
+        }
+        let who = self.who(request);
+        let ahead = self.queued_ahead(request, t);
+        let refusal = || self.check(t, request, who).map(|refusal| refusal.denial);
+        ahead.or_else(refusal).or_else(|| who.is_none().then(|| self.no_place(t)))
+    }
+
+    /// The request with its keys as they are counted now, or the denial of one for whose keys there is no place.
+    #[inline(never)]
+    pub(super) fn keyed(&mut self, t: CoreTime, request: &Request) -> Result<Request, Denial> {
+        match self.limits.resolve(t, request.keys) {
+            Some(keys) => Ok(Request { keys, ..*request }),
+            None => {
+                let (keys, max) = (self.limits.keys(), self.config.caps.keys);
+                let retry_at = Some(self.clock.to_caller(self.leases.next_expiry().unwrap_or(t).max(t)));
+                Err(Denial { retry_at, ..self.at_cap(t, Subject::Keys, keys, max) })
+            }
+        }
+    }
+
     /// Why the request may not go now; `None` if it may.
     #[inline]
     pub(super) fn check(&mut self, t: CoreTime, request: &Request, who: Option<Who>) -> Option<Refusal> {
-        self.limits.advance(t);
+        self.limits.advance(t, request);
         let first = self.first_refusing(request, who)?;
         self.explain(t, request, who, first)
     }
@@ -110,7 +147,7 @@ impl Governor {
                 return Some(Check::Share);
             }
         }
-        if !self.limits.have_room(counts(request)) {
+        if !self.limits.have_room(request) {
             return Some(Check::Limits);
         }
         (who.is_none() || self.leases.live() >= self.config.caps.leases).then_some(Check::Caps)
@@ -132,7 +169,7 @@ impl Governor {
         let expires_at = t.plus(self.config.lease_ttl_us);
         let Request { weight, tokens, .. } = *request;
         let lease = self.leases.insert(Lease { admitted: t, expires_at, weight, tokens, actor, generation: 0 });
-        self.limits.take(t, lease.slot, counts(request));
+        self.limits.take(t, lease.slot, request);
         if self.reaper_at.is_none() {
             self.reaper_at = Some(t.plus(self.config.reaper_interval_us));
         }
@@ -172,7 +209,14 @@ impl Governor {
     /// Why the request does not fit. From the first that refuses on all checks are asked, since `retry_at` comes from
     /// whatever frees last.
     fn explain(&self, t: CoreTime, request: &Request, who: Option<Who>, first: Check) -> Option<Refusal> {
-        let mut reasons = Reasons { first: None, never: None, free_at: Some(t), not_before: t, binding: None };
+        let mut reasons = Reasons {
+            first: None,
+            never: None,
+            free_at: Some(t),
+            not_before: t,
+            binding: None,
+            own: first == Check::Limits,
+        };
         if let Some(pool) = self.pool.as_ref().filter(|_| first <= Check::Share) {
             if let Some(full) = pool.check(request.weight, request.priority, self.effective_max()) {
                 self.explain_full(&mut reasons, t, request, &full);
@@ -181,7 +225,8 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
-        for shortage in self.limits.shortages(t, counts(request)) {
+        for shortage in self.limits.shortages(t, request) {
+            reasons.own &= shortage.keyed;
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
                 reasons.not_before = reasons.not_before.max(at);
             }
@@ -194,6 +239,7 @@ impl Governor {
         }
         let caps = &self.config.caps;
         if self.leases.live() >= caps.leases {
+            reasons.own = false;
             reasons.frees(self.leases.next_expiry().or(Some(t)), None);
             reasons.say(|| self.at_cap(t, Subject::Leases, self.leases.live(), caps.leases));
         }
@@ -263,12 +309,12 @@ impl Governor {
 
     #[inline]
     fn finish(&self, t: CoreTime, reasons: Reasons) -> Option<Refusal> {
-        let Reasons { first, never, free_at, not_before, binding } = reasons;
+        let Reasons { first, never, free_at, not_before, binding, own } = reasons;
         let mut denial = first?;
         denial.retry_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
         denial.binding = binding;
         denial.never = never;
-        Some(Refusal { denial, free_at, not_before })
+        Some(Refusal { denial, free_at, not_before, own })
     }
 }
 
@@ -279,6 +325,8 @@ struct Reasons {
     free_at: Option<CoreTime>,
     not_before: CoreTime,
     binding: Option<u32>,
+    /// Only limits of its own keys refuse.
+    own: bool,
 }
 
 impl Reasons {
@@ -319,12 +367,6 @@ pub(super) fn normal(request: &Request) -> Request {
     Request { weight: request.weight.min(WEIGHT_MAX), tokens: request.tokens.capped(), ..*request }
 }
 
-/// What the limits count of a request.
-#[inline]
-pub(super) const fn counts(request: &Request) -> Counts<'_> {
-    Counts { tokens: request.tokens, amounts: &request.amounts }
-}
-
 #[inline]
 fn plain(reason: Reason, cause: Cause, subject: Subject, [used, limit, asked]: [u64; 3]) -> Denial {
     let retry_after_ms = RETRY_AFTER_MS.1 as u32;
@@ -360,12 +402,12 @@ impl Governor {
             return None;
         }
         let actor = request.actor.map(|actor| actor.0).filter(|_| self.fairness.is_some());
-        let (count, first) = self.queue.ahead_of(request.priority, actor)?;
+        let (count, first) = self.queue.ahead_of(request.priority, actor, &request.keys)?;
         // Who wants nothing of what the first one waits for does not stand behind it.
         let unconcerned = match first.subject {
             Subject::Slots => request.weight == 0,
             Subject::Tokens => request.tokens.total() == 0,
-            Subject::Limit(place) | Subject::Budget(place) => self.limits.asked_of(place, counts(request)) == 0,
+            Subject::Limit(place) | Subject::Budget(place) => self.limits.asked_of(place, request) == 0,
             _ => false,
         };
         if unconcerned {

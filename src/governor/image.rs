@@ -60,8 +60,8 @@ impl Governor {
         self.outputs.iter().filter_map(freed).collect()
     }
 
-    /// A governor that goes on where the saved one was. Limits whose name, metric, window or algorithm changed start empty; a maximum that
-    /// was lowered is obeyed from now on.
+    /// A governor that goes on where the saved one was. Limits that are new, or whose name, metric, window, algorithm or keys
+    /// changed, count what is admitted from now on; a maximum that was lowered is obeyed. Keys of sets that are gone are freed.
     ///
     /// # Errors
     /// [`RestoreError`] for a bad configuration, or for bytes that no governor of this version has written.
@@ -83,6 +83,9 @@ impl Governor {
         self.clock = TimeLine::read(r);
         self.leases = Leases::read(r);
         self.limits.restore(self.clock.last(), r);
+        if self.limits.begins_after(self.clock.last()) {
+            self.clock.tick();
+        }
         self.queue = Queue::read(r);
         if r.bool() {
             let mut saved = Fairness::new(self.config.fairness.unwrap_or_default(), self.config.caps);
@@ -106,20 +109,22 @@ impl Governor {
         }
     }
 
-    /// Counts again what the leases hold; false if one of them names an actor that cannot hold any.
+    /// Counts again what the leases hold; false if one of them names an actor or a key that cannot hold any.
     fn hold_again(&mut self) -> bool {
         let mut known = true;
         if self.fairness.is_none() {
             self.leases.forget_actors();
         }
-        for (_, lease) in self.leases.iter() {
+        for (id, lease) in self.leases.iter() {
             if let Some(pool) = &mut self.pool {
                 pool.take(lease.weight);
             }
             if let Some(fairness) = self.fairness.as_mut().filter(|_| lease.actor != NO_ACTOR) {
                 known &= fairness.actors.hold_again(lease.actor, lease.weight);
             }
+            known &= self.limits.hold_again(id.slot);
         }
+        self.limits.rest_unused(self.clock.last());
         if let Some(fairness) = &mut self.fairness {
             fairness.actors.rest_unused();
         }

@@ -1,8 +1,7 @@
 //! Limits at run time: other amounts, and calls that were made elsewhere.
 
 use super::Governor;
-use super::acquire::counts;
-use crate::decision::Request;
+use crate::decision::{Keys, LeaseId, Request, WaiterId};
 use crate::error::ConfigError;
 use crate::time::Instant;
 
@@ -33,13 +32,44 @@ impl Governor {
         Ok(())
     }
 
+    /// The keys under which a lease is counted, in the order of its request; without a handle those that found no place and are
+    /// counted together with others. None for what is no lease.
+    ///
+    /// ```
+    /// use throttleai::{Config, Decision, Governor, Instant, Keys, Limit, Metric, Request};
+    /// let limit = Limit { per: "actor".into(), ..Limit::new("requests/1m/actor", Metric::Requests, 1, 60_000_000) };
+    /// let mut governor = Governor::new(Config { limits: vec![limit], ..Config::default() })?;
+    /// let now = Instant::from_millis(1.0);
+    /// let mut keys = Keys::default();
+    /// keys.push(0, None);
+    /// let unknown = Request { keys, ..Request::default() };
+    /// let Decision::Granted(grant) = governor.acquire(now, &unknown) else { unreachable!() };
+    /// let known = Request { keys: governor.keys_of(grant.lease), ..Request::default() };
+    /// assert!(matches!(governor.acquire(now, &known), Decision::Denied(_)), "the same key");
+    /// assert!(matches!(governor.acquire(now, &unknown), Decision::Granted(_)), "another one");
+    /// # Ok::<(), throttleai::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn keys_of(&self, lease: LeaseId) -> Keys {
+        if self.is_live(lease) { self.limits.keys_of(lease.slot) } else { Keys::default() }
+    }
+
+    /// The same of a waiter.
+    #[must_use]
+    pub fn keys_of_waiter(&self, waiter: WaiterId) -> Keys {
+        self.queue.waiter(waiter).map_or(Keys::default(), |waiter| self.limits.told(waiter.request.keys))
+    }
+
     /// Counts a call that was made without a lease, such as one of before a restart or by another program: what `request`
-    /// names is counted in all limits now, whether it fits or not. Nothing is in flight for it.
-    pub fn record(&mut self, now: Instant, request: &Request) {
+    /// names is counted in all limits now, whether it fits or not. Nothing is in flight for it. The keys under which it is
+    /// counted; at the cap unknown ones are counted together, also where calls under them are refused.
+    pub fn record(&mut self, now: Instant, request: &Request) -> Keys {
         let t = self.advance(now);
-        self.limits.advance(t);
-        let request = &super::acquire::normal(request);
-        self.limits.record(t, counts(request));
+        let mut request = super::acquire::normal(request);
+        request.keys = self.limits.resolve_at_any_cost(t, request.keys);
+        self.limits.advance(t, &request);
+        let keys = self.limits.record(t, &request);
         self.serve(t);
+        self.limits.told(keys)
     }
 }

@@ -9,6 +9,7 @@
 mod acquire;
 mod image;
 mod limits;
+mod reconfigure;
 mod release;
 mod view;
 mod waiting;
@@ -25,19 +26,21 @@ use crate::limit::{Limits, Pool};
 use crate::queue::Queue;
 use crate::time::{CoreTime, Instant, TimeLine};
 pub use image::RestoreError;
+pub use reconfigure::{Diagnosis, LimitDiagnosis};
 pub use view::{ConcurrencyView, RateView, View};
 
 /// The state machine. `now` is the first argument of everything that depends on time.
 ///
 /// - *Commands* change something: [`acquire`](Self::acquire), [`enqueue`](Self::enqueue), [`cancel`](Self::cancel),
 ///   [`release`](Self::release), [`renew`](Self::renew), [`set_boundaries`](Self::set_boundaries),
-///   [`set_limit`](Self::set_limit), [`record`](Self::record),
+///   [`set_limit`](Self::set_limit), [`reconfigure`](Self::reconfigure), [`record`](Self::record),
 ///   [`handle_timeout`](Self::handle_timeout).
-/// - *Outputs* are what happened besides the command's own answer: expired leases, grants to waiters, forgotten actors,
-///   calendars that need their next boundaries.
+/// - *Outputs* are what happened besides the command's own answer: expired leases, grants to waiters, forgotten actors
+///   and keys, warnings, calendars that need their next boundaries.
 ///   Poll them with [`poll_output`](Self::poll_output) after every command, until there is none.
 /// - *Time-outs*: [`poll_timeout`](Self::poll_timeout) says when [`handle_timeout`](Self::handle_timeout) wants to be
 ///   called. Calling it late is harmless: expiry is also checked by `acquire`.
+/// - [`diagnose`](Self::diagnose) is a time-out and a getter in one.
 /// - *Getters* change nothing: [`view`](Self::view), [`is_live`](Self::is_live).
 ///
 /// The loop of a program that owns one:
@@ -103,9 +106,11 @@ impl Governor {
 
     /// The next thing that happened besides the answers of commands, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front()?;
-        if let (Output::ActorFreed(handle), Some(fairness)) = (&output, &mut self.fairness) {
-            fairness.actors.reclaim(handle.0);
+        let output = self.outputs.pop_front().or_else(|| self.limits.outputs.pop_front())?;
+        match (&output, &mut self.fairness) {
+            (Output::ActorFreed(handle), Some(fairness)) => fairness.actors.reclaim(handle.0),
+            (Output::KeyFreed(handle), _) => self.limits.reclaim(*handle),
+            _ => {}
         }
         Some(output)
     }
@@ -113,7 +118,7 @@ impl Governor {
     /// How many outputs wait to be polled.
     #[must_use]
     pub fn pending_outputs(&self) -> usize {
-        self.outputs.len()
+        self.outputs.len().saturating_add(self.limits.outputs.len())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, and why. `None`: there is nothing to wait for.

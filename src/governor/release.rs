@@ -3,10 +3,7 @@
 use super::Governor;
 use crate::config::SPAN_MAX_US;
 use crate::decision::{LeaseId, Output, Released, Report, Tokens};
-use crate::fairness::Fairness;
 use crate::lease::{Known, Lease, NO_ACTOR};
-use crate::limit::Pool;
-use crate::queue::Queue;
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
@@ -21,7 +18,7 @@ impl Governor {
             Known::Live(held) => {
                 self.leases.release(lease);
                 self.settle(t, lease, &held, report);
-                self.free(&held);
+                self.free(t, lease, &held);
                 let answer = self.describe_end(t, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
                 if let Some(adaptive) = &mut self.adaptive {
@@ -30,7 +27,9 @@ impl Governor {
                 self.serve_due(now);
                 answer
             }
-            Known::Expired(held) if self.limits.settles_until(held.admitted).is_some_and(|until| until > t) => {
+            Known::Expired(held)
+                if self.limits.settles_until(lease.slot, held.admitted).is_some_and(|until| until > t) =>
+            {
                 self.leases.release_tombstone(lease);
                 self.settle(t, lease, &held, report);
                 self.serve_due(now);
@@ -60,7 +59,7 @@ impl Governor {
         let Known::Live(held) = self.leases.find(lease) else { return false };
         self.leases.release(lease);
         self.limits.give_back(t, (lease.slot, held.admitted), held.tokens);
-        self.free(&held);
+        self.free(t, lease, &held);
         self.serve_due(now);
         true
     }
@@ -98,33 +97,33 @@ impl Governor {
     /// Frees the leases that have expired.
     #[inline]
     pub(super) fn expire(&mut self, t: CoreTime) {
-        let limits = &self.limits;
-        while let Some((lease, held)) = self.leases.expire_next(t, |held| limits.settles_until(held.admitted)) {
+        loop {
+            let limits = &self.limits;
+            let until = |slot: u32, held: &Lease| limits.settles_until(slot, held.admitted);
+            let Some((lease, held)) = self.leases.expire_next(t, until) else { return };
             self.outputs.push_back(Output::Expired { lease, weight: held.weight });
-            free(&mut self.pool, &mut self.fairness, &mut self.queue, &held);
+            self.free(t, lease, &held);
         }
     }
 
-    fn free(&mut self, held: &Lease) {
-        free(&mut self.pool, &mut self.fairness, &mut self.queue, held);
+    /// Gives back what a lease held.
+    fn free(&mut self, t: CoreTime, lease: LeaseId, held: &Lease) {
+        if let Some(pool) = &mut self.pool {
+            pool.give_back(held.weight);
+        }
+        if let Some(fairness) = self.fairness.as_mut().filter(|_| held.actor != NO_ACTOR) {
+            fairness.actors.let_go(held.actor, held.weight);
+            self.queue.wake(held.actor);
+        }
+        self.limits.ended(t, lease.slot);
     }
 
     /// Serves the queue after something has come free, if anybody waits.
     fn serve_due(&mut self, now: Instant) {
         if !self.queue.is_empty() {
             let t = self.advance(now);
+            self.queue.look_at_keys(t);
             self.serve(t);
         }
-    }
-}
-
-/// Gives back what a lease held.
-fn free(pool: &mut Option<Pool>, fairness: &mut Option<Fairness>, queue: &mut Queue, held: &Lease) {
-    if let Some(pool) = pool {
-        pool.give_back(held.weight);
-    }
-    if let Some(fairness) = fairness.as_mut().filter(|_| held.actor != NO_ACTOR) {
-        fairness.actors.let_go(held.actor, held.weight);
-        queue.wake(held.actor);
     }
 }

@@ -27,6 +27,8 @@ pub struct View {
     pub waiting: u32,
     /// Actors remembered.
     pub actors: u32,
+    /// Keys remembered.
+    pub keys: u32,
     /// Steps back of the clock that were clamped.
     pub clock_steps_clamped: u64,
     /// Larger steps, which the core bridged with a time line of its own.
@@ -85,6 +87,7 @@ impl Governor {
             adaptive: self.adaptive.is_some(),
             waiting: self.queue.len(),
             actors: self.fairness.as_ref().map_or(0, |fairness| fairness.actors.alive()),
+            keys: self.limits.keys(),
             clock_steps_clamped,
             clock_changes,
         }

@@ -27,12 +27,19 @@ impl Governor {
     /// # Ok::<(), throttleai::ConfigError>(())
     /// ```
     pub fn enqueue(&mut self, now: Instant, request: &Request, deadline: Option<Instant>) -> Enqueued {
-        let request = &normal(request);
+        let mut request = normal(request);
         let t = self.advance(now);
         self.serve(t);
-        if let Some(grant) = self.claimed(request) {
+        if let Some(grant) = self.claimed(&request) {
             return Enqueued::Granted(grant);
         }
+        if !request.keys.is_empty() {
+            match self.keyed(t, &request) {
+                Ok(keyed) => request = keyed,
+                Err(denial) => return Enqueued::Denied(denial),
+            }
+        }
+        let request = &request;
         let deadline = deadline.map(|at| self.clock.to_core(at));
         let who = self.who(request);
         let ahead = self.queued_ahead(request, t);
@@ -50,7 +57,7 @@ impl Governor {
         if let Some(denial) = self.hopeless(t, refusal.as_ref(), why.0, deadline) {
             return Enqueued::Denied(denial);
         }
-        let (id, actor) = self.park(request, why, deadline);
+        let (id, actor) = self.park(t, request, why, deadline);
         self.serve(t);
         let named = |handle: &u32| self.fairness.as_ref().is_some_and(|fairness| !fairness.actors.is_overflow(*handle));
         Enqueued::Waiting(id, actor.filter(named).map(ActorHandle))
@@ -58,6 +65,7 @@ impl Governor {
 
     fn park(
         &mut self,
+        t: CoreTime,
         request: &Request,
         (why, who): (Denial, Who),
         deadline: Option<CoreTime>,
@@ -66,7 +74,8 @@ impl Governor {
         if let (Some(fairness), Some(actor)) = (&mut self.fairness, actor) {
             fairness.actors.attach(actor);
         }
-        (self.queue.push(Waiter { request: *request, actor, why }, deadline), actor)
+        let request = Request { keys: self.limits.hold(t, &request.keys), ..*request };
+        (self.queue.push(Waiter { request, actor, why }, deadline), actor)
     }
 
     /// The denial of a request for which waiting is of no use.
@@ -96,13 +105,14 @@ impl Governor {
         let t = self.advance(now);
         let waited = self.queue.remove(waiter);
         if let Some(waiter) = waited {
-            self.forget(&waiter);
+            self.forget(t, &waiter);
         }
         self.serve(t);
         waited.is_some()
     }
 
-    fn forget(&mut self, waiter: &Waiter) {
+    fn forget(&mut self, t: CoreTime, waiter: &Waiter) {
+        self.limits.let_go(t, &waiter.request.keys);
         if let (Some(fairness), Some(actor)) = (&mut self.fairness, waiter.actor) {
             fairness.actors.detach(actor);
         }
@@ -142,17 +152,19 @@ impl Governor {
             None => Denial { subject: Subject::Waiters, retry_at: Some(self.clock.to_caller(t)), ..waiter.why },
         };
         self.note_starved(t, Some(who), &denial);
-        self.dismiss(id, waiter, Denial { cause: Cause::Deadline, ..denial });
+        self.dismiss(t, id, waiter, Denial { cause: Cause::Deadline, ..denial });
     }
 
-    fn dismiss(&mut self, id: WaiterId, waiter: &Waiter, denial: Denial) {
+    fn dismiss(&mut self, t: CoreTime, id: WaiterId, waiter: &Waiter, denial: Denial) {
         self.queue.remove(id);
-        self.forget(waiter);
+        self.forget(t, waiter);
         self.outputs.push_back(Output::Refused(id, denial));
     }
 
     fn grant_in_order(&mut self, t: CoreTime) {
-        if self.queue.holds_back() && (self.is_light() || self.queue.has_eased(self.pressure())) {
+        if self.queue.holds_back()
+            && (self.is_light() || self.queue.has_eased(self.pressure()) || self.queue.keys_due(t))
+        {
             self.queue.wake_all();
         }
         let mut look = self.grant_classes(t);
@@ -163,7 +175,7 @@ impl Governor {
         }
         let eases = self.queue.holds_back().then(|| self.share_eases_at(t));
         if !self.queue.is_empty() {
-            self.queue.note_look([look, eases].into_iter().flatten().min());
+            self.queue.note_look([look, eases, self.queue.keys_look()].into_iter().flatten().min());
         }
     }
 
@@ -189,14 +201,19 @@ impl Governor {
                 None => {
                     self.queue.remove(id);
                     let grant = self.grant(t, &waiter.request, who);
-                    self.forget(&waiter);
+                    self.forget(t, &waiter);
                     self.outputs.push_back(Output::Granted(id, grant));
                 }
                 // A limit was lowered: waiting is of no use any more.
-                Some(Refusal { denial, free_at: None, .. }) => self.dismiss(id, &waiter, denial),
+                Some(Refusal { denial, free_at: None, .. }) => self.dismiss(t, id, &waiter, denial),
                 Some(refusal) if refusal.denial.cause == Cause::Share => {
                     let pressure = self.pressure();
                     self.queue.hold_back(&waiter, refusal.denial, pressure);
+                }
+                // Others have keys of their own.
+                Some(refusal) if refusal.own => {
+                    self.queue.look_at_keys(self.next_look(t, &refusal));
+                    self.queue.hold_back(&waiter, refusal.denial, self.pressure());
                 }
                 Some(refusal) => {
                     *look = Some(self.next_look(t, &refusal));

@@ -164,7 +164,7 @@ impl Leases {
     pub(crate) fn expire_next(
         &mut self,
         now: CoreTime,
-        remember_until: impl Fn(&Lease) -> Option<CoreTime>,
+        remember_until: impl Fn(u32, &Lease) -> Option<CoreTime>,
     ) -> Option<(LeaseId, Lease)> {
         let (at, slot) = self.expiry.peek()?;
         if at > now.as_micros() {
@@ -178,14 +178,14 @@ impl Leases {
         &mut self,
         slot: u32,
         now: CoreTime,
-        remember_until: impl Fn(&Lease) -> Option<CoreTime>,
+        remember_until: impl Fn(u32, &Lease) -> Option<CoreTime>,
     ) -> Option<(LeaseId, Lease)> {
         self.expiry.remove(slot);
         self.live = self.live.saturating_sub(1);
         let entry = self.slots.get_mut(slot as usize)?;
         let lease = entry.lease;
         let id = LeaseId { slot, generation: entry.lease.generation };
-        match remember_until(&lease).filter(|&until| until > now) {
+        match remember_until(slot, &lease).filter(|&until| until > now) {
             Some(until) => {
                 entry.state = State::Tombstone;
                 self.tombstones.push_back((id, until));
@@ -232,7 +232,7 @@ impl Leases {
     }
 
     /// All live leases, by slot.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Lease)> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Lease)> + Clone + '_ {
         (0u32..)
             .zip(self.slots.iter())
             .filter(|(_, entry)| entry.state == State::Live)
@@ -257,7 +257,7 @@ mod tests {
 
     fn expire(leases: &mut Leases, now_us: u64, until: Option<u64>) -> Option<LeaseId> {
         let until = until.map(CoreTime::from_micros);
-        leases.expire_next(CoreTime::from_micros(now_us), |_| until).map(|(id, _)| id)
+        leases.expire_next(CoreTime::from_micros(now_us), |_, _| until).map(|(id, _)| id)
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Decides whether a limit has room, and takes account of what is admitted and settled.
 //!
-//! A limit is a metric, an amount and an algorithm; its state lives with its algorithm, one file each, which also knows
-//! how to settle (`meter` asks them all alike). This module only knows what a metric counts in a call and which limits there
-//! are. The governor asks all of them before it takes from any, so a refused call consumes nothing. Those of `rate` are asked
-//! first, then the others in the order of the configuration, budgets last.
+//! A limit is a metric, an amount and an algorithm (`rule`); what it has counted lives with its algorithm, one file each,
+//! which also knows how to settle (`meter` asks them all alike). Limits without `per` have one meter, those with one have a
+//! meter a key (`keyed`). The governor asks all of them before it takes from any, so a refused call consumes nothing. Those of
+//! `rate` are asked first, then the others in the order of the configuration, budgets last; limits that count by keys after
+//! those that do not.
 //!
 //! Invariants: an admission never takes a limit above its amount; overuse reported later may, up to the bound of the debt, and
 //! then nothing is admitted until it has drained. Units: those of the metrics. Leaves to others: time, leases.
@@ -11,130 +12,87 @@
 mod bucket;
 mod fixed;
 mod image;
+mod keyed;
 mod meter;
 mod pool;
+mod rule;
 mod window;
 
-use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::config::{self, Config};
-use crate::decision::{Amounts, METRICS_MAX, Metric, ReportedAmounts, Subject, TOKENS_MAX, Tokens};
+use crate::config::{self, Config, Overflow};
+use crate::decision::{Amounts, KeyHandle, Keys, Metric, Output, ReportedAmounts, Request, Subject, Tokens};
 use crate::time::CoreTime;
-use fixed::Periods;
+use keyed::Keyed;
 use meter::Meter;
 pub(crate) use pool::{Full, Pool};
+pub(crate) use rule::Shortage;
+use rule::{Counts, NOTHING, Rule, Tell};
 
-/// While nobody has said when a calendar period ends, callers are told to ask again after so long.
-const UNKNOWN_END_US: u64 = 5_000_000;
-
-/// The most that recorded calls can take a limit to: without leases nothing else bounds them.
-const RECORDED_MAX: u64 = 1 << 62;
-
-/// Where no limit counts anything beyond tokens.
-const NOTHING: Amounts = Amounts { cost_micros: 0, custom: [0; METRICS_MAX] };
-
-/// What a call counts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counts<'a> {
-    pub(crate) tokens: Tokens,
-    pub(crate) amounts: &'a Amounts,
-}
-
-impl Counts<'_> {
-    #[inline]
-    fn of(&self, metric: Metric) -> u64 {
-        match metric {
-            Metric::Requests => 1,
-            Metric::Tokens => self.tokens.total(),
-            Metric::InputTokens => self.tokens.prompt,
-            Metric::OutputTokens => self.tokens.output,
-            Metric::CostUsd => self.amounts.cost_micros.min(TOKENS_MAX),
-            Metric::Custom(index) => {
-                self.amounts.custom.get(usize::from(index)).map_or(0, |&amount| amount.min(TOKENS_MAX))
-            }
-        }
-    }
-}
-
-/// One limit with its state.
-#[derive(Clone, Debug, PartialEq)]
-struct Limit {
-    metric: Metric,
-    /// What it may hold of admitted calls.
-    max: u64,
-    /// What it may hold at all.
-    most: u64,
-    meter: Meter,
-    periods: Periods,
-    /// What denials say.
-    subject: Subject,
-    /// Its place among the configured limits.
-    place: u32,
-    config: Box<config::Limit>,
-}
-
-/// Why a limit has no room.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Shortage {
-    /// Place of the limit.
-    pub(crate) limit: u32,
-    pub(crate) metric: Metric,
-    pub(crate) subject: Subject,
-    pub(crate) used: u64,
-    pub(crate) max: u64,
-    pub(crate) asked: u64,
-    /// When there will be room, if nothing else is admitted; `None` if the call asks for more than the limit.
-    pub(crate) free_at: Option<CoreTime>,
+/// What a lease counts beyond tokens, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Note {
+    amounts: Amounts,
+    keys: Keys,
+    unlimited: bool,
 }
 
 /// All limits of a governor, in the order in which they are checked.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct Limits {
-    list: Vec<Limit>,
-    /// What leases count beyond tokens, by slot; empty where no limit counts such.
-    notes: Vec<Amounts>,
+    rules: Vec<Rule>,
+    /// By rule.
+    meters: Vec<Meter>,
+    keyed: Keyed,
+    /// By slot of the lease; empty while no lease needs one.
+    notes: Vec<Note>,
     notes_needed: bool,
+    overflow: Overflow,
     /// Names of the metrics of the user's own.
     metrics: Vec<alloc::string::String>,
     calendars: bool,
+    /// What is to be told besides the answers of commands.
+    pub(crate) outputs: VecDeque<Output>,
 }
 
-impl Limit {
-    fn new(config: &config::Limit, place: u32, subject: Subject) -> Self {
-        let (meter, periods) = (Meter::new(config), meter::periods(config));
-        let config = Box::new(config.clone());
-        let mut limit = Self { metric: config.metric, max: 0, most: 0, meter, periods, subject, place, config };
-        limit.set_bounds();
-        limit
-    }
+/// What one limit says of a call, see [`Limits::diagnose`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) place: u32,
+    pub(crate) metric: Metric,
+    pub(crate) key: Option<KeyHandle>,
+    pub(crate) used: u64,
+    pub(crate) max: u64,
+    pub(crate) asked: u64,
+    /// When the call fits by this limit alone; `None`: never.
+    pub(crate) free_at: Option<CoreTime>,
+    /// The part of `used` that leases in flight have estimated.
+    pub(crate) reserved: u64,
+}
 
-    fn set_bounds(&mut self) {
-        self.max = self.config.capacity();
-        self.most = self.config.max_debt.map_or(u64::MAX, |debt| self.max.saturating_add(debt));
-    }
-
-    #[inline]
-    fn advance(&mut self, now: CoreTime) {
-        self.meter.advance(now, &mut self.periods);
-    }
+/// What a call counts.
+#[inline]
+const fn counts(request: &Request) -> Counts<'_> {
+    Counts { tokens: request.tokens, amounts: &request.amounts }
 }
 
 impl Limits {
     pub(crate) fn new(config: &Config) -> Self {
-        let mut limits = Self { metrics: config.metrics.clone(), ..Self::default() };
+        let config::Caps { keys, overflow, .. } = config.caps;
+        let mut limits = Self { metrics: config.metrics.clone(), keyed: Keyed::new(keys), overflow, ..Self::default() };
+        let mut first = 0u32;
         if let Some(rate) = &config.rate {
             let requests = ("requests", Metric::Requests, Subject::Requests, rate.requests);
             for (name, metric, subject, max) in [requests, ("tokens", Metric::Tokens, Subject::Tokens, rate.tokens)] {
-                let limit = max.map(|max| config::Limit::new(name, metric, max, rate.window_us));
-                limit.iter().for_each(|limit| limits.add(limit, limits.list.len() as u32, subject));
+                let Some(max) = max else { continue };
+                limits.add(&config::Limit::new(name, metric, max, rate.window_us), first, subject);
+                first = first.saturating_add(1);
             }
         }
         // Budgets last. (A stable sort would be 20 KB of wasm.)
-        let first = limits.list.len();
         for budgets in [false, true] {
-            for (index, limit) in config.limits.iter().enumerate().filter(|(_, limit)| limit.is_budget() == budgets) {
-                let place = first.saturating_add(index) as u32;
+            for (place, limit) in (first..).zip(&config.limits).filter(|(_, limit)| limit.is_budget() == budgets) {
                 limits.add(limit, place, if budgets { Subject::Budget(place) } else { Subject::Limit(place) });
             }
         }
@@ -142,63 +100,149 @@ impl Limits {
     }
 
     fn add(&mut self, config: &config::Limit, place: u32, subject: Subject) {
-        self.list.push(Limit::new(config, place, subject));
-        self.notes_needed |= matches!(config.metric, Metric::CostUsd | Metric::Custom(_));
+        let rule = Rule::new(config, place, subject);
+        self.notes_needed |= !config.per.is_empty() || matches!(config.metric, Metric::CostUsd | Metric::Custom(_));
         self.calendars |= config.window == config::Window::Calendar;
+        if config.per.is_empty() {
+            self.meters.push(rule.meter());
+            self.rules.push(rule);
+        } else {
+            self.keyed.add(rule);
+        }
     }
 
-    /// Moves every limit to `now`.
+    /// The keys of a request as they are counted now; `None` if unknown ones are refused at the cap.
+    pub(crate) fn resolve(&mut self, now: CoreTime, keys: Keys) -> Option<Keys> {
+        self.keyed.resolve(now, keys, self.overflow, &mut self.outputs)
+    }
+
+    /// The same where nobody can be refused.
+    pub(crate) fn resolve_at_any_cost(&mut self, now: CoreTime, keys: Keys) -> Keys {
+        self.keyed.resolve(now, keys, Overflow::Share, &mut self.outputs).unwrap_or_default()
+    }
+
+    /// Moves every limit that counts a call to `now`.
     #[inline]
-    pub(crate) fn advance(&mut self, now: CoreTime) {
-        for limit in &mut self.list {
-            limit.advance(now);
+    pub(crate) fn advance(&mut self, now: CoreTime, request: &Request) {
+        for (rule, meter) in self.rules.iter_mut().zip(&mut self.meters) {
+            rule.advance(meter, now);
+        }
+        if !request.keys.is_empty() {
+            self.keyed.advance(now, &request.keys, &mut self.outputs);
         }
     }
 
     /// Whether all limits have room for a call. Call `advance` first.
     #[inline]
-    pub(crate) fn have_room(&self, call: Counts<'_>) -> bool {
-        self.list.iter().all(|limit| limit.meter.used().saturating_add(call.of(limit.metric)) <= limit.max)
+    pub(crate) fn have_room(&self, request: &Request) -> bool {
+        let call = counts(request);
+        request.unlimited
+            || self.rules.iter().zip(&self.meters).all(|(rule, meter)| rule.fits(meter, call))
+                && (request.keys.is_empty() || self.keyed.have_room(&request.keys, call))
     }
 
     /// The limits without room, in the order of checks. Call `advance` first.
-    pub(crate) fn shortages<'a>(&'a self, now: CoreTime, call: Counts<'a>) -> impl Iterator<Item = Shortage> + 'a {
-        self.list.iter().filter_map(move |limit| {
-            let Limit { metric, max, subject, place, .. } = *limit;
-            let (used, asked) = (limit.meter.used(), call.of(metric));
-            if used.saturating_add(asked) <= max {
-                return None;
-            }
-            let free_at = |most| limit.meter.free_at(now, &limit.periods, most).unwrap_or(now.plus(UNKNOWN_END_US));
-            let free_at = max.checked_sub(asked).map(free_at);
-            Some(Shortage { limit: place, metric, subject, used, max, asked, free_at })
-        })
+    pub(crate) fn shortages<'a>(&'a self, now: CoreTime, request: &'a Request) -> impl Iterator<Item = Shortage> + 'a {
+        let call = counts(request);
+        let own =
+            self.rules.iter().zip(&self.meters).filter_map(move |(rule, meter)| rule.shortage(Some(meter), now, call));
+        own.chain(self.keyed.shortages(now, &request.keys, call)).filter(|_| !request.unlimited)
     }
 
     /// What a call asks for of the limit at a place, or 0.
-    pub(crate) fn asked_of(&self, place: u32, call: Counts<'_>) -> u64 {
-        self.list.iter().find(|limit| limit.place == place).map_or(0, |limit| call.of(limit.metric))
+    pub(crate) fn asked_of(&self, place: u32, request: &Request) -> u64 {
+        let own = self.rules.iter().chain(self.keyed.asked(&request.keys).map(|(rule, ..)| rule));
+        let mut own = own.filter(|rule| rule.place == place && !request.unlimited);
+        own.next().map_or(0, |rule| counts(request).of(rule.metric))
+    }
+
+    /// What every limit that counts a call says of it, where `in_flight` are slot, admission and estimate of all leases. Call
+    /// `advance` first.
+    pub(crate) fn diagnose<'a>(
+        &'a self,
+        now: CoreTime,
+        request: &'a Request,
+        in_flight: impl Iterator<Item = (u32, CoreTime, Tokens)> + Clone + 'a,
+    ) -> impl Iterator<Item = Finding> + 'a {
+        let own = self.rules.iter().zip(&self.meters).map(|(rule, meter)| (rule, Some(meter), None));
+        own.chain(self.keyed.asked(&request.keys)).filter(|_| !request.unlimited).map(move |(rule, meter, key)| {
+            let asked = counts(request).of(rule.metric);
+            let used = meter.map_or(0, Meter::used);
+            let free_at = rule.fits_at(meter, now, asked);
+            let counted = |(slot, admitted, tokens): (u32, CoreTime, Tokens)| {
+                let note = self.notes.get(slot as usize).copied().unwrap_or_default();
+                let under =
+                    rule.config.per.is_empty() || note.keys.iter().any(|(_, handle)| handle.is_some() && handle == key);
+                let until = meter.map_or(admitted, |meter| meter.settles_until(admitted, &rule.periods));
+                let counts = under && !note.unlimited && admitted >= rule.since && until > now;
+                if counts { Counts { tokens, amounts: &note.amounts }.of(rule.metric) } else { 0 }
+            };
+            let reserved = in_flight.clone().map(counted).fold(0, u64::saturating_add).min(used);
+            Finding { place: rule.place, metric: rule.metric, key, used, max: rule.max, asked, free_at, reserved }
+        })
     }
 
     /// Takes what an admitted call counts; it is the lease at `slot`.
     #[inline]
-    pub(crate) fn take(&mut self, now: CoreTime, slot: u32, call: Counts<'_>) {
-        for limit in &mut self.list {
-            limit.meter.add(now, call.of(limit.metric));
+    pub(crate) fn take(&mut self, now: CoreTime, slot: u32, request: &Request) {
+        if self.notes_needed || request.unlimited {
+            self.take_noted(now, slot, request);
+        } else {
+            self.take_own(now, request);
         }
-        if self.notes_needed {
-            self.note(slot, *call.amounts);
+    }
+
+    #[inline]
+    fn take_own(&mut self, now: CoreTime, request: &Request) {
+        let tell = &mut Tell { outputs: &mut self.outputs, key: None };
+        for (rule, meter) in self.rules.iter().zip(&mut self.meters) {
+            rule.take(meter, now, counts(request), tell);
         }
     }
 
     #[inline(never)]
-    fn note(&mut self, slot: u32, amounts: Amounts) {
+    fn take_noted(&mut self, now: CoreTime, slot: u32, request: &Request) {
+        self.notes_needed = true;
+        let Request { unlimited, .. } = *request;
+        let keys = if unlimited { Keys::default() } else { self.keyed.hold(now, &request.keys) };
+        if !unlimited {
+            self.take_own(now, request);
+            self.keyed.take(now, &keys, counts(request), &mut self.outputs);
+        }
         let at = slot as usize;
         if self.notes.len() <= at {
-            self.notes.resize(at.saturating_add(1), Amounts::default());
+            self.notes.resize(at.saturating_add(1), Note::default());
         }
         if let Some(note) = self.notes.get_mut(at) {
-            *note = amounts.capped();
+            *note = Note { amounts: request.amounts.capped(), keys, unlimited };
+        }
+    }
+
+    /// The keys under which the lease at `slot` is counted, as callers may know them.
+    pub(crate) fn keys_of(&self, slot: u32) -> Keys {
+        self.notes.get(slot as usize).map_or(Keys::default(), |note| self.told(note.keys))
+    }
+
+    /// Keys without those that stand for others.
+    pub(crate) fn told(&self, keys: Keys) -> Keys {
+        keys.map(|set, handle| handle.filter(|&handle| !self.keyed.is_overflow(set, handle)))
+    }
+
+    /// A waiter names these keys, which are made where there are none.
+    pub(crate) fn hold(&mut self, now: CoreTime, keys: &Keys) -> Keys {
+        self.keyed.hold(now, keys)
+    }
+
+    /// A waiter names these keys no more.
+    pub(crate) fn let_go(&mut self, now: CoreTime, keys: &Keys) {
+        self.keyed.let_go(now, keys);
+    }
+
+    /// The lease at `slot` names its keys no more.
+    #[inline]
+    pub(crate) fn ended(&mut self, now: CoreTime, slot: u32) {
+        if let Some(note) = self.notes.get(slot as usize).filter(|note| !note.keys.is_empty()) {
+            self.keyed.let_go(now, &note.keys);
         }
     }
 
@@ -211,70 +255,114 @@ impl Limits {
         reported: &ReportedAmounts,
     ) {
         if !self.notes_needed {
-            return self.correct(now, admitted, [from, to].map(|tokens| Counts { tokens, amounts: &NOTHING }));
+            return self.correct((now, admitted), [from, to].map(|tokens| Counts { tokens, amounts: &NOTHING }));
         }
-        let estimated = self.notes.get(slot as usize).copied().unwrap_or_default();
-        let used = estimated.corrected(reported);
-        let [from, to] = [(from, &estimated), (to, &used)].map(|(tokens, amounts)| Counts { tokens, amounts });
-        self.correct(now, admitted, [from, to]);
+        let note = self.notes.get(slot as usize).copied().unwrap_or_default();
+        if note.unlimited {
+            return;
+        }
+        let used = note.amounts.corrected(reported);
+        let change = [(from, &note.amounts), (to, &used)].map(|(tokens, amounts)| Counts { tokens, amounts });
+        self.correct((now, admitted), change);
+        self.keyed.correct(admitted, &note.keys, &mut self.outputs, |rule, meter, tell| {
+            rule.correct(meter, (now, admitted), change, tell);
+        });
     }
 
     #[inline]
-    fn correct(&mut self, now: CoreTime, admitted: CoreTime, [from, to]: [Counts<'_>; 2]) {
-        for limit in &mut self.list {
-            let (from, to) = (from.of(limit.metric), to.of(limit.metric));
-            if from != to {
-                limit.advance(now);
-                limit.meter.settle(admitted, from, to, limit.most);
-            }
+    fn correct(&mut self, when: (CoreTime, CoreTime), change: [Counts<'_>; 2]) {
+        let tell = &mut Tell { outputs: &mut self.outputs, key: None };
+        for (rule, meter) in self.rules.iter_mut().zip(&mut self.meters) {
+            rule.correct(meter, when, change, tell);
         }
     }
 
     /// Takes back all that was taken for the lease at `slot`, `tokens` at `admitted`.
     #[inline(never)]
     pub(crate) fn give_back(&mut self, now: CoreTime, (slot, admitted): (u32, CoreTime), tokens: Tokens) {
-        let amounts = self.notes.get(slot as usize).copied().unwrap_or_default();
-        let call = Counts { tokens, amounts: &amounts };
-        for limit in &mut self.list {
-            limit.advance(now);
-            limit.meter.settle(admitted, call.of(limit.metric), 0, u64::MAX);
+        let note = self.notes.get(slot as usize).copied().unwrap_or_default();
+        if note.unlimited {
+            return;
         }
+        let call = Counts { tokens, amounts: &note.amounts };
+        for (rule, meter) in self.rules.iter_mut().zip(&mut self.meters) {
+            rule.give_back(meter, (now, admitted), call);
+        }
+        self.keyed.correct(admitted, &note.keys, &mut self.outputs, |rule, meter, _| {
+            rule.give_back(meter, (now, admitted), call);
+        });
     }
 
-    /// Counts a call that was made elsewhere, whether it fits or not. Call `advance` first.
-    pub(crate) fn record(&mut self, now: CoreTime, call: Counts<'_>) {
-        for limit in &mut self.list {
-            let room = RECORDED_MAX.saturating_sub(limit.meter.used());
-            limit.meter.add(now, call.of(limit.metric).min(room));
+    /// Counts a call that was made elsewhere, whether it fits or not; the keys it is counted under. Call `advance` first.
+    pub(crate) fn record(&mut self, now: CoreTime, request: &Request) -> Keys {
+        if request.unlimited {
+            return Keys::default();
         }
+        let tell = &mut Tell { outputs: &mut self.outputs, key: None };
+        for (rule, meter) in self.rules.iter().zip(&mut self.meters) {
+            rule.record(meter, now, counts(request), tell);
+        }
+        let keys = self.keyed.hold(now, &request.keys);
+        self.keyed.record(now, &keys, counts(request), &mut self.outputs);
+        self.keyed.let_go(now, &keys);
+        keys
     }
 
     /// Changes what the limit at a place allows; what is counted stays counted.
     pub(crate) fn change(&mut self, now: CoreTime, place: u32, amount: u64) {
-        if let Some(limit) = self.list.iter_mut().find(|limit| limit.place == place) {
-            limit.advance(now);
-            limit.config.limit = amount;
-            limit.meter.change(now, &limit.config);
-            limit.set_bounds();
+        if let Some((rule, meter)) = self.rules.iter_mut().zip(&mut self.meters).find(|(rule, _)| rule.place == place) {
+            rule.advance(meter, now);
+            rule.change(amount);
+            meter.change(now, &rule.config);
+        } else {
+            self.keyed.change(now, place, amount);
         }
     }
 
-    /// Until when a charge made at `admitted` can still be corrected, if any limit counts what calls report.
-    pub(crate) fn settles_until(&self, admitted: CoreTime) -> Option<CoreTime> {
-        let corrected = self.list.iter().filter(|limit| limit.metric != Metric::Requests);
-        corrected.map(|limit| limit.meter.settles_until(admitted, &limit.periods)).max()
+    /// Until when a charge made at `admitted` for the lease at `slot` can still be corrected, if any limit counts what calls
+    /// report.
+    pub(crate) fn settles_until(&self, slot: u32, admitted: CoreTime) -> Option<CoreTime> {
+        let own = self.rules.iter().zip(&self.meters).map(|(rule, meter)| (rule, Some(meter)));
+        let keys = self.notes.get(slot as usize).map_or(Keys::default(), |note| note.keys);
+        let keyed = self.keyed.asked(&keys).map(|(rule, meter, _)| (rule, meter));
+        let corrected = own.chain(keyed).filter(|(rule, _)| rule.metric != Metric::Requests);
+        corrected.filter_map(|(rule, meter)| Some(meter?.settles_until(admitted, &rule.periods))).max()
     }
 
     /// What the limit with this subject has counted by `now`, and its maximum.
     pub(crate) fn usage(&self, now: CoreTime, subject: Subject) -> Option<(u64, u64)> {
-        let limit = self.list.iter().find(|limit| limit.subject == subject)?;
-        Some((limit.meter.used_at(now, &limit.periods), limit.max))
+        self.usage_where(now, |rule| rule.subject == subject)
     }
 
     /// The same by place.
     pub(crate) fn usage_at(&self, now: CoreTime, place: u32) -> Option<(u64, u64)> {
-        let subject = self.list.iter().find(|limit| limit.place == place)?.subject;
-        self.usage(now, subject)
+        self.usage_where(now, |rule| rule.place == place)
+    }
+
+    fn usage_where(&self, now: CoreTime, mut wanted: impl FnMut(&Rule) -> bool) -> Option<(u64, u64)> {
+        let (rule, meter) = self.rules.iter().zip(&self.meters).find(|(rule, _)| wanted(rule))?;
+        Some((meter.used_at(now, &rule.periods), rule.max))
+    }
+
+    /// The number of each set among those of another configuration, if it is there.
+    pub(crate) fn sets_in(&self, other: &Self) -> Vec<Option<u16>> {
+        let number = |per| other.keyed.sets.iter().position(|set| set.per == per).map(|number| number as u16);
+        self.keyed.sets.iter().map(|set| number(&*set.per)).collect()
+    }
+
+    /// How many keys are remembered.
+    pub(crate) const fn keys(&self) -> u32 {
+        self.keyed.alive()
+    }
+
+    /// Keeps handles from being used again before they are reclaimed.
+    pub(crate) fn take_back(&mut self, told: impl Fn(KeyHandle) -> bool) {
+        self.keyed.free.retain(|&handle| !told(KeyHandle(handle)));
+    }
+
+    /// Makes the handle of a forgotten key usable again.
+    pub(crate) fn reclaim(&mut self, handle: KeyHandle) {
+        self.keyed.reclaim(handle);
     }
 
     /// Whether there are limits of calendar periods.
@@ -283,22 +371,26 @@ impl Limits {
         self.calendars
     }
 
-    /// The next limit that has to be told when its calendar periods end.
+    /// The next limit that has to be told when its calendar periods end; of those that count by keys only what calls have
+    /// named, see `advance`.
     pub(crate) fn asks(&mut self, now: CoreTime) -> Option<u32> {
-        self.list.iter_mut().find_map(|limit| limit.periods.asks(now).then_some(limit.place))
+        self.rules.iter_mut().find_map(|rule| rule.periods.asks(now).then_some(rule.place))
     }
 
     /// The clock was set: calendar periods end at other instants of core time.
     pub(crate) fn ask_again(&mut self) {
-        self.list.iter_mut().for_each(|limit| limit.periods.ask_again());
+        let keyed = self.keyed.sets.iter_mut().flat_map(|set| &mut set.rules);
+        self.rules.iter_mut().chain(keyed).for_each(|rule| rule.periods.ask_again());
     }
 
     /// Takes the ends of the calendar period of `now` and of the next one, if the limit has any.
     #[inline(never)]
     pub(crate) fn set_boundaries(&mut self, now: CoreTime, place: u32, ends: CoreTime, next_ends: CoreTime) {
-        if let Some(limit) = self.list.iter_mut().find(|limit| limit.place == place) {
-            limit.periods.give(now, ends, next_ends);
-            limit.advance(now);
+        if let Some((rule, meter)) = self.rules.iter_mut().zip(&mut self.meters).find(|(rule, _)| rule.place == place) {
+            rule.periods.give(now, ends, next_ends);
+            rule.advance(meter, now);
+        } else if let Some(rule) = self.keyed.rule_mut(place) {
+            rule.periods.give(now, ends, next_ends);
         }
     }
 }

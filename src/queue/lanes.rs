@@ -94,6 +94,18 @@ impl Lanes {
         }
     }
 
+    /// Empties all lanes: orders and waiters, first first.
+    pub(super) fn take_all(&mut self) -> Vec<(u64, u32)> {
+        self.wake_all();
+        let mut all = Vec::new();
+        while let Some((lane, waiter)) = self.first() {
+            let order = self.links.get(waiter as usize).map_or(0, |link| link.order);
+            all.push((order, waiter));
+            self.remove(lane, waiter);
+        }
+        all
+    }
+
     /// The first waiter of the first lane, and the lane.
     pub(super) fn first(&self) -> Option<(u32, u32)> {
         self.ready.peek().map(|(_, lane)| (lane, self.lane(lane).head))

@@ -2,7 +2,8 @@
 //!
 //! Interactive waiters come before background ones; within a class the order is that of arrival. The first waiter that does
 //! not fit is not overtaken by its class or a lower one, so a heavy request is served in the end. Only an actor that is
-//! refused for its own share is held back, with all it has in that class, and others pass: what they use would not help it.
+//! refused for its own share, or by limits of its own keys, is held back, with all it has in that class, and others pass: what
+//! they use would not help it. Where no rule reads actors, the first key of a request takes the actor's place.
 //!
 //! Invariants: a waiter stands in exactly one lane; it has at most one deadline in the heap; a generation is used once.
 //! O(log n) to add, cancel and serve. Called by `governor`, which decides what fits. Waiters are callers of this process: an
@@ -13,7 +14,7 @@ mod lanes;
 use alloc::vec::Vec;
 
 use crate::codec::{Reader, Writer};
-use crate::decision::{Denial, Priority, Request, WaiterId};
+use crate::decision::{Denial, Keys, Priority, Request, WaiterId};
 use crate::heap::Heap;
 use crate::time::CoreTime;
 use lanes::Lanes;
@@ -65,11 +66,14 @@ pub(crate) struct Queue {
     pressure: Pressure,
     /// When a look at the queue may find room without any other command.
     next_look: Option<CoreTime>,
+    /// The same of those that limits of their own keys hold back.
+    keys_look: Option<CoreTime>,
 }
 
-/// The lane of an actor, or of all where no rule reads actors.
-fn lane_of(actor: Option<u32>) -> u32 {
-    actor.map_or(0, |actor| actor.saturating_add(1))
+/// The lane of an actor; where no rule reads actors that of the first key, or of all.
+fn lane_of(actor: Option<u32>, keys: &Keys) -> u32 {
+    let key = || keys.iter().next().and_then(|(_, handle)| Some(handle?.0));
+    actor.or_else(key).map_or(0, |handle| handle.saturating_add(1))
 }
 
 impl Queue {
@@ -85,13 +89,13 @@ impl Queue {
 
     /// How many waiters a request of this priority and actor stands behind, and why the first of them waits. `None` if it may
     /// try at once: nobody waits that it would overtake.
-    pub(crate) fn ahead_of(&self, priority: Priority, actor: Option<u32>) -> Option<(u32, Denial)> {
+    pub(crate) fn ahead_of(&self, priority: Priority, actor: Option<u32>, keys: &Keys) -> Option<(u32, Denial)> {
         let (own, lower) = match priority {
             Priority::Interactive => (&self.interactive, None),
             Priority::Background => (&self.interactive, Some(&self.background)),
         };
         let classes = [Some(own), lower].into_iter().flatten();
-        let lane = lane_of(actor);
+        let lane = lane_of(actor, keys);
         let why = |class: &Class| if class.lanes.has(lane) { class.blocked.or(class.held_back) } else { class.blocked };
         let count = classes.clone().fold(0u32, |sum, class| sum.saturating_add(class.lanes.len()));
         classes.filter(|class| class.lanes.len() > 0).find_map(why).map(|denial| (count, denial))
@@ -112,7 +116,7 @@ impl Queue {
         }
         self.arrivals = self.arrivals.saturating_add(1);
         let order = self.arrivals;
-        self.class(waiter.request.priority).lanes.push(lane_of(waiter.actor), slot, order);
+        self.class(waiter.request.priority).lanes.push(lane_of(waiter.actor, &waiter.request.keys), slot, order);
         if let Some(deadline) = deadline {
             self.deadlines.push(slot, deadline.as_micros());
         }
@@ -147,7 +151,7 @@ impl Queue {
             active_while_starving: before.active_while_starving.max(pressure.active_while_starving),
         };
         let class = self.class(waiter.request.priority);
-        class.lanes.hold_back(lane_of(waiter.actor));
+        class.lanes.hold_back(lane_of(waiter.actor, &waiter.request.keys));
         class.held_back = Some(denial);
     }
 
@@ -155,7 +159,7 @@ impl Queue {
     #[inline]
     pub(crate) fn wake(&mut self, actor: u32) {
         if !self.is_empty() {
-            let lane = lane_of(Some(actor));
+            let lane = lane_of(Some(actor), &Keys::default());
             self.interactive.lanes.wake(lane);
             self.background.lanes.wake(lane);
         }
@@ -169,8 +173,47 @@ impl Queue {
         eased && self.holds_back()
     }
 
+    /// Limits of their own keys may let those pass whom they hold back, at this instant or an earlier one.
+    pub(crate) fn look_at_keys(&mut self, at: CoreTime) {
+        if !self.is_empty() {
+            self.keys_look = Some(self.keys_look.map_or(at, |look| look.min(at)));
+        }
+    }
+
+    /// Whether that instant has come.
+    pub(crate) fn keys_due(&self, now: CoreTime) -> bool {
+        self.keys_look.is_some_and(|at| at <= now)
+    }
+
+    /// That instant, while somebody is held back.
+    pub(crate) fn keys_look(&self) -> Option<CoreTime> {
+        self.keys_look.filter(|_| self.holds_back())
+    }
+
+    /// Changes every waiter, in the order of arrival within its class; they stay in that order.
+    pub(crate) fn change_all(&mut self, mut change: impl FnMut(&mut Waiter)) {
+        for class in [&mut self.interactive, &mut self.background] {
+            let order = class.lanes.take_all();
+            for (order, slot) in order {
+                let Some(waiter) = self.places.get_mut(slot as usize).and_then(|place| place.waiter.as_mut()) else {
+                    continue;
+                };
+                change(waiter);
+                class.lanes.push(lane_of(waiter.actor, &waiter.request.keys), slot, order);
+            }
+        }
+        self.keys_look = None;
+    }
+
+    /// A waiter, by name.
+    pub(crate) fn waiter(&self, id: WaiterId) -> Option<Waiter> {
+        let (found, waiter) = self.get(id.slot)?;
+        (found == id).then_some(waiter)
+    }
+
     /// Lets all actors that are held back be looked at again.
     pub(crate) fn wake_all(&mut self) {
+        self.keys_look = None;
         self.interactive.lanes.wake_all();
         self.background.lanes.wake_all();
     }
@@ -193,14 +236,14 @@ impl Queue {
             place.generation = next;
             self.free.push(id.slot);
         }
-        let lane = lane_of(waiter.actor);
+        let lane = lane_of(waiter.actor, &waiter.request.keys);
         self.class(waiter.request.priority).lanes.remove(lane, id.slot);
         if !self.interactive.lanes.has(lane) {
             self.background.lanes.wake(lane);
         }
         self.deadlines.remove(id.slot);
         if self.is_empty() {
-            self.next_look = None;
+            (self.next_look, self.keys_look) = (None, None);
         }
         Some(waiter)
     }

@@ -39,6 +39,7 @@ pub(super) fn write(config: &Config, w: &mut Writer) {
     w.u64(config.reaper_interval_us);
     w.u32(config.queue_max);
     w.u32(config.caps.actors);
+    w.u32(config.caps.keys);
     w.u32(config.caps.leases);
     w.u32(config.caps.id_bytes);
     w.bool(config.caps.overflow == Overflow::Deny);
@@ -57,6 +58,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Config {
         queue_max: r.u32(),
         caps: Caps {
             actors: r.u32(),
+            keys: r.u32(),
             leases: r.u32(),
             id_bytes: r.u32(),
             overflow: if r.bool() { Overflow::Deny } else { Overflow::Share },
@@ -79,6 +81,8 @@ fn write_limit(limit: &Limit, w: &mut Writer) {
     w.u64(limit.limit);
     w.option(if let Algorithm::TokenBucket { burst } = limit.algorithm { burst } else { None });
     w.option(limit.max_debt);
+    w.len(limit.warn_at.len());
+    limit.warn_at.iter().for_each(|&part| w.u32(part));
 }
 
 fn read_limit(r: &mut Reader<'_>) -> Limit {
@@ -89,6 +93,7 @@ fn read_limit(r: &mut Reader<'_>) -> Limit {
         *burst = given;
     }
     limit.max_debt = r.option();
+    limit.warn_at = list(r, Reader::u32);
     limit
 }
 

@@ -1,15 +1,17 @@
 //! Decides how a command stands in a trace or journal: a tag, then its numbers as varints.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::codec::{Reader, Writer};
+use crate::config::Config;
 use crate::decision::{
-    ActorHandle, Amounts, LeaseId, Outcome, Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
+    ActorHandle, Amounts, Keys, LeaseId, Outcome, Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
 };
 use crate::time::Instant;
 
 /// One command of a [`Governor`](crate::Governor).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the fields are the arguments of the methods that the variants name")]
 pub enum Input {
     /// [`acquire`](crate::Governor::acquire)
@@ -28,6 +30,8 @@ pub enum Input {
     Annul { now: Instant, lease: LeaseId },
     /// [`set_limit`](crate::Governor::set_limit)
     SetLimit { now: Instant, place: u32, amount: u64 },
+    /// [`reconfigure`](crate::Governor::reconfigure)
+    Reconfigure { now: Instant, config: Box<Config> },
     /// [`record`](crate::Governor::record)
     Record { now: Instant, request: Request },
     /// [`set_boundaries`](crate::Governor::set_boundaries)
@@ -82,6 +86,10 @@ impl Input {
                 w.u32(*place);
                 w.u64(*amount);
             }
+            Self::Reconfigure { now, config } => {
+                start(&mut w, 10, *now);
+                super::config::write(config, &mut w);
+            }
             Self::Record { now, request } => {
                 start(&mut w, 9, *now);
                 write_request(request, &mut w);
@@ -126,6 +134,7 @@ fn read(r: &mut Reader<'_>) -> Input {
             Input::Boundaries { now, limit: limit as u32, ends, next_ends }
         }
         8 => Input::SetLimit { now, place: r.u32(), amount: r.u64() },
+        10 => Input::Reconfigure { now, config: Box::new(super::config::read(r)) },
         9 => Input::Record { now, request: read_request(r) },
         timeout => {
             r.require(timeout == 5);
@@ -204,6 +213,8 @@ fn write_request(request: &Request, w: &mut Writer) {
     w.u64(request.tokens.prompt);
     w.u64(request.tokens.output);
     write_amounts(&request.amounts, w);
+    request.keys.write(w);
+    w.bool(request.unlimited);
     w.bool(request.claim.is_some());
     if let Some(claim) = request.claim {
         write_lease(claim, w);
@@ -220,6 +231,8 @@ fn read_request(r: &mut Reader<'_>) -> Request {
         weight: r.u64(),
         tokens: Tokens { prompt: r.u64(), output: r.u64() },
         amounts: read_amounts(r),
+        keys: Keys::read(r),
+        unlimited: r.bool(),
         claim: if r.bool() { Some(read_lease(r)) } else { None },
     }
 }

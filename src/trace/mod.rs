@@ -62,6 +62,9 @@ impl Governor {
     /// Gives a command and polls all outputs that followed.
     pub fn apply(&mut self, input: &Input) -> (Answer, Vec<Output>) {
         let answer = match *input {
+            Input::Reconfigure { now, ref config } => {
+                Answer::Changed(self.reconfigure(now, Config::clone(config)).is_ok())
+            }
             Input::Acquire { now, ref request } => Answer::Decided(self.acquire(now, request)),
             Input::Enqueue { now, ref request, deadline } => Answer::Enqueued(self.enqueue(now, request, deadline)),
             Input::Cancel { now, waiter } => Answer::Cancelled(self.cancel(now, waiter)),

@@ -21,8 +21,8 @@ use wasm_bindgen::prelude::*;
 
 use crate::config::Config;
 use crate::decision::{
-    ActorHandle, Amounts, Decision, Enqueued, Grant, LeaseId, Outcome, Priority, Released, Report, ReportedAmounts,
-    Request, Tokens, WaiterId,
+    ActorHandle, Amounts, Decision, Enqueued, Grant, Keys, LeaseId, Outcome, Priority, Released, Report,
+    ReportedAmounts, Request, Tokens, WaiterId,
 };
 use crate::governor::Governor;
 use crate::time::{Instant, whole};
@@ -38,6 +38,8 @@ const BACKGROUND: u32 = 1;
 const BARGE: u32 = 2;
 /// Also of `release`, beside the outcome: the view has amounts beyond tokens.
 const AMOUNTS: u32 = 4;
+const KEYS: u32 = 8;
+const UNLIMITED: u32 = 16;
 
 /// One governor. The shell describes this class in `js/core/binding.ts`.
 #[wasm_bindgen]
@@ -90,12 +92,10 @@ impl Core {
         claim_generation: u32,
     ) -> i32 {
         let mut request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
-        if flags & AMOUNTS != 0 {
-            request.amounts = self.view.amounts();
-        }
+        self.read_beside(flags, &mut request);
         let decision = self.governor.acquire(Instant::from_millis(now), &request);
         let code = match decision {
-            Decision::Granted(grant) => self.granted(&grant),
+            Decision::Granted(grant) => self.granted(flags, &grant),
             Decision::Denied(denial) => {
                 write_denial(&mut self.view, &denial);
                 DENIED
@@ -120,13 +120,12 @@ impl Core {
         deadline: f64,
     ) -> i32 {
         let mut request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
-        if flags & AMOUNTS != 0 {
-            request.amounts = self.view.amounts();
-        }
+        self.read_beside(flags, &mut request);
         let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
         let code = match self.governor.enqueue(Instant::from_millis(now), &request, deadline) {
-            Enqueued::Granted(grant) => self.granted(&grant),
+            Enqueued::Granted(grant) => self.granted(flags, &grant),
             Enqueued::Waiting(waiter, actor) => {
+                self.view.set_handles(self.governor.keys_of_waiter(waiter));
                 self.view.set(view::WAITER, f64::from(waiter.slot));
                 self.view.set(view::WAITER_GENERATION, f64::from(waiter.generation));
                 self.view.set(view::ACTOR, f64::from(actor.map_or(NO_HANDLE, |actor| actor.0)));
@@ -215,13 +214,39 @@ impl Core {
         u32::from(changed.is_ok())
     }
 
+    /// Goes by another configuration from now on; throws what the constructor throws.
+    pub fn reconfigure(&mut self, now: f64, written: JsValue) -> Result<(), JsValue> {
+        let changed = self.governor.reconfigure(Instant::from_millis(now), parse(written)?);
+        self.publish();
+        changed.map_err(|error| config::describe(&error))
+    }
+
+    /// What the limits say of a call; the view has the denial that it would get.
+    pub fn diagnose(
+        &mut self,
+        now: f64,
+        actor: u32,
+        flags: u32,
+        weight: f64,
+        prompt: f64,
+        output: f64,
+    ) -> Result<JsValue, JsValue> {
+        let mut request = request(actor, flags, weight, prompt, output, -1, 0);
+        self.read_beside(flags, &mut request);
+        let diagnosis = self.governor.diagnose(Instant::from_millis(now), &request);
+        self.publish();
+        if let Some(denial) = &diagnosis.denial {
+            write_denial(&mut self.view, denial);
+        }
+        view::diagnosis(&diagnosis)
+    }
+
     /// Counts a call that was made elsewhere; `flags` as of `acquire`.
     pub fn record(&mut self, now: f64, flags: u32, prompt: f64, output: f64) {
         let mut request = request(NO_HANDLE, flags, 0.0, prompt, output, -1, 0);
-        if flags & AMOUNTS != 0 {
-            request.amounts = self.view.amounts();
-        }
-        self.governor.record(Instant::from_millis(now), &request);
+        self.read_beside(flags, &mut request);
+        let keys = self.governor.record(Instant::from_millis(now), &request);
+        self.view.set_handles(keys);
         self.publish();
     }
 
@@ -260,8 +285,25 @@ impl Core {
         self.governor.save()
     }
 
-    fn granted(&mut self, grant: &Grant) -> i32 {
+    /// What the shell has written into the view for a request.
+    #[inline]
+    fn read_beside(&self, flags: u32, request: &mut Request) {
+        if flags & AMOUNTS != 0 {
+            request.amounts = self.view.amounts();
+        }
+        if flags & KEYS != 0 {
+            request.keys = self.view.keys();
+        }
+        request.unlimited = flags & UNLIMITED != 0;
+    }
+
+    #[inline]
+    fn granted(&mut self, flags: u32, grant: &Grant) -> i32 {
         write_grant(&mut self.view, grant);
+        // The request of a lease that is returned again may have named other keys.
+        if flags & KEYS != 0 && !grant.reused {
+            self.view.set_handles(self.governor.keys_of(grant.lease));
+        }
         grant.lease.slot as i32
     }
 
@@ -307,6 +349,8 @@ fn request(
         weight: Request::weight_of(weight),
         tokens: Tokens::rounded_up(prompt, output),
         amounts: Amounts::default(),
+        keys: Keys::default(),
+        unlimited: false,
         barge: flags & BARGE != 0,
         claim: u32::try_from(claim_slot).ok().map(|slot| LeaseId { slot, generation: claim_generation }),
     }

@@ -13,6 +13,7 @@ pub(super) enum Plain<'a> {
     Number(f64),
     Text(&'a str),
     Fields(&'a [(&'static str, Plain<'a>)]),
+    List(&'a [Plain<'a>]),
 }
 
 impl<'a> Plain<'a> {
@@ -40,6 +41,7 @@ impl Serialize for Plain<'_> {
             Self::Flag(flag) => to.serialize_bool(*flag),
             Self::Number(number) => to.serialize_f64(*number),
             Self::Text(text) => to.serialize_str(text),
+            Self::List(items) => to.collect_seq(*items),
             Self::Fields(fields) => to.collect_map(fields.iter().map(|(name, value)| (name, value))),
         }
     }

@@ -1,13 +1,17 @@
 //! Where each number stands in the view, as `js/core/binding.ts` reads it, and how answers are written there.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use wasm_bindgen::JsValue;
 
 use super::NO_HANDLE;
 use super::plain::Plain;
-use crate::decision::{Amounts, Cause, Denial, Grant, Output, Reason, ReportedAmounts, Subject, round_up};
-use crate::governor::{Governor, RateView};
+use crate::decision::{
+    Amounts, Cause, Denial, Grant, KEYS_MAX, KeyHandle, Keys, Metric, Output, Reason, ReportedAmounts, Subject,
+    Warning, round_up,
+};
+use crate::governor::{Diagnosis, Governor, LimitDiagnosis, RateView};
 use crate::time::Instant;
 
 pub(super) const PENDING: usize = 0;
@@ -26,7 +30,9 @@ const DENY: usize = 12;
 const OUT: usize = 24;
 /// What the shell writes before a command whose flags say so: amounts beyond tokens.
 const IN: usize = 32;
-const LENGTH: usize = 40;
+/// Likewise: how many keys, then set and handle of each; handles are written back.
+const KEYS: usize = 40;
+const LENGTH: usize = 64;
 
 /// The governor's piece of linear memory. It does not move while the governor lives.
 #[derive(Debug)]
@@ -66,6 +72,25 @@ impl View {
     pub(super) fn amounts(&self) -> Amounts {
         let ReportedAmounts { cost_micros, custom } = self.reported();
         Amounts { cost_micros: cost_micros.unwrap_or(0), custom: custom.map(|amount| amount.unwrap_or(0)) }
+    }
+
+    /// The keys that the shell has written.
+    pub(super) fn keys(&self) -> Keys {
+        let at = |offset: usize| self.0.get(KEYS.saturating_add(offset)).map_or(0, |&number| number as u32);
+        let mut keys = Keys::default();
+        for index in 0..(at(0) as usize).min(KEYS_MAX) {
+            let [set, handle] = [1, 2].map(|offset| at(index.saturating_mul(2).saturating_add(offset)));
+            keys.push(set as u16, Some(KeyHandle(handle)).filter(|_| handle != NO_HANDLE));
+        }
+        keys
+    }
+
+    /// Writes the handles of keys where the shell has written them.
+    pub(super) fn set_handles(&mut self, keys: Keys) {
+        for (index, (_, handle)) in keys.iter().enumerate() {
+            let handle = handle.map_or(NO_HANDLE, |handle| handle.0);
+            self.set(KEYS.saturating_add(2).saturating_add(index.saturating_mul(2)), f64::from(handle));
+        }
     }
 
     fn set_all(&mut self, from: usize, values: &[f64]) {
@@ -154,6 +179,7 @@ const fn text(denial: &Denial) -> u8 {
         (_, Subject::Waiters) => 4,
         (_, Subject::Leases) => 9,
         (_, Subject::Actors) => 10,
+        (_, Subject::Keys) => 14,
         (_, Subject::Limit(_)) => 11,
         (_, Subject::Budget(_)) => 12,
     }
@@ -190,6 +216,15 @@ pub(super) fn write_output(view: &mut View, output: &Output) -> u32 {
             view.set(OUT, f64::from(*place));
             5
         }
+        Output::KeyFreed(key) => {
+            view.set(OUT, f64::from(key.0));
+            6
+        }
+        Output::Warned(Warning { limit, part, used, max, key }) => {
+            let key = f64::from(key.map_or(NO_HANDLE, |key| key.0));
+            view.set_all(OUT, &[f64::from(*limit), f64::from(*part), *used as f64, *max as f64, key]);
+            7
+        }
     }
 }
 
@@ -208,6 +243,7 @@ pub(super) fn gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
         6 => view.tokens.map_or(0.0, |rate| rate.current as f64),
         7 => view.tokens.map_or(f64::INFINITY, |rate| rate.limit as f64),
         10 => f64::from(governor.config().caps.id_bytes),
+        12 => f64::from(view.keys),
         11 => f64::from(governor.config().fairness.is_some() && pool.is_some()),
         _ => limit_gauge(governor, now, which),
     }
@@ -252,4 +288,27 @@ pub(super) fn snapshot(governor: &Governor, now: Instant) -> Result<JsValue, JsV
         ("clock", Plain::Fields(&clock)),
     ];
     Plain::Fields(&snapshot).to_js()
+}
+
+/// What limits say of a call, money in dollars.
+pub(super) fn diagnosis(diagnosis: &Diagnosis) -> Result<JsValue, JsValue> {
+    let rows: Vec<_> = diagnosis.limits.iter().map(limit_diagnosis).collect();
+    let limits: Vec<_> = rows.iter().map(|row| Plain::Fields(row)).collect();
+    Plain::Fields(&[("granted", Plain::Flag(diagnosis.denial.is_none())), ("limits", Plain::List(&limits))]).to_js()
+}
+
+fn limit_diagnosis(limit: &LimitDiagnosis) -> [(&'static str, Plain<'static>); 8] {
+    let unit = if limit.metric == Metric::CostUsd { 1e6 } else { 1.0 };
+    let amount = |amount: u64| Plain::Number(amount as f64 / unit);
+    let free_at = limit.free_at.map_or(Plain::Null, |at| Plain::Number(at.as_millis_ceil_f64()));
+    [
+        ("place", Plain::count(limit.limit)),
+        ("used", amount(limit.used)),
+        ("limit", amount(limit.max)),
+        ("asked", amount(limit.asked)),
+        ("fits", Plain::Flag(limit.fits())),
+        ("freeAt", free_at),
+        ("reserved", amount(limit.reserved)),
+        ("owed", amount(limit.owed())),
+    ]
 }

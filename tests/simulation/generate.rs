@@ -4,8 +4,8 @@
 use fastrand::Rng;
 use throttleai::trace::Input;
 use throttleai::{
-    ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, LeaseId, Limit, Metric,
-    Outcome, Overflow, Priority, Rate, Report, ReportedAmounts, Request, Tokens, WaiterId, Window,
+    ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, Keys, LeaseId, Limit,
+    Metric, Outcome, Overflow, Priority, Rate, Report, ReportedAmounts, Request, Tokens, WaiterId, Window,
 };
 
 use crate::oracle::Oracle;
@@ -151,6 +151,8 @@ impl Generator {
                 _ => Tokens { prompt: rng.u64(..2_000), output: rng.u64(..2_000) },
             },
             amounts: if rng.bool() { Amounts::default() } else { amounts(rng) },
+            keys: Keys::default(),
+            unlimited: false,
             barge: rng.u8(..10) == 0,
             claim: (rng.u8(..10) == 0).then(|| self.lease(oracle)),
         }

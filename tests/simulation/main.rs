@@ -49,7 +49,7 @@ fn the_governor_keeps_its_promises() {
             let mut oracle = Oracle::new(&config);
             for _ in 0..OPS_OF_A_RUN {
                 let input = generator.next(&oracle);
-                history.push(input);
+                history.push(input.clone());
                 oracle.step(&input);
             }
             oracle.end();

@@ -207,6 +207,7 @@ impl Oracle {
             | Input::Timeout { now }
             | Input::Boundaries { now, .. }
             | Input::SetLimit { now, .. }
+            | Input::Reconfigure { now, .. }
             | Input::Record { now, .. }
             | Input::Annul { now, .. } => now,
         };
@@ -294,7 +295,7 @@ impl Oracle {
             }
             (Input::Annul { lease, .. }, Answer::Annulled(annulled)) => self.check_annulled(*lease, *annulled),
             (Input::Timeout { .. } | Input::Boundaries { .. } | Input::Record { .. }, Answer::Done) => {}
-            (Input::SetLimit { .. }, Answer::Changed(_)) => {}
+            (Input::SetLimit { .. } | Input::Reconfigure { .. }, Answer::Changed(_)) => {}
             _ => panic!("{input:?} was answered with {answer:?}"),
         }
     }
@@ -472,6 +473,7 @@ impl Oracle {
                 self.check_denial(denial);
                 self.totals.refused += 1;
             }
+            Output::KeyFreed(_) | Output::Warned(_) => panic!("{output:?}, and nothing asks for it"),
             Output::NeedBoundaries(limit) => self.calendars.push(*limit),
             Output::ActorFreed(actor) => {
                 assert!(self.known_actors.remove(&actor.0), "{actor:?} was freed and not known");

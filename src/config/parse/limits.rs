@@ -8,7 +8,7 @@ use super::form::{Form, Unit};
 use crate::config::{Algorithm, Config, Limit, Value, Window};
 use crate::decision::{METRICS_MAX, Metric};
 
-const FIELDS: [&str; 7] = ["name", "metric", "limit", "window", "algorithm", "burst", "maxDebt"];
+const FIELDS: [&str; 9] = ["name", "metric", "limit", "window", "algorithm", "per", "burst", "warnAt", "maxDebt"];
 /// In place of milliseconds: periods whose ends the shell tells.
 const CALENDAR: &str = "calendar";
 
@@ -49,7 +49,22 @@ fn limit(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Limit {
     }
     let limit = form.number("limit", unit).unwrap_or(0);
     let max_debt = form.number("maxDebt", unit);
-    Limit { name, metric, limit, window, algorithm, max_debt }
+    let per = if *form.written.field("per") == Value::Absent { String::new() } else { text(form, "per").to_string() };
+    let warn_at = warnings(form);
+    Limit { name, metric, limit, window, algorithm, per, warn_at, max_debt }
+}
+
+/// Parts as numbers, kept in millionths; what is none is out of range.
+fn warnings(form: &mut Form<'_>) -> Vec<u32> {
+    match form.written.field("warnAt") {
+        Value::Absent => return Vec::new(),
+        Value::List(items) => {
+            let part = |item: &Value| if let Value::Number(part) = item { (part * 1e6 + 0.5) as u32 } else { 0 };
+            return items.iter().map(part).collect();
+        }
+        _ => form.wrong("warnAt", "an array of numbers"),
+    }
+    Vec::new()
 }
 
 fn text<'a>(form: &mut Form<'a>, field: &str) -> &'a str {

@@ -1,0 +1,169 @@
+//! Another configuration at run time, and what the present one says of a call.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::{Governor, RestoreError};
+use crate::config::Config;
+use crate::decision::{ActorHandle, Denial, KeyHandle, Metric, Output, Request};
+use crate::error::ConfigError;
+use crate::queue::Waiter;
+use crate::time::Instant;
+
+/// Whether a call would be let in, and what each limit that counts it says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnosis {
+    /// Why it would be refused now; `None`: it would be granted.
+    pub denial: Option<Denial>,
+    /// The limits that count it, in the order of checks.
+    pub limits: Vec<LimitDiagnosis>,
+}
+
+/// What one limit says of a call. Amounts in whole units of its metric, money in millionths of a dollar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LimitDiagnosis {
+    /// Its place among the configured limits, see [`Denial::binding`].
+    pub limit: u32,
+    /// What it counts.
+    pub metric: Metric,
+    /// Whose it is, of a limit that counts by keys and knows this one.
+    pub key: Option<KeyHandle>,
+    /// What is counted.
+    pub used: u64,
+    /// The limit.
+    pub max: u64,
+    /// What the call asks for.
+    pub asked: u64,
+    /// When it would fit by this limit alone; `None`: never.
+    pub free_at: Option<Instant>,
+    /// The part of `used` that leases in flight have estimated.
+    pub reserved: u64,
+}
+
+impl LimitDiagnosis {
+    /// Whether it has room for the call.
+    #[must_use]
+    pub const fn fits(&self) -> bool {
+        self.used.saturating_add(self.asked) <= self.max
+    }
+
+    /// What is counted above the limit: reported overuse, or what was counted before the limit was lowered.
+    #[must_use]
+    pub const fn owed(&self) -> u64 {
+        self.used.saturating_sub(self.max)
+    }
+}
+
+impl Governor {
+    /// Goes by another configuration from now on. Limits that are still there (the same name, metric, window, algorithm and
+    /// `per`) go on with what they have counted, others count what is admitted from now on, and leases are settled only in
+    /// limits that have counted them. Waiters stay, also more than a lowered [`Config::queue_max`]. Actors and keys that nobody
+    /// needs any more are freed. Costs as much as [`save`](Self::save) and [`restore`](Self::restore).
+    ///
+    /// # Errors
+    /// [`ConfigError`], as of [`new`](Self::new); nothing has changed then.
+    ///
+    /// ```
+    /// use throttleai::{Config, Decision, Governor, Instant, Limit, Metric, Request};
+    /// let hour = Limit::new("requests/1h", Metric::Requests, 1, 3_600_000_000);
+    /// let config = Config { limits: vec![hour.clone()], ..Config::default() };
+    /// let mut governor = Governor::new(config)?;
+    /// let now = Instant::from_millis(1.0);
+    /// governor.acquire(now, &Request::default());
+    /// let minute = Limit::new("requests/1m", Metric::Requests, 1, 60_000_000);
+    /// governor.reconfigure(now, Config { limits: vec![minute, hour], ..Config::default() })?;
+    /// let Decision::Denied(denial) = governor.acquire(now, &Request::default()) else { unreachable!() };
+    /// assert_eq!(denial.binding, Some(1), "the hour has counted the call, the minute has not");
+    /// # Ok::<(), throttleai::ConfigError>(())
+    /// ```
+    pub fn reconfigure(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
+        config.check()?;
+        let t = self.advance(now);
+        self.serve(t);
+        let mut changed = match Self::restore(config, &self.save()) {
+            Ok(changed) => changed,
+            Err(RestoreError::Config(error)) => return Err(error),
+            // What was just saved can be read.
+            Err(RestoreError::Image(_)) => return Ok(()),
+        };
+        changed.keep_back(core::mem::take(&mut self.outputs), core::mem::take(&mut self.limits.outputs));
+        let forgotten = match (&self.fairness, &changed.fairness) {
+            (Some(before), None) => before.actors.known(),
+            _ => Vec::new(),
+        };
+        changed.outputs.extend(forgotten.into_iter().map(|handle| Output::ActorFreed(ActorHandle(handle))));
+        let sets = self.limits.sets_in(&changed.limits);
+        let mut queue = core::mem::take(&mut self.queue);
+        queue.change_all(|waiter: &mut Waiter| {
+            waiter.request.keys = changed.limits.hold(t, &waiter.request.keys.in_sets(&sets));
+            match &mut changed.fairness {
+                Some(fairness) => {
+                    let actor = waiter.actor.unwrap_or_else(|| fairness.actors.overflow());
+                    fairness.actors.attach(actor);
+                    waiter.actor = Some(actor);
+                }
+                None => waiter.actor = None,
+            }
+        });
+        changed.queue = queue;
+        *self = changed;
+        let t = self.advance(now);
+        self.serve(t);
+        Ok(())
+    }
+
+    /// Takes over outputs that have not been polled; the handles that they name are not used again before. (In an image they
+    /// are free: whoever restores it has no outputs to poll.)
+    fn keep_back(&mut self, before: VecDeque<Output>, of_limits: VecDeque<Output>) {
+        if let Some(fairness) = &mut self.fairness {
+            fairness.actors.take_back(|handle| before.contains(&Output::ActorFreed(ActorHandle(handle))));
+        }
+        self.limits.take_back(|handle| of_limits.contains(&Output::KeyFreed(handle)));
+        self.outputs = before;
+        // Keys of sets that are gone were freed later.
+        let freed = core::mem::replace(&mut self.limits.outputs, of_limits);
+        self.limits.outputs.extend(freed);
+    }
+
+    /// Whether a call would be let in now, and what each limit that counts it says. Lets happen what is due, as every command
+    /// does; nothing else changes, and nothing is counted.
+    ///
+    /// ```
+    /// use throttleai::{Config, Governor, Instant, Limit, Metric, Request, Tokens};
+    /// let minute = Limit::new("tokens/1m", Metric::Tokens, 1_000, 60_000_000);
+    /// let mut governor = Governor::new(Config { limits: vec![minute], ..Config::default() })?;
+    /// let now = Instant::from_millis(1.0);
+    /// let request = Request { tokens: Tokens { prompt: 600, output: 0 }, ..Request::default() };
+    /// governor.acquire(now, &request);
+    /// let diagnosis = governor.diagnose(now, &request);
+    /// assert_eq!((diagnosis.limits[0].used, diagnosis.limits[0].reserved), (600, 600));
+    /// assert_eq!(diagnosis.limits[0].free_at, Some(Instant::from_millis(60_001.0)));
+    /// assert!(diagnosis.denial.is_some());
+    /// # Ok::<(), throttleai::ConfigError>(())
+    /// ```
+    pub fn diagnose(&mut self, now: Instant, request: &Request) -> Diagnosis {
+        self.handle_timeout(now);
+        let t = self.clock.last();
+        let mut request = super::acquire::normal(request);
+        let denial = match self.keyed(t, &request) {
+            Err(denial) => Some(denial),
+            Ok(keyed) => {
+                request = keyed;
+                self.would_refuse(t, &request)
+            }
+        };
+        self.limits.advance(t, &request);
+        let in_flight = self.leases.iter().map(|(lease, held)| (lease.slot, held.admitted, held.tokens));
+        let limits = self.limits.diagnose(t, &request, in_flight).map(|finding| LimitDiagnosis {
+            limit: finding.place,
+            metric: finding.metric,
+            key: finding.key,
+            used: finding.used,
+            max: finding.max,
+            asked: finding.asked,
+            free_at: finding.free_at.map(|at| self.clock.to_caller(at.max(t))),
+            reserved: finding.reserved,
+        });
+        Diagnosis { denial, limits: limits.collect() }
+    }
+}

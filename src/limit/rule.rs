@@ -1,0 +1,217 @@
+//! Decides what one limit makes of a call: how much of its metric the call counts, whether that fits, what a correction of it
+//! changes, and when to warn. What has been counted is not here: a limit that counts by keys has one meter for each.
+//!
+//! Units: those of the metric. Called by `limit`. Leaves to others: how an algorithm counts (`meter`), who is asked first.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::fixed::Periods;
+use super::meter::{self, Meter};
+use crate::config;
+use crate::decision::{Amounts, KeyHandle, METRICS_MAX, Metric, Output, Subject, TOKENS_MAX, Tokens, Warning};
+use crate::time::CoreTime;
+
+/// While nobody has said when a calendar period ends, callers are told to ask again after so long.
+pub(super) const UNKNOWN_END_US: u64 = 5_000_000;
+
+/// The most that recorded calls can take a limit to: without leases nothing else bounds them.
+const RECORDED_MAX: u64 = 1 << 62;
+
+/// Where no limit counts anything beyond tokens.
+pub(super) const NOTHING: Amounts = Amounts { cost_micros: 0, custom: [0; METRICS_MAX] };
+
+/// What a call counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts<'a> {
+    pub(crate) tokens: Tokens,
+    pub(crate) amounts: &'a Amounts,
+}
+
+impl Counts<'_> {
+    #[inline]
+    pub(super) fn of(&self, metric: Metric) -> u64 {
+        match metric {
+            Metric::Requests => 1,
+            Metric::Tokens => self.tokens.total(),
+            Metric::InputTokens => self.tokens.prompt,
+            Metric::OutputTokens => self.tokens.output,
+            Metric::CostUsd => self.amounts.cost_micros.min(TOKENS_MAX),
+            Metric::Custom(index) => {
+                self.amounts.custom.get(usize::from(index)).map_or(0, |&amount| amount.min(TOKENS_MAX))
+            }
+        }
+    }
+}
+
+/// One limit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rule {
+    pub(super) metric: Metric,
+    /// What it may hold of admitted calls.
+    pub(super) max: u64,
+    /// What it may hold at all.
+    most: u64,
+    pub(super) periods: Periods,
+    /// What denials say.
+    pub(super) subject: Subject,
+    /// Its place among the configured limits.
+    pub(super) place: u32,
+    /// It has not counted what was admitted before.
+    pub(super) since: CoreTime,
+    /// Amounts at which it warns, lowest first.
+    warns: Vec<u64>,
+    pub(super) config: Box<config::Limit>,
+}
+
+/// Why a limit has no room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shortage {
+    /// Place of the limit.
+    pub(crate) limit: u32,
+    pub(crate) metric: Metric,
+    pub(crate) subject: Subject,
+    /// It counts by keys: others may fit.
+    pub(crate) keyed: bool,
+    pub(crate) used: u64,
+    pub(crate) max: u64,
+    pub(crate) asked: u64,
+    /// When there will be room, if nothing else is admitted; `None` if the call asks for more than the limit.
+    pub(crate) free_at: Option<CoreTime>,
+}
+
+impl Rule {
+    pub(super) fn new(config: &config::Limit, place: u32, subject: Subject) -> Self {
+        let config = Box::new(config.clone());
+        let (metric, periods, since) = (config.metric, meter::periods(&config), CoreTime::default());
+        let mut rule = Self { metric, max: 0, most: 0, periods, subject, place, since, warns: Vec::new(), config };
+        rule.set_bounds();
+        rule
+    }
+
+    fn set_bounds(&mut self) {
+        self.max = self.config.capacity();
+        self.most = self.config.max_debt.map_or(u64::MAX, |debt| self.max.saturating_add(debt));
+        let max = self.max;
+        self.warns = self.config.warn_at.iter().map(|&part| part_of(max, part)).collect();
+    }
+
+    /// A meter that has counted nothing.
+    pub(super) fn meter(&self) -> Meter {
+        Meter::new(&self.config)
+    }
+
+    #[inline]
+    pub(super) fn advance(&mut self, meter: &mut Meter, now: CoreTime) {
+        meter.advance(now, &mut self.periods);
+    }
+
+    /// Whether a call fits. Call `advance` first.
+    #[inline]
+    pub(super) fn fits(&self, meter: &Meter, call: Counts<'_>) -> bool {
+        meter.used().saturating_add(call.of(self.metric)) <= self.max
+    }
+
+    /// Why it does not; `None` if it does. Without a meter nothing is counted. Call `advance` first.
+    pub(super) fn shortage(&self, meter: Option<&Meter>, now: CoreTime, call: Counts<'_>) -> Option<Shortage> {
+        let (used, asked) = (meter.map_or(0, Meter::used), call.of(self.metric));
+        if used.saturating_add(asked) <= self.max {
+            return None;
+        }
+        let Self { metric, max, subject, place, .. } = *self;
+        let keyed = !self.config.per.is_empty();
+        Some(Shortage {
+            limit: place,
+            metric,
+            subject,
+            keyed,
+            used,
+            max,
+            asked,
+            free_at: self.fits_at(meter, now, asked),
+        })
+    }
+
+    /// When so much would fit; `None`: never.
+    pub(super) fn fits_at(&self, meter: Option<&Meter>, now: CoreTime, asked: u64) -> Option<CoreTime> {
+        let most = self.max.checked_sub(asked)?;
+        let at = meter.map_or(Some(now), |meter| meter.free_at(now, &self.periods, most));
+        Some(at.unwrap_or(now.plus(UNKNOWN_END_US)))
+    }
+
+    /// Counts a call that fits; `key` is whose it is. Call `advance` first.
+    #[inline]
+    pub(super) fn take(&self, meter: &mut Meter, now: CoreTime, call: Counts<'_>, tell: &mut Tell<'_>) {
+        let before = meter.used();
+        meter.add(now, call.of(self.metric));
+        self.warn(before, meter.used(), tell);
+    }
+
+    /// Counts a call whether it fits or not. Call `advance` first.
+    pub(super) fn record(&self, meter: &mut Meter, now: CoreTime, call: Counts<'_>, tell: &mut Tell<'_>) {
+        let before = meter.used();
+        meter.add(now, call.of(self.metric).min(RECORDED_MAX.saturating_sub(before)));
+        self.warn(before, meter.used(), tell);
+    }
+
+    /// Corrects what was counted at `admitted`.
+    #[inline]
+    pub(super) fn correct(
+        &mut self,
+        meter: &mut Meter,
+        (now, admitted): (CoreTime, CoreTime),
+        [from, to]: [Counts<'_>; 2],
+        tell: &mut Tell<'_>,
+    ) {
+        let (from, to) = (from.of(self.metric), to.of(self.metric));
+        if from != to && admitted >= self.since {
+            self.advance(meter, now);
+            let before = meter.used();
+            meter.settle(admitted, from, to, self.most);
+            self.warn(before, meter.used(), tell);
+        }
+    }
+
+    /// Takes back all that was counted for a call.
+    pub(super) fn give_back(&mut self, meter: &mut Meter, (now, admitted): (CoreTime, CoreTime), call: Counts<'_>) {
+        if admitted >= self.since {
+            self.advance(meter, now);
+            meter.settle(admitted, call.of(self.metric), 0, u64::MAX);
+        }
+    }
+
+    /// Allows another amount from now on; the meters are to follow, see [`Meter::change`].
+    pub(super) fn change(&mut self, amount: u64) {
+        self.config.limit = amount;
+        self.set_bounds();
+    }
+
+    #[inline]
+    fn warn(&self, before: u64, after: u64, tell: &mut Tell<'_>) {
+        if !self.warns.is_empty() {
+            self.warn_above(before, after, tell);
+        }
+    }
+
+    #[cold]
+    fn warn_above(&self, before: u64, after: u64, tell: &mut Tell<'_>) {
+        let reached = self.warns.iter().rposition(|&amount| before < amount && amount <= after);
+        if let Some(part) = reached {
+            let (limit, part, max) = (self.place, part as u32, self.max);
+            tell.outputs.push_back(Output::Warned(Warning { limit, part, used: after, max, key: tell.key }));
+        }
+    }
+}
+
+/// Where warnings go, and whose they are.
+pub(super) struct Tell<'a> {
+    pub(super) outputs: &'a mut VecDeque<Output>,
+    pub(super) key: Option<KeyHandle>,
+}
+
+/// The amount that is so many millionths of `max`, rounded up.
+fn part_of(max: u64, millionths: u32) -> u64 {
+    let [whole, rest] = [max / 1_000_000, max % 1_000_000].map(|part| part.saturating_mul(millionths.into()));
+    whole.saturating_add(rest.div_ceil(1_000_000))
+}
