@@ -2,7 +2,15 @@
  * Every name of the main entry that needs no wasm: the explicit list. `Governor` and `createGovernor` are added by
  * `entrypoints/`, each with its own way of loading the wasm.
  */
-export { ClosedError, ConfigError, GovernorError, InputError, LeaseLostError, PoisonedError } from './core/errors.ts';
+export {
+  ClosedError,
+  ConfigError,
+  DeniedError,
+  GovernorError,
+  InputError,
+  LeaseLostError,
+  PoisonedError,
+} from './core/errors.ts';
 export { formatEvent, formatSnapshot } from './core/format.ts';
 export { presets } from './core/presets.ts';
 export { retryAcquire, waitForRetry } from './core/retry.ts';
@@ -29,6 +37,7 @@ export type {
   DenyCause,
   DenyEvent,
   DenyReason,
+  Diagnosis,
   Duration,
   ExpireEvent,
   FairnessConfig,
@@ -44,16 +53,24 @@ export type {
   GovernorSnapshot,
   LeaseOutcome,
   Limit,
+  LimitDiagnosis,
+  LimitKey,
   LimitRates,
+  LimitWarnEvent,
   LimitsHint,
   Metric,
+  ModelConfig,
+  ModelsConfig,
   Priority,
+  Prices,
   QueueConfig,
   RateConfig,
   RateString,
   ReleaseEvent,
   ReleaseReport,
   RetryOptions,
+  Scope,
+  SettlePolicy,
   SignalLike,
   StatsCollector,
   StatsSnapshot,
@@ -65,3 +82,4 @@ export type {
   WithLeaseResult,
   WithLeaseStrategy,
 } from './core/types.ts';
+export type { Governed, OutputOf, PerCall, WrapOptions } from './core/types/wrap.ts';

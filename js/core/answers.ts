@@ -4,9 +4,19 @@
  * the events; nobody else's code runs before the last of these.
  */
 import { ActorNames } from './actors.ts';
-import { Gauge, NO_HANDLE, OutputKind, ReleaseCode, View, type CoreHandle } from './binding.ts';
+import {
+  FLAG_KEYS,
+  Gauge,
+  NO_HANDLE,
+  OutputKind,
+  ReleaseCode,
+  View,
+  type CoreDiagnosis,
+  type CoreHandle,
+} from './binding.ts';
 import { Time } from './clock.ts';
-import type { ReadConfig } from './config.ts';
+import { refusalFrom, type PlacedLimits, type ReadConfig } from './config.ts';
+import type { Counting } from './counting.ts';
 import { Denials } from './denials.ts';
 import { Driver } from './driver.ts';
 import type { GovernorError } from './errors.ts';
@@ -14,16 +24,17 @@ import { Events } from './events.ts';
 import { newHolders, reserveHold, type Holders } from './holders.ts';
 import type { Tables } from './image.ts';
 import type { Ask } from './input.ts';
-import { LeaseTable } from './lease-table.ts';
-import { boundariesOf, type KnownLimit } from './limits.ts';
+import { LeaseTable, type About, type AboutRow } from './lease-table.ts';
+import { boundariesOf, type NamedLimit } from './limits.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
-import { badReportText, heldLongText } from './texts.ts';
+import { badReportText, heldLongText, limitWarnText } from './texts.ts';
 import { abortReason, armTimer, workEndsWithRequest } from './timers.ts';
 import type {
   AcquireGranted,
   DenyEvent,
   DenyReason,
+  Diagnosis,
   GovernorDecision,
   GovernorDenied,
   GovernorSnapshot,
@@ -38,29 +49,58 @@ export class Answers {
   readonly holders: Holders = newHolders();
   readonly time: Time;
   readonly #port: Port;
-  readonly #strict: boolean;
   readonly #seed: number | undefined;
-  readonly #events: Events | undefined;
+  #counting: Counting;
+  #strict: boolean;
+  #events: Events | undefined;
   readonly #driver: Driver<Answers>;
   readonly #waiters: Waiters = new Waiters();
   readonly #denials: Denials;
-  /** By place: those of `rate` come first, and are undefined. */
-  readonly #limits: readonly (KnownLimit | undefined)[];
+  /** Names of the limits of `rate`, whose places come first. */
+  #rates: readonly NamedLimit[] = [];
   #denyReason: DenyReason | undefined;
   #deniedAt = 0;
   #deniedActor = '';
 
-  constructor(port: Port, { clock, strict, seed, onEvent, limits }: ReadConfig) {
+  constructor(port: Port, read: ReadConfig, counting: Counting) {
+    const { clock, seed } = read;
     this.time = new Time(clock);
     this.#port = port;
-    this.#strict = strict;
     this.#seed = seed;
-    this.#events = onEvent === undefined ? undefined : new Events(onEvent);
     this.#driver = new Driver<Answers>(clock, this, Answers.#wake);
-    const gauge = (now: number, which: number): number => this.call((core) => core.gauge(now, which));
-    const rates = [Gauge.RateLimit, Gauge.TokenRateLimit].filter((which) => gauge(0, which) !== Infinity);
-    this.#limits = [...rates.map(() => undefined), ...limits.known];
-    this.#denials = new Denials(gauge, limits.known);
+    this.#denials = new Denials(
+      (now, which) => this.gauge(now, which),
+      (place) => this.limitAt(place),
+    );
+    this.#counting = counting;
+    this.#strict = read.strict;
+    this.configured(read, counting);
+  }
+
+  /** The core has this configuration now. */
+  configured({ strict, onEvent }: ReadConfig, counting: Counting): void {
+    this.#counting = counting;
+    this.#strict = strict;
+    this.#events = onEvent === undefined ? undefined : new Events(onEvent);
+    const rates = { requests: Gauge.RateLimit, tokens: Gauge.TokenRateLimit };
+    this.#rates = Object.entries(rates)
+      .filter(([, which]) => this.gauge(0, which) !== Infinity)
+      .map(([name]) => ({ name, metric: name }));
+  }
+
+  /** Hands the core a configuration. @throws ConfigError; nothing has changed then */
+  reconfigure(now: number, plain: object, found: ReadonlyMap<string, unknown>, placed: PlacedLimits): void {
+    const core = this.#port.use();
+    try {
+      core.reconfigure(now, plain);
+    } catch (error) {
+      throw refusalFrom(error, found, placed) ?? this.lose(error);
+    }
+  }
+
+  /** One number of the state. */
+  gauge(now: number, which: number): number {
+    return this.call((core) => core.gauge(now, which));
   }
 
   /** A guarded call, off the hot path. */
@@ -113,12 +153,16 @@ export class Answers {
     const expiresAt = view[View.EXPIRES_AT]!;
     const reused = view[View.REUSED] === 1;
     this.#learn(actorId, view[View.ACTOR]!, knownActor);
+    if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     // Before the row is written: an output may be about the lease that had the slot before.
     if (view[View.PENDING] !== 0) this.#takeOutputs(now);
-    const leaseId = reused ? this.leases.id(slot) : this.#newLease(slot, generation, actorId, action, weight, key, now);
-    if (key !== undefined && !reused) this.#grantSharers(key, now, leaseId, expiresAt);
+    const about = reused ? this.leases.about(slot) : aboutOf(ask);
+    const leaseId = reused
+      ? this.leases.id(slot)
+      : this.#newLease(slot, generation, actorId, action, weight, key, about, now);
+    if (key !== undefined && !reused) this.#grantSharers(key, now, leaseId, expiresAt, about);
     this.finish(now);
-    return { granted: true, leaseId, expiresAt };
+    return grantOf(leaseId, expiresAt, about);
   }
 
   /** A call was denied. */
@@ -146,12 +190,13 @@ export class Answers {
     const index = view[View.WAITER]!;
     const generation = view[View.WAITER_GENERATION]!;
     this.#learn(actorId, view[View.ACTOR]!, knownActor);
+    if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     const promise = new Promise<GovernorDecision>((resolve, reject) => {
       const onAbort = (): void => {
         if (signal !== undefined) this.#withdraw(waiter, abortReason(signal));
       };
-      const about = { index, generation, actorId, action, weight, key, reserve };
-      const waiter: Waiter = { ...about, resolve, reject, signal, onAbort };
+      const row = { index, generation, actorId, action, weight, key, about: aboutOf(ask), reserve };
+      const waiter: Waiter = { ...row, resolve, reject, signal, onAbort };
       try {
         this.#waiters.add(waiter);
       } catch (error) {
@@ -228,12 +273,14 @@ export class Answers {
       else if (kind === OutputKind.Granted) this.#grantedLater(now, a, b, view);
       else if (kind === OutputKind.ActorFreed) this.actors.forget(a);
       else if (kind === OutputKind.NeedBoundaries) this.#tellBoundaries(now, a);
+      else if (kind === OutputKind.KeyFreed) this.#counting.keys.forget(a);
+      else if (kind === OutputKind.Warned) this.#warned(now, a, b, view);
       else this.#refusedLater(now, a, b, view);
     }
   }
 
   #tellBoundaries(now: number, place: number): void {
-    const [ends, next] = boundariesOf(this.#limits[place], now);
+    const [ends, next] = boundariesOf(this.#counting.placed.limits[place - this.#rates.length]?.known, now);
     this.call((core) => core.set_boundaries(now, place, ends, next));
   }
 
@@ -242,7 +289,21 @@ export class Answers {
     const leaseId = leases.id(slot);
     const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
     this.#events?.push({ type: 'expire', timestamp: now, leaseId, actorId, action, weight });
-    leases.drop(slot);
+    leases.expire(slot);
+  }
+
+  #warned(now: number, place: number, index: number, view: Float64Array): void {
+    const limit = this.#counting.placed.limits[place - this.#rates.length];
+    if (this.#events === undefined || limit === undefined) return;
+    const { known, plain } = limit;
+    const { name, metric } = known;
+    const unit = metric === 'costUsd' ? 1e6 : 1;
+    const [used, max] = [view[View.OUT_C]! / unit, view[View.OUT_D]! / unit];
+    const part = (plain['warnAt'] as number[])[index]!;
+    const key = this.#counting.keyOf(known, view[View.OUT_E]!);
+    const message = limitWarnText(name, metric, used, max, part);
+    const event = { type: 'warn', timestamp: now, message, limit: name, used, max, part } as const;
+    this.#events.push(key === undefined ? event : { ...event, key });
   }
 
   #grantedLater(now: number, index: number, waiterGeneration: number, view: Float64Array): void {
@@ -255,11 +316,11 @@ export class Answers {
       this.call((core) => core.annul(now, slot | 0, generation | 0));
       return;
     }
-    const { actorId, action, weight, key } = waiter;
+    const { actorId, action, weight, key, about } = waiter;
     this.#learn(actorId, view[View.OUT_F]!, NO_HANDLE);
-    const leaseId = this.#newLease(slot, generation, actorId, action, weight, key, now);
-    this.#hand(waiter, leaseId, expiresAt);
-    if (key !== undefined) this.#grantSharers(key, now, leaseId, expiresAt);
+    const leaseId = this.#newLease(slot, generation, actorId, action, weight, key, about, now);
+    this.#hand(waiter, leaseId, expiresAt, about);
+    if (key !== undefined) this.#grantSharers(key, now, leaseId, expiresAt, about);
   }
 
   #refusedLater(now: number, index: number, generation: number, view: Float64Array): void {
@@ -278,10 +339,11 @@ export class Answers {
     action: string,
     weight: number,
     key: string | undefined,
+    about: About | undefined,
     now: number,
   ): string {
     if (!this.leases.named) this.leases.name((this.#seed ?? drawSeed(this.#port, now)).toString(36));
-    const leaseId = this.leases.add(slot, generation, actorId, action, key);
+    const leaseId = this.leases.add(slot, generation, actorId, action, key, about);
     this.#events?.push({ type: 'acquire', timestamp: now, leaseId, actorId, action, weight });
     return leaseId;
   }
@@ -314,16 +376,16 @@ export class Answers {
   }
 
   /** Callers that wait under the idempotency key of a lease that was just granted get that lease. */
-  #grantSharers(key: string, now: number, leaseId: string, expiresAt: number): void {
+  #grantSharers(key: string, now: number, leaseId: string, expiresAt: number, about: About | undefined): void {
     for (const waiter of this.#waiters.under(key)) {
       this.#waiters.take(waiter.index, waiter.generation);
-      this.#hand(waiter, leaseId, expiresAt);
+      this.#hand(waiter, leaseId, expiresAt, about);
       this.call((core) => core.cancel(now, waiter.index | 0, waiter.generation | 0));
     }
   }
 
-  #hand(waiter: Waiter, leaseId: string, expiresAt: number): void {
-    const grant: AcquireGranted = { granted: true, leaseId, expiresAt };
+  #hand(waiter: Waiter, leaseId: string, expiresAt: number, about: About | undefined): void {
+    const grant = grantOf(leaseId, expiresAt, about);
     if (waiter.reserve && waiter.key !== undefined) reserveHold(this.holders, grant);
     waiter.resolve(grant);
   }
@@ -342,14 +404,37 @@ export class Answers {
     }
   }
 
-  /** The place of the limit of this name; -1: there is none. */
-  placeOf(name: unknown): number {
-    return this.#denials.limits.findIndex((limit) => limit.name === name);
+  /** The limit at a place; undefined: none. */
+  limitAt(place: number): NamedLimit | undefined {
+    const { length } = this.#rates;
+    return place < length ? this.#rates[place] : this.#counting.placed.limits[place - length]?.known;
   }
 
-  /** Whether a limit counts dollars. */
-  isMoney(place: number): boolean {
-    return this.#denials.limits[place]?.metric === 'costUsd';
+  /** All limits, by place. */
+  get limits(): NamedLimit[] {
+    return [...this.#rates, ...this.#counting.placed.limits.map(({ known }) => known)];
+  }
+
+  /** What limits count that count all calls together. */
+  limitsAt(now: number): NonNullable<GovernorSnapshot['limits']> {
+    return this.limits.flatMap(({ name, metric }, place) => {
+      const unit = metric === 'costUsd' ? 1e6 : 1;
+      const used = this.gauge(now, Gauge.Limits + 2 * place) / unit;
+      return used === used ? [{ name, metric, used, limit: this.gauge(now, Gauge.Limits + 2 * place + 1) / unit }] : [];
+    });
+  }
+
+  /** What the core said to a question, for people. */
+  diagnosed({ granted, limits }: CoreDiagnosis, now: number, actorId: string): Diagnosis {
+    const placed = [...limits].sort((a, b) => a.place - b.place);
+    const said = placed.map(({ place, freeAt, ...numbers }) => {
+      const { name, metric } = this.limitAt(place)!;
+      const known = this.#counting.placed.limits[place - this.#rates.length]?.known;
+      const key = known && this.#counting.keyOfCall(known);
+      return { name, metric, ...(key && { key }), ...numbers, retryAt: freeAt };
+    });
+    if (granted) return { granted, limits: said };
+    return { granted, denial: this.#denials.make(this.#port.look(), now, actorId), limits: said };
   }
 
   /** The most recent denial. */
@@ -360,22 +445,31 @@ export class Answers {
 
   /** The strings of all that is held, for an image. */
   tables(): Tables {
-    const { leases, actors } = this;
-    return { part: leases.part, leases: leases.entries(), actors: actors.entries(), lastDeny: this.lastDeny };
+    const { leases, actors, lastDeny } = this;
+    const { keys, families } = this.#counting;
+    return {
+      part: leases.part,
+      leases: leases.entries(),
+      actors: actors.entries(),
+      keys: keys.entries(),
+      families,
+      lastDeny,
+    };
   }
 
   /** Takes over the strings of an image. @returns false if they are not those of the leases that the core holds */
-  restore({ part, leases, actors, lastDeny }: Tables): boolean {
+  restore({ part, leases, actors, keys, lastDeny }: Tables): boolean {
     if (part !== '') this.leases.name(part);
-    for (const [slot, generation, actorId, action, key] of leases) {
+    for (const [slot, generation, actorId, action, key, row] of leases) {
       // Before the row is written: a slot that the core does not have could be any number.
       if (this.call((core) => core.is_live(slot | 0, generation | 0)) !== 1) return false;
-      this.leases.add(slot, generation, actorId, action, key ?? undefined);
+      this.leases.add(slot, generation, actorId, action, key ?? undefined, row && this.#aboutFrom(row));
     }
-    const gauge = (which: number): number => this.call((core) => core.gauge(0, which));
-    if (this.leases.entries().length !== gauge(Gauge.ActiveLeases)) return false;
+    if (this.leases.entries().length !== this.gauge(0, Gauge.ActiveLeases)) return false;
     // A core that reads no actors keeps none: it would hand the same handles out again, to others.
-    if (gauge(Gauge.ReadsActors) === 1) for (const [handle, actorId] of actors) this.actors.learn(actorId, handle);
+    if (this.gauge(0, Gauge.ReadsActors) === 1)
+      for (const [handle, actorId] of actors) this.actors.learn(actorId, handle);
+    this.#counting.keys.restore(keys);
     if (lastDeny !== null) {
       this.#denyReason = lastDeny.reason;
       this.#deniedAt = lastDeny.timestamp;
@@ -383,4 +477,21 @@ export class Answers {
     }
     return true;
   }
+
+  #aboutFrom([name, promptTokens, outputTokens, images, shrunk]: AboutRow): About {
+    return { name, family: this.#counting.model(name), promptTokens, outputTokens, images, shrunk };
+  }
+}
+
+/** What the core does not keep of a call, if anything will need it. */
+function aboutOf({ family, model: name, promptTokens, outputTokens, images, shrunk }: Ask): About | undefined {
+  const settles = family !== undefined && (family.prices !== undefined || family.settle !== 'actual');
+  if (!settles && shrunk === 0) return undefined;
+  return { name, family, promptTokens, outputTokens, images, shrunk };
+}
+
+function grantOf(leaseId: string, expiresAt: number, about: About | undefined): AcquireGranted {
+  return about === undefined || about.shrunk === 0
+    ? { granted: true, leaseId, expiresAt }
+    : { granted: true, leaseId, expiresAt, constraints: { maxOutputTokens: about.shrunk } };
 }

@@ -16,7 +16,7 @@ export interface CoreHandle {
    * `DENIED` (the `View.DENY_*` fields are filled).
    *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
-   * @param flags bit 0: background; bit 1: may barge past waiters
+   * @param flags bit 0: background; bit 1: may barge past waiters; and those below
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
    *   If it is still live the same slot is returned and `View.REUSED` is 1.
    */
@@ -68,9 +68,23 @@ export interface CoreHandle {
   annul(now: number, slot: number, generation: number): number;
   /** 1 while the lease is live (held, not yet swept), else 0. Changes nothing. */
   is_live(slot: number, generation: number): number;
+  /**
+   * Takes over another configuration. Limits that are still there go on with what they have counted; places and sets are those
+   * of the new one. @throws CoreConfigError; nothing has changed then
+   */
+  reconfigure(now: number, config: unknown): void;
+  /** What `acquire` would say: where it is not granted the `View.DENY_*` fields are filled. Changes nothing else. */
+  diagnose(
+    now: number,
+    actor: number,
+    flags: number,
+    weight: number,
+    promptTokens: number,
+    outputTokens: number,
+  ): CoreDiagnosis;
   /** 1 if the limit at a place now allows `amount`, 0 if it cannot have that. @param money in dollars, counted in millionths */
   set_limit(now: number, place: number, amount: number, money: boolean): number;
-  /** Counts a call that was made elsewhere. @param flags only `FLAG_AMOUNTS` matters */
+  /** Counts a call that was made elsewhere. @param flags only those matter that say what counts it, and what of it */
   record(now: number, flags: number, promptTokens: number, outputTokens: number): void;
   /** Answers `NeedBoundaries`: when the current and the next calendar period of the limit at a place end. NaN: not known. */
   set_boundaries(now: number, limit: number, ends: number, nextEnds: number): void;
@@ -106,7 +120,23 @@ export interface CoreSnapshot {
   clock: { stepsClamped: number; changes: number };
 }
 
-/** What a failed construction or restore throws: plain data that the shell turns into a `ConfigError`. */
+/** Amounts of money are in dollars. */
+export interface CoreDiagnosis {
+  granted: boolean;
+  limits: {
+    place: number;
+    used: number;
+    limit: number;
+    asked: number;
+    fits: boolean;
+    /** When it would fit by this limit alone, in ms; null: never. */
+    freeAt: number | null;
+    reserved: number;
+    owed: number;
+  }[];
+}
+
+/** What a failed construction, restore or reconfiguration throws: plain data that the shell turns into a `ConfigError`. */
 export interface CoreConfigError {
   code: 'config' | 'image';
   field: string;
@@ -139,6 +169,12 @@ export const NO_HANDLE = 0xffffffff;
 export const FLAG_BACKGROUND = 1;
 /** Also of `release`, beside the outcome: `View.IN_COST` and what follows have been written. */
 export const FLAG_AMOUNTS = 4;
+/** `View.KEYS` and what follows have been written. */
+export const FLAG_KEYS = 8;
+/** No limit counts the call: concurrency, fairness and the queue do. */
+export const FLAG_UNLIMITED = 16;
+/** Sets of limits that count one call apart, at most. */
+export const KEYS_MAX = 8;
 /** Metrics of the user's own that the core counts, at most. */
 export const METRICS_MAX = 4;
 
@@ -189,6 +225,11 @@ export const View = {
   OUT_F: 29,
   /** Written by the shell: dollars, then the user's own metrics in the order of their first use in `limits`; NaN: none. */
   IN_COST: 32,
+  /**
+   * Written by the shell: how many keys, then for each the set and its handle, `NO_HANDLE` if it has none. After a grant and
+   * after `QUEUED` the core has written in place of the handles those that the keys have now.
+   */
+  KEYS: 40,
 } as const;
 
 /** What `poll_output` returns. */
@@ -204,6 +245,10 @@ export const OutputKind = {
   ActorFreed: 4,
   /** A = place of a limit that asks for its calendar boundaries: `set_boundaries` answers. */
   NeedBoundaries: 5,
+  /** A = handle of a key that became free: forget its string. */
+  KeyFreed: 6,
+  /** A = place of a limit, B = which of its `warnAt` was reached, C = counted now, D = the limit, E = key handle or `NO_HANDLE`. */
+  Warned: 7,
 } as const;
 
 /** What `release` returns. */
@@ -233,7 +278,9 @@ export const Gauge = {
   IdBytes: 10,
   /** 1 if a rule reads actors: then ids are interned. */
   ReadsActors: 11,
-  /** From here on two for each limit by place: what is counted (money in millionths), and the limit. */
+  /** Keys remembered. */
+  Keys: 12,
+  /** From here on two for each limit by place: what is counted (money in millionths; NaN: by key), and the limit. */
   Limits: 32,
 } as const;
 
@@ -271,4 +318,5 @@ export const TEXT = {
   Limit: 11,
   Budget: 12,
   TooLarge: 13,
+  KeyCap: 14,
 } as const;

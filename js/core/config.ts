@@ -4,8 +4,8 @@
  */
 import type { CoreConfigError } from './binding.ts';
 import { clockFrom } from './clock.ts';
-import { ConfigError, describeValue, isArray } from './errors.ts';
-import { readLimits, type ReadLimits } from './limits.ts';
+import { ConfigError, isArray } from './errors.ts';
+import { isPlain, plainOf, readLimits, type Reader, type ReadLimit } from './limits.ts';
 import { leftOut } from './properties.ts';
 import type { ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
 
@@ -16,23 +16,27 @@ const SECTIONS = {
   fairness: ['softCapRatio', 'starvationWindowMs'],
   adaptive: ['alpha', 'targetDenyRate', 'latencyThreshold', 'adjustIntervalMs', 'minConcurrency'],
   queue: ['max'],
-  caps: ['actors', 'overflow', 'leases', 'idBytes'],
+  caps: ['actors', 'keys', 'overflow', 'leases', 'idBytes'],
 } as const;
 const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
 /** Fields that never reach the core. */
 const OWN = ['strict', 'onEvent', 'clock', 'seed'] as const;
-const FIELDS: readonly string[] = [...Object.keys(SECTIONS), 'limits', ...SCALARS, ...OWN];
+const FIELDS: readonly string[] = [...Object.keys(SECTIONS), 'limits', 'models', ...SCALARS, ...OWN];
 
 /** Plain data: what the core walks. */
 type Plain = Record<string, unknown>;
 
 /** A configuration that was read. */
 export interface ReadConfig {
-  /** For the core. */
+  /** For the core, without limits. */
   readonly plain: Plain;
   /** What was found, by path, as the user gave it. */
-  readonly found: ReadonlyMap<string, unknown>;
-  readonly limits: ReadLimits;
+  readonly found: Map<string, unknown>;
+  readonly limits: readonly ReadLimit[];
+  /** Not read yet. */
+  readonly models: unknown;
+  /** Reads limits of others than the configuration's own, noting what is found. */
+  readonly reader: Reader;
   readonly strict: boolean;
   readonly onEvent: GovernorEventHandler | undefined;
   readonly clock: ClockWithTimers;
@@ -64,18 +68,13 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     plain[name] = copy;
   }
   for (const name of SCALARS) put(plain, name, read(config, name, name));
-  const limits = readLimits(read(config, 'limits', 'limits'), read, keysOf);
-  if (limits.plain !== undefined) plain['limits'] = limits.plain;
-  // What was written in short, or not at all, is named in errors too.
-  for (const [index, limit] of (limits.plain ?? []).entries())
-    for (const [field, value] of Object.entries(limit)) {
-      const path = `limits[${index}].${field}`;
-      if ((found.get(path) ?? null) === null) found.set(path, value);
-    }
+  const reader = { read, keys: keysOf };
   return {
     plain,
     found,
-    limits,
+    limits: readLimits(read(config, 'limits', 'limits'), 'limits', reader),
+    models: get(config, 'models', 'models'),
+    reader,
     strict: readStrict(get(config, 'strict', 'strict')),
     onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),
@@ -121,14 +120,9 @@ function unreadable(field: string, cause: unknown): ConfigError {
   return new ConfigError({ field, value: undefined, allowed: 'a readable property' }, undefined, { cause });
 }
 
-/** Copies what the core can look at; the rest it could only refuse, so it gets a description to refuse. */
+/** Copies what is there. */
 function put(into: Plain, name: string, value: unknown): void {
-  if (value === undefined || value === null) return;
-  into[name] = isPlain(value) ? value : describeValue(value);
-}
-
-function isPlain(value: unknown): boolean {
-  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
+  if (value !== undefined && value !== null) into[name] = plainOf(value);
 }
 
 function readStrict(value: unknown): boolean {
@@ -149,18 +143,32 @@ function readSeed(value: unknown): number | undefined {
   throw new ConfigError({ field: 'seed', value, allowed: `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}` });
 }
 
-/** The error to throw for what the core threw while a governor was made; undefined if it was no refusal. */
+/** Limits as the core gets them, with what errors call each of them. */
+export interface PlacedLimits {
+  readonly limits: readonly ReadLimit[];
+  readonly fields: readonly string[];
+}
+
+/**
+ * The error to throw for what the core threw at a configuration; undefined if it was no refusal.
+ *
+ * @param placed the limits that it got
+ */
 export function refusalFrom(
   error: unknown,
   found: ReadonlyMap<string, unknown>,
-  image: unknown,
+  { limits, fields }: PlacedLimits,
+  image?: unknown,
 ): ConfigError | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   if (error.code !== 'config' && error.code !== 'image') return undefined;
   const { code, field, allowed, message } = error as CoreConfigError;
   if (code === 'image')
     return new ConfigError({ field, value: image, allowed }, `${field} must be ${allowed}: ${message}`);
-  const value = found.get(field);
-  // The core has seen a description of what it cannot carry, and would quote that.
-  return new ConfigError({ field, value, allowed }, isPlain(value) ? message : undefined);
+  const [, index = -1, part = ''] = /^limits\[(\d+)\](?:\.(\w+))?/.exec(field) ?? [];
+  const path = index === -1 ? field : `${fields[Number(index)]}${part === '' ? '' : `.${part}`}`;
+  // What was written in short, or not at all, is named too.
+  const value = found.get(path) ?? limits[Number(index)]?.plain[part];
+  // The core has seen a description of what it cannot carry, and would quote that; and its own path.
+  return new ConfigError({ field: path, value, allowed }, isPlain(value) && path === field ? message : undefined);
 }

@@ -1,15 +1,16 @@
 /** Makes denials for users out of the numbers in the view. Reasons, causes and numbers are the core's; texts are `texts.ts`'s. */
 import { CAUSES, Gauge, REASONS, TEXT, View } from './binding.ts';
-import type { KnownLimit } from './limits.ts';
+import type { NamedLimit } from './limits.ts';
 import { denialText } from './texts.ts';
 import type { DenyReason, GovernorDenied, LimitsHint } from './types.ts';
 
 /** Reads a `Gauge` at an instant. */
 type ReadGauge = (now: number, which: number) => number;
+/** The limit at a place as the core counts them: only those that are configured. */
+type LimitAt = (place: number) => NamedLimit | undefined;
 
 export class Denials {
-  /** By `View.DENY_BINDING`: only limits that are configured are counted there. */
-  readonly limits: readonly Pick<KnownLimit, 'name' | 'metric'>[];
+  readonly #limitAt: LimitAt;
   readonly #gauge: ReadGauge;
   // A refused caller that asks again at once gets the same numbers, so the same text.
   #text = -1;
@@ -22,13 +23,9 @@ export class Denials {
   #actorId = '';
   #recommendation = '';
 
-  /** @param limits those of the configuration, without the two that `rate` is sugar for */
-  constructor(gauge: ReadGauge, limits: readonly KnownLimit[]) {
-    const named = (name: string): Pick<KnownLimit, 'name' | 'metric'>[] => [{ name, metric: name }];
-    const requests = gauge(0, Gauge.RateLimit) === Infinity ? [] : named('requests');
-    const tokens = gauge(0, Gauge.TokenRateLimit) === Infinity ? [] : named('tokens');
-    this.limits = [...requests, ...tokens, ...limits];
+  constructor(gauge: ReadGauge, limitAt: LimitAt) {
     this.#gauge = gauge;
+    this.#limitAt = limitAt;
   }
 
   /** The denial that the last command left in `view`. */
@@ -44,7 +41,7 @@ export class Denials {
     const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]! | 0;
     const at = view[View.DENY_RETRY_AT]!;
     const binding = view[View.DENY_BINDING]! | 0;
-    const name = binding < 0 ? undefined : this.limits[binding]?.name;
+    const name = this.#limitAt(binding)?.name;
     const maxAllowed = view[View.DENY_MAX_ALLOWED]! / unit;
     if (
       text !== this.#text ||
@@ -56,7 +53,7 @@ export class Denials {
       retryAfterMs !== this.#retryAfterMs ||
       actorId !== this.#actorId
     ) {
-      const named = about < 0 ? undefined : this.limits[about];
+      const named = this.#limitAt(about);
       this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs, named }, actorId);
       this.#text = text;
       this.#about = about;
@@ -93,12 +90,15 @@ export class Denials {
     const place = Math.max(binding, 0);
     const unit = this.#unit(place);
     const which = Gauge.Limits + 2 * place;
-    return { rateUsed: gauge(which) / unit, rateLimit: gauge(which + 1) / unit };
+    const used = gauge(which) / unit;
+    const rateLimit = gauge(which + 1) / unit;
+    // What a limit counts by key is not one number.
+    return used === used ? { rateUsed: used, rateLimit } : { rateLimit };
   }
 
   /** The core counts money in millionths. */
   #unit(place: number): number {
-    return this.limits[place]?.metric === 'costUsd' ? 1e6 : 1;
+    return this.#limitAt(place)?.metric === 'costUsd' ? 1e6 : 1;
   }
 }
 

@@ -9,9 +9,9 @@
  */
 import { ConfigError } from './errors.ts';
 import { lineageOf } from './family-rule.ts';
-import { readId } from './input.ts';
 import { readPrices, type PriceList } from './prices.ts';
 import { entriesOf, propertiesOf } from './properties.ts';
+import { composed } from './scopes.ts';
 import type { SettlePolicy } from './types/models.ts';
 
 /** Models that share limits. While a family has limits of its own it is one object. */
@@ -21,6 +21,8 @@ export interface Family<L> {
   readonly limits: readonly L[];
   /** No limit counts its calls, the shared ones neither. */
   readonly unlimited: boolean;
+  /** What an error calls the limits, e.g. `models["gpt-4o"].limits`; undefined if it was given none. */
+  readonly field: string | undefined;
 }
 
 /** What is known of a model. */
@@ -32,8 +34,6 @@ export interface Model<L> {
 }
 
 export interface FamiliesOptions<L> {
-  /** Longest name in UTF-8 bytes. */
-  readonly idBytes: number;
   /**
    * Reads the limits of a family into plain data, built the same way each time: limits that mean the same must be equal as
    * JSON, whatever way they were written.
@@ -42,6 +42,8 @@ export interface FamiliesOptions<L> {
    * @throws ConfigError
    */
   readonly readLimits: (value: unknown, field: string, family: string) => readonly L[];
+  /** Called before a family with limits is known. What it throws is thrown on, and the family stays unknown. */
+  readonly admit?: (family: Family<L>) => void;
   /** Most families with limits, so that a function cannot make more and more. Default 10000. */
   readonly familiesMax?: number;
 }
@@ -63,14 +65,14 @@ interface Limited<L> {
   /** Equal for equal limits. */
   readonly key: string;
   /** Where they were said first. */
-  readonly field: string;
+  readonly entry: Entry;
 }
 
 const FAMILIES_MAX = 10_000;
 /** Names remembered at least; at most twice as many are. Beyond, a name costs a look at its lineage again: some us. */
 const RECENT = 1_000;
 const FIELDS = ['family', 'limits', 'settle', 'prices'] as const;
-const SETTLE: readonly SettlePolicy[] = ['actual', 'reserved', 'input', 'headers'];
+const SETTLE: readonly SettlePolicy[] = ['actual', 'reserved', 'input'];
 
 export class Families<L> {
   readonly #options: FamiliesOptions<L>;
@@ -88,10 +90,10 @@ export class Families<L> {
   constructor(models: unknown, options: FamiliesOptions<L>) {
     this.#options = options;
     if (typeof models === 'function') {
-      this.#entryOf = (name) => readEntry(models(name), name, `models(${JSON.stringify(name)})`, options.idBytes);
+      this.#entryOf = (name) => readEntry(models(name), name, `models(${JSON.stringify(name)})`);
       return;
     }
-    const table = readTable(models, options.idBytes);
+    const table = readTable(models);
     this.#entryOf = (name) => table.get(name);
     for (const { name, field, family } of table.values()) {
       // A family that is listed as a model of another one would split what the user means to be together.
@@ -106,28 +108,34 @@ export class Families<L> {
     }
   }
 
-  /** Families with limits, in the order in which they were given them. Of a function: those seen so far. */
-  get limited(): Family<L>[] {
-    return [...this.#limited.values()].map(({ family }) => family);
+  /**
+   * For each family with limits, in the order in which they were given them, a name that says these. Of a function: those
+   * seen so far.
+   */
+  get names(): string[] {
+    return [...this.#limited.values()].map(({ entry }) => entry.name);
+  }
+
+  /** What is known of a model without asking anybody; undefined: `find` has to look. */
+  known(model: string): Model<L> | undefined {
+    return this.#recent.get(model);
   }
 
   /**
    * What is known of a model.
    *
    * @param model its name, as a request gives it
-   * @throws InputError unless it is a string of 1 to `idBytes` UTF-8 bytes, as given and in NFC; ConfigError for what the
-   * function of the configuration returns, or what that throws. Nothing is remembered then
+   * @throws ConfigError for what the function of the configuration returns, or what that throws. Nothing is remembered then
    */
-  find(model: unknown): Model<L> {
-    const known = this.#recent.get(model as string);
+  find(model: string): Model<L> {
+    const known = this.#recent.get(model);
     if (known !== undefined) return known;
-    const name = readName(model, this.#options.idBytes);
-    const found = this.#older.get(model as string) ?? this.#read(name);
+    const found = this.#older.get(model) ?? this.#read(composed(model));
     if (this.#recent.size >= RECENT) {
       this.#older = this.#recent;
       this.#recent = new Map();
     }
-    this.#recent.set(model as string, found);
+    this.#recent.set(model, found);
     return found;
   }
 
@@ -159,22 +167,25 @@ export class Families<L> {
   /** @param entry says the limits of the family; undefined if nothing of what was read does */
   #family(name: string, entry: Entry | undefined): Family<L> {
     const known = this.#limited.get(name);
-    if (entry === undefined) return known?.family ?? { name, limits: [], unlimited: false };
+    if (entry === undefined) return known?.family ?? { name, limits: [], unlimited: false, field: undefined };
     const unlimited = entry.limits === 'unlimited';
-    const limits = unlimited ? [] : this.#options.readLimits(entry.limits, `${entry.field}.limits`, name);
+    const field = `${entry.field}.limits`;
+    const limits = unlimited ? [] : this.#options.readLimits(entry.limits, field, name);
     const key = unlimited ? 'unlimited' : keyOf(limits);
-    if (known === undefined) return this.#add({ family: { name, limits, unlimited }, key, field: entry.field });
+    if (known === undefined) return this.#add({ family: { name, limits, unlimited, field }, key, entry });
     if (known.key === key) return known.family;
-    const bad = { field: `${entry.field}.limits`, value: entry.limits, allowed: `the limits of ${known.field}` };
-    const both = `${known.field} and ${entry.field} are one family, ${JSON.stringify(name)}, with different limits`;
+    const other = known.entry.field;
+    const bad = { field, value: entry.limits, allowed: `the limits of ${other}` };
+    const both = `${other} and ${entry.field} are one family, ${JSON.stringify(name)}, with different limits`;
     throw new ConfigError(bad, `${both}. Give both the same limits, or one of them another "family".`);
   }
 
   #add(limited: Limited<L>): Family<L> {
-    const { familiesMax = FAMILIES_MAX } = this.#options;
+    const { admit, familiesMax = FAMILIES_MAX } = this.#options;
     const value = this.#limited.size + 1;
     if (value > familiesMax)
       throw new ConfigError({ field: 'families with limits in models', value, allowed: `at most ${familiesMax}` });
+    admit?.(limited.family);
     this.#limited.set(limited.family.name, limited);
     // Names of this family were remembered without its limits.
     this.#recent.clear();
@@ -193,22 +204,21 @@ function familyAt(
   return said?.family ?? names[names.length - 1]!;
 }
 
-/** The same for limits that are equal, in whatever order they are listed. */
-function keyOf(limits: readonly unknown[]): string {
+/** The same text for limits that are equal, in whatever order they are listed. */
+export function keyOf(limits: readonly unknown[]): string {
   return limits
     .map((limit) => JSON.stringify(limit))
     .sort()
     .join();
 }
 
-function readTable(models: unknown, idBytes: number): Map<string, Entry> {
+function readTable(models: unknown): Map<string, Entry> {
   const table = new Map<string, Entry>();
   if (models === undefined || models === null) return table;
   // Into a map: a model may be called `constructor`.
   for (const [key, value] of entriesOf(models, 'models')) {
-    const name = configured('a name in models', key, idBytes);
-    const field = `models[${JSON.stringify(key)}]`;
-    const entry = readEntry(value, name, field, idBytes);
+    const name = configured('a name in models', key);
+    const entry = readEntry(value, name, `models[${JSON.stringify(key)}]`);
     if (table.has(name))
       throw new ConfigError({ field: 'a name in models', value: key, allowed: 'there once, in NFC' });
     if (entry !== undefined) table.set(name, entry);
@@ -216,7 +226,7 @@ function readTable(models: unknown, idBytes: number): Map<string, Entry> {
   return table;
 }
 
-function readEntry(value: unknown, name: string, field: string, idBytes: number): Entry | undefined {
+function readEntry(value: unknown, name: string, field: string): Entry | undefined {
   if (value === undefined || value === null) return undefined;
   const { family, limits, settle, prices } = propertiesOf(value, field, FIELDS);
   if (limits != null && limits !== 'unlimited' && !Array.isArray(limits))
@@ -224,7 +234,7 @@ function readEntry(value: unknown, name: string, field: string, idBytes: number)
   return {
     name,
     field,
-    family: family == null ? undefined : configured(`${field}.family`, family, idBytes),
+    family: family == null ? undefined : configured(`${field}.family`, family),
     limits: limits ?? undefined,
     settle: readSettle(settle, `${field}.settle`),
     prices: prices == null ? undefined : readPrices(prices, `${field}.prices`),
@@ -235,19 +245,12 @@ function readSettle(value: unknown, field: string): SettlePolicy | undefined {
   if (value === undefined || value === null) return undefined;
   const policy = SETTLE.find((known) => known === value);
   if (policy !== undefined) return policy;
-  throw new ConfigError({ field, value, allowed: SETTLE.map((known) => `"${known}"`).join(', ') });
+  const allowed = `${SETTLE.map((known) => `"${known}"`).join(', ')} ("headers" is not there yet)`;
+  throw new ConfigError({ field, value, allowed });
 }
 
-/** A name in NFC. The length is looked at first, so that nobody makes us rewrite megabytes. */
-function readName(value: unknown, idBytes: number): string {
-  return readId(readId(value, 'request.model', 1, idBytes).normalize('NFC'), 'request.model', 1, idBytes);
-}
-
-/** A name that the configuration gives. */
-function configured(field: string, value: unknown, idBytes: number): string {
-  try {
-    return readName(value, idBytes);
-  } catch {
-    throw new ConfigError({ field, value, allowed: `a string of 1 to ${idBytes} UTF-8 bytes` });
-  }
+/** A name that the configuration gives, in NFC. */
+function configured(field: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return composed(value);
+  throw new ConfigError({ field, value, allowed: 'a string that is not empty' });
 }

@@ -4,8 +4,19 @@
  * answer on to `answers.ts`. The core decides; nothing here does.
  */
 import { Answers } from './answers.ts';
-import { FLAG_AMOUNTS, Gauge, QUEUED, ReleaseCode } from './binding.ts';
-import { readConfig, readOptions, refusalFrom } from './config.ts';
+import {
+  DENIED,
+  FLAG_AMOUNTS,
+  FLAG_KEYS,
+  Gauge,
+  QUEUED,
+  ReleaseCode,
+  type CoreDiagnosis,
+  type CoreHandle,
+} from './binding.ts';
+import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
+import { known, reportCost, settle } from './costs.ts';
+import { Counting } from './counting.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
 import { readImage, refuseImage, writeImage } from './image.ts';
@@ -21,13 +32,17 @@ import {
   type Told,
 } from './input.ts';
 import { INTERNALS, type Internals } from './internals.ts';
+import { KeyNames } from './keys.ts';
 import type { LeaseRef, LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
+import { ownMetrics } from './limits.ts';
 import { Port } from './port.ts';
+import { shrink } from './shrink.ts';
 import { doubleReleaseText, unknownLeaseText } from './texts.ts';
 import { abortReason } from './timers.ts';
 import type {
   AcquireRequest,
+  Diagnosis,
   GovernorConfig,
   GovernorDecision,
   GovernorOptions,
@@ -36,6 +51,8 @@ import type {
   TokenUsage,
   Wait,
 } from './types.ts';
+import type { Fixed, Governed, WrapOptions, OutputOf } from './types/wrap.ts';
+import { wrapFunction } from './wrap.ts';
 
 /**
  * Grants leases for calls, or says why not and until when. Make one with `createGovernor`.
@@ -46,11 +63,12 @@ export class Governor {
   readonly #port: Port;
   readonly #answers: Answers;
   readonly #leases: LeaseTable;
-  readonly #strict: boolean;
-  readonly #idBytes: number;
+  #strict!: boolean;
+  #idBytes!: number;
+  #counting: Counting;
   // Written anew by each call, when nobody else's code can run before they are read.
-  readonly #ask: Ask;
-  readonly #told: Told;
+  readonly #ask: Ask = newAsk();
+  readonly #told: Told = newTold();
   #internals: Internals | undefined;
 
   /** `close()` at the end of a block: `using governor = createGovernor();`. There where the platform has it (Node 20 on). */
@@ -61,21 +79,34 @@ export class Governor {
     const read = readConfig(config);
     const { restore } = readOptions(options);
     const image = restore === undefined || restore === null ? undefined : readImage(restore);
+    const counting = new Counting(read, new KeyNames(), image?.tables.families ?? []);
+    const { plain, placed } = counting;
     this.#port = new Port(
       loader,
-      (glue) => (image === undefined ? new glue.Core(read.plain) : glue.Core.restore(read.plain, image.core)),
-      (error) => refusalFrom(error, read.found, restore),
+      (glue) => (image === undefined ? new glue.Core(plain) : glue.Core.restore(plain, image.core)),
+      (error) => refusalFrom(error, read.found, placed, restore),
     );
-    this.#answers = new Answers(this.#port, read);
+    this.#answers = new Answers(this.#port, read, counting);
     this.#leases = this.#answers.leases;
-    this.#ask = newAsk(read.limits.metrics);
-    this.#told = newTold(read.limits.metrics);
-    this.#strict = read.strict;
-    this.#idBytes = this.#answers.call((core) => core.gauge(0, Gauge.IdBytes));
+    this.#counting = counting;
+    this.#start(read);
     if (image !== undefined && !this.#answers.restore(image.tables)) {
       this.close();
       throw refuseImage(restore);
     }
+  }
+
+  /** The core has this configuration. */
+  #start(read: ReadConfig): void {
+    const counting = this.#counting;
+    const answers = this.#answers;
+    this.#strict = read.strict;
+    this.#idBytes = answers.gauge(0, Gauge.IdBytes);
+    this.#ask.amounts.metrics = this.#told.amounts.metrics = counting.metrics;
+    counting.start((placed) => {
+      answers.reconfigure(answers.time.read(), counting.plainWith(placed), read.found, placed);
+      this.#ask.amounts.metrics = this.#told.amounts.metrics = ownMetrics(placed.limits);
+    });
   }
 
   static {
@@ -109,16 +140,21 @@ export class Governor {
    * else console.log(decision.recommendation, decision.retryAt);
    */
   acquire(request: AcquireRequest): GovernorDecision {
-    const now = this.#answers.time.read();
+    const now = this.#read(request);
     const ask = this.#ask;
-    readRequest(request, this.#idBytes, ask);
     const core = this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
-    if ((ask.flags & FLAG_AMOUNTS) !== 0) this.#port.hand(ask.amounts.list);
-    let code: number;
+    let code = this.#acquire(core, now, actor, claim);
+    if (code === DENIED && ask.canShrink && this.#shrink(now, actor)) code = this.#acquire(core, now, actor, claim);
+    return code >= 0 ? this.#answers.granted(ask, now, code, actor) : this.#answers.denied(ask, now);
+  }
+
+  #acquire(core: CoreHandle, now: number, actor: number, claim: LeaseRef | undefined): number {
+    const ask = this.#ask;
+    this.#hand(ask.flags);
     try {
-      code = core.acquire(
+      return core.acquire(
         now,
         actor | 0,
         ask.flags | 0,
@@ -131,7 +167,43 @@ export class Governor {
     } catch (error) {
       throw this.#answers.lose(error);
     }
-    return code >= 0 ? this.#answers.granted(ask, now, code, actor) : this.#answers.denied(ask, now);
+  }
+
+  /**
+   * Reads the clock and a request into `ask`, and finds what counts it. Where that asked a function of the user's, everything is
+   * read again.
+   */
+  #read(request: AcquireRequest, cost?: number): number {
+    for (;;) {
+      const now = this.#answers.time.read();
+      readRequest(request, this.#idBytes, this.#ask, cost);
+      const counting = this.#counting;
+      if (!counting.active || counting.look(this.#ask)) return now;
+    }
+  }
+
+  /** Writes what a command about the request reads beside its arguments. */
+  #hand(flags: number): void {
+    if ((flags & FLAG_AMOUNTS) !== 0) this.#port.hand(this.#ask.amounts.list);
+    if ((flags & FLAG_KEYS) !== 0) this.#counting.write(this.#port.look());
+  }
+
+  /** What the core says to the request. Changes nothing. */
+  #diagnose(now: number, actor: number): CoreDiagnosis {
+    const ask = this.#ask;
+    this.#hand(ask.flags);
+    return this.#answers.call((core) =>
+      core.diagnose(now, actor | 0, ask.flags | 0, ask.weight, ask.promptTokens, ask.outputTokens),
+    );
+  }
+
+  /** Shortens the request's output if that is what it was refused for. */
+  #shrink(now: number, actor: number): boolean {
+    return shrink(
+      this.#ask,
+      () => this.#diagnose(now, actor),
+      (place) => this.#answers.limitAt(place)?.metric ?? '',
+    );
   }
 
   /**
@@ -151,14 +223,14 @@ export class Governor {
   async #enter(request: AcquireRequest, wait: Wait | null | undefined, reserve: boolean): Promise<GovernorDecision> {
     const { signal, timeoutMs, deadline } = readWait(wait);
     if (signal?.aborted === true) throw abortReason(signal);
-    const now = this.#answers.time.read();
-    const until = Math.min(now + timeoutMs, deadline);
+    const now = this.#read(request);
     const ask = this.#ask;
-    readRequest(request, this.#idBytes, ask);
+    const until = Math.min(now + timeoutMs, deadline);
     const core = this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
-    if ((ask.flags & FLAG_AMOUNTS) !== 0) this.#port.hand(ask.amounts.list);
+    if (ask.canShrink) this.#shrink(now, actor);
+    this.#hand(ask.flags);
     let code: number;
     try {
       code = core.enqueue(
@@ -202,13 +274,15 @@ export class Governor {
   release(leaseId: string, report?: ReleaseReport | null): void {
     const now = this.#answers.time.readOrLast();
     const told = this.#told;
-    const problem = readReport(report, told);
+    let problem = readReport(report, told);
     const core = this.#port.use();
     const leases = this.#leases;
     const slot = leases.find(leaseId);
     if (slot < 0) return this.#notHeld(leaseId, ReleaseCode.Unknown);
     const generation = leases.generation;
     const outcome = told.outcome;
+    const about = leases.about(slot, leaseId);
+    if (about !== undefined) problem = settle(about, told) ?? problem;
     if (told.flags !== 0) this.#port.hand(told.amounts.list);
     let code: number;
     try {
@@ -280,12 +354,13 @@ export class Governor {
    * tier.setLimit('tokens/1m', 400_000); // The provider has raised it.
    */
   setLimit(name: string, limit: number): void {
-    const place = this.#answers.placeOf(name);
+    const { limits } = this.#answers;
+    const place = limits.findIndex((known) => known.name === name);
     if (place < 0) throw new InputError({ field: 'name', value: name, allowed: 'the name of a limit' });
     const allowed = 'an amount that the limit may have in a configuration';
     if (typeof limit !== 'number') throw new InputError({ field: 'limit', value: limit, allowed });
     const now = this.#answers.time.read();
-    const money = this.#answers.isMoney(place);
+    const money = limits[place]!.metric === 'costUsd';
     const changed = this.#answers.call((core) => core.set_limit(now, place, limit, money)) === 1;
     this.#answers.finish(now);
     if (!changed) throw new InputError({ field: 'limit', value: limit, allowed });
@@ -302,23 +377,95 @@ export class Governor {
    * governor.record({ actorId: 'batch', action: 'chat' }, { promptTokens: 1200, outputTokens: 300 });
    */
   record(request: AcquireRequest, usage?: TokenUsage | null): void {
-    const now = this.#answers.time.read();
-    const ask = this.#ask;
     const told = this.#told;
-    readRequest(request, this.#idBytes, ask);
     const problem = readReport({ usage }, told);
     if (problem !== undefined) throw problem;
-    const known = (used: number, estimated: number): number => (Number.isNaN(used) ? estimated : used);
-    const flags = (ask.flags & FLAG_AMOUNTS) | told.flags;
-    if (flags !== 0) {
-      const estimated = (at: number): number => ((ask.flags & FLAG_AMOUNTS) === 0 ? NaN : ask.amounts.list[at]!);
-      const used = (at: number): number => (told.flags === 0 ? NaN : told.amounts.list[at]!);
-      this.#port.hand(ask.amounts.list.map((_, at) => known(used(at), estimated(at))));
+    const now = this.#read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
+    const ask = this.#ask;
+    const wrong = reportCost(ask, told);
+    if (wrong !== undefined) throw wrong;
+    const flags = ask.flags | told.flags;
+    this.#hand(flags);
+    if ((flags & FLAG_AMOUNTS) !== 0) {
+      const of = (from: number, list: readonly number[], at: number): number => (from & FLAG_AMOUNTS ? list[at]! : NaN);
+      const { list } = ask.amounts;
+      this.#port.hand(list.map((_, at) => known(of(told.flags, told.amounts.list, at), of(ask.flags, list, at))));
     }
     const promptTokens = known(told.promptTokens, ask.promptTokens);
     const outputTokens = known(told.outputTokens, ask.outputTokens);
     this.#answers.call((core) => core.record(now, flags, promptTokens, outputTokens));
+    if ((flags & FLAG_KEYS) !== 0) this.#counting.learn(this.#port.look());
     this.#answers.finish(now);
+  }
+
+  /**
+   * What `acquire` would say to a request now, and what each limit that counts it says. Changes nothing. An idempotency key is
+   * not looked at.
+   *
+   * @throws InputError for a bad request
+   *
+   * @example
+   * const { granted, limits } = governor.diagnose({ actorId: 'user-1', action: 'chat' });
+   * for (const { name, used, limit, fits, retryAt } of limits) console.log(name, used, limit, fits, retryAt);
+   */
+  diagnose(request: AcquireRequest): Diagnosis {
+    const now = this.#read(request);
+    const ask = this.#ask;
+    this.#port.use();
+    return this.#answers.diagnosed(this.#diagnose(now, this.#answers.actors.handle(ask.actorId)), now, ask.actorId);
+  }
+
+  /**
+   * Takes over another configuration, as a whole: what is left out is off. Limits that are still there, which are those with the
+   * same name, metric, window, algorithm and `per`, go on with what they count; others start empty. Leases in flight settle
+   * only against limits that are still there, by the prices they were admitted with; waiters stay. Limits that `wrap` was given
+   * stay too. `clock` and `seed` are those of the start.
+   *
+   * @throws ConfigError; nothing has changed then
+   *
+   * @example
+   * const service = createGovernor({ limits: { requests: '50/s' } });
+   * service.reconfigure({ limits: { requests: '80/s', tokens: '1M/m' } });
+   */
+  reconfigure(config?: GovernorConfig | null): void {
+    const read = readConfig(config);
+    const { keys, families } = this.#counting;
+    const counting = new Counting(read, keys, families, this.#counting);
+    const now = this.#answers.time.read();
+    this.#answers.reconfigure(now, counting.plain, read.found, counting.placed);
+    this.#counting = counting;
+    this.#answers.configured(read, counting);
+    this.#start(read);
+    this.#answers.finish(now);
+  }
+
+  /**
+   * Puts a function under this governor: the wrapped one takes the same arguments and gives the same results, and each call has
+   * a lease from before the function is called until its result has come or, where that is a stream, has ended. See `WrapOptions`.
+   *
+   * A generator function (`async function*`) stays one: it asks when it is read first. Of any other function the wrapped one
+   * returns a promise. A `ReadableStream` is handed on as one with the same chunks, everything else as the very same object;
+   * streams inside of a result, as the body of a `Response`, are not looked for: `wrapFetch` does that.
+   *
+   * @throws InputError, ConfigError for an option that cannot be used. A call rejects with `DeniedError`, with InputError for
+   * what an option makes of its arguments, with the reason of an aborted signal, and with what the function throws
+   *
+   * @example
+   * const chat = governor.wrap(callMyModel, { key: 'chat', limits: { requests: '50/s' } });
+   * console.log(await chat());
+   */
+  wrap<This, A extends unknown[], R>(
+    fn: (this: This, ...args: A) => R,
+    options: WrapOptions<Fixed<A>, OutputOf<Awaited<R>>>,
+  ): (this: This, ...args: A) => Governed<R> {
+    const { limits, ...rest } = options ?? {};
+    const wrapped = wrapFunction(this, fn, rest as typeof options);
+    if (limits !== undefined && limits !== null) {
+      this.#port.use();
+      this.#counting.wrap(rest.key, limits);
+      this.#answers.finish(this.#answers.time.read());
+    }
+    return wrapped;
   }
 
   /** A point-in-time view, for dashboards and debugging. Changes nothing: expired leases count until they are swept. */
@@ -326,7 +473,14 @@ export class Governor {
     const now = this.#answers.time.read();
     const { concurrency, ...view } = this.#answers.call((core) => core.snapshot(now));
     const aliased = concurrency === null ? null : { ...concurrency, active: concurrency.inFlightWeight };
-    return { timestamp: now, ...view, concurrency: aliased, lastDeny: this.#answers.lastDeny };
+    return {
+      timestamp: now,
+      ...view,
+      concurrency: aliased,
+      lastDeny: this.#answers.lastDeny,
+      limits: this.#answers.limitsAt(now),
+      keys: this.#answers.gauge(now, Gauge.Keys),
+    };
   }
 
   /** Leases held. */
@@ -405,8 +559,7 @@ export class Governor {
   }
 
   #gauge(which: number): number {
-    const now = this.#answers.time.read();
-    return this.#answers.call((core) => core.gauge(now, which));
+    return this.#answers.gauge(this.#answers.time.read(), which);
   }
 }
 

@@ -5,6 +5,7 @@
  * the core's image, the tables as JSON in ASCII.
  */
 import { ConfigError } from './errors.ts';
+import type { SavedKeys } from './keys.ts';
 import type { LeaseRow } from './lease-table.ts';
 import type { GovernorSnapshot } from './types.ts';
 
@@ -19,6 +20,10 @@ export interface Tables {
   readonly leases: readonly LeaseRow[];
   /** Handle and id of every actor that the core remembers. */
   readonly actors: readonly (readonly [number, string])[];
+  /** Texts and handles of the keys that the core remembers. */
+  readonly keys: readonly SavedKeys[];
+  /** Models whose families a function has named: their limits are part of the core's image. */
+  readonly families: readonly string[];
   readonly lastDeny: GovernorSnapshot['lastDeny'];
 }
 
@@ -66,11 +71,13 @@ export function readImage(value: unknown): { core: Uint8Array; tables: Tables } 
 function readTables(json: string, value: unknown): Tables {
   try {
     const tables = JSON.parse(json) as Tables;
-    const { part, leases, actors, lastDeny } = tables;
+    const { part, leases, actors, keys, families, lastDeny } = tables;
     if (
       typeof part === 'string' &&
       leases.every(isLeaseRow) &&
-      actors.every(isActorRow) &&
+      actors.every(isNamed) &&
+      keys.every(([per, rows]) => typeof per === 'string' && rows.every(isNamed)) &&
+      families.every((name) => typeof name === 'string') &&
       typeof lastDeny === 'object'
     )
       return tables;
@@ -80,13 +87,15 @@ function readTables(json: string, value: unknown): Tables {
   throw refuseImage(value);
 }
 
-function isLeaseRow([slot, generation, actorId, action, key]: LeaseRow): boolean {
+function isLeaseRow([slot, generation, actorId, action, key, about]: LeaseRow): boolean {
   const named = typeof actorId === 'string' && actorId !== '' && typeof action === 'string';
-  return named && isU32(slot) && isU32(generation) && (key === null || typeof key === 'string');
+  const [name, ...amounts] = about ?? [''];
+  const said = typeof name === 'string' && amounts.every((amount) => typeof amount === 'number');
+  return said && named && isU32(slot) && isU32(generation) && (key === null || typeof key === 'string');
 }
 
-function isActorRow([handle, actorId]: readonly [number, string]): boolean {
-  return isU32(handle) && typeof actorId === 'string';
+function isNamed([handle, name]: readonly [number, string]): boolean {
+  return isU32(handle) && typeof name === 'string';
 }
 
 function isU32(value: unknown): boolean {

@@ -4,6 +4,7 @@
  */
 import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX } from './binding.ts';
 import { InputError } from './errors.ts';
+import type { Model } from './families.ts';
 import { refuseOthers } from './properties.ts';
 import { TOKENS_MAX } from './ranges.ts';
 import type { AcquireRequest, GovernorLike, LeaseOutcome, ReleaseReport, SignalLike, Wait } from './types.ts';
@@ -16,7 +17,7 @@ const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 /** The heaviest call, in concurrency units. */
 export const WEIGHT_MAX = 1e9;
 
-const ESTIMATED = ['promptTokens', 'maxOutputTokens', 'weight', 'metrics'];
+const ESTIMATED = ['promptTokens', 'maxOutputTokens', 'weight', 'metrics', 'images'];
 /** What an estimate of `throttleai/estimate` says of itself; it is handed over whole. */
 const NOTES = ['shape', 'rule', 'outputRule'];
 const ESTIMATE_FIELDS: ReadonlySet<string> = new Set([...ESTIMATED, ...NOTES]);
@@ -31,14 +32,25 @@ export interface Ask {
   outputTokens: number;
   /** Actor and idempotency key as one string; undefined without a key. */
   key: string | undefined;
+  /** Empty: not given. */
+  model: string;
+  tenant: string;
+  images: number;
+  canShrink: boolean;
   /** Only with `FLAG_AMOUNTS` in `flags`. */
   readonly amounts: Amounts;
+  /** What is known of the model, where it matters: see `counting.ts`. */
+  family: Model<unknown> | undefined;
+  /** The cost in `amounts` comes from prices. */
+  priced: boolean;
+  /** What the estimate of output tokens was shortened to; 0: it was not. */
+  shrunk: number;
 }
 
 /** What counts beyond tokens, in the order in which it crosses: dollars, then the user's own metrics; NaN: not given. */
 export interface Amounts {
   /** Names of the user's own metrics that limits count. */
-  readonly metrics: readonly string[];
+  metrics: readonly string[];
   readonly list: number[];
 }
 
@@ -48,20 +60,48 @@ export interface Told {
   latencyMs: number;
   promptTokens: number;
   outputTokens: number;
+  cachedTokens: number;
+  images: number;
+  /** Usage was reported. */
+  used: boolean;
   /** 0 or `FLAG_AMOUNTS`. */
   flags: number;
   readonly amounts: Amounts;
 }
 
 /** @param metrics the user's own metrics that limits count */
-export function newAsk(metrics: readonly string[]): Ask {
-  const amounts = newAmounts(metrics);
-  return { actorId: '', action: '', flags: 0, weight: 1, promptTokens: 0, outputTokens: 0, key: undefined, amounts };
+export function newAsk(metrics: readonly string[] = []): Ask {
+  return {
+    actorId: '',
+    action: '',
+    flags: 0,
+    weight: 1,
+    promptTokens: 0,
+    outputTokens: 0,
+    key: undefined,
+    model: '',
+    tenant: '',
+    images: 0,
+    canShrink: false,
+    amounts: newAmounts(metrics),
+    family: undefined,
+    priced: false,
+    shrunk: 0,
+  };
 }
 
-export function newTold(metrics: readonly string[]): Told {
-  const amounts = newAmounts(metrics);
-  return { outcome: 'success', latencyMs: NaN, promptTokens: NaN, outputTokens: NaN, flags: 0, amounts };
+export function newTold(metrics: readonly string[] = []): Told {
+  return {
+    outcome: 'success',
+    latencyMs: NaN,
+    promptTokens: NaN,
+    outputTokens: NaN,
+    cachedTokens: NaN,
+    images: NaN,
+    used: false,
+    flags: 0,
+    amounts: newAmounts(metrics),
+  };
 }
 
 function newAmounts(metrics: readonly string[]): Amounts {
@@ -72,17 +112,23 @@ function newAmounts(metrics: readonly string[]): Amounts {
  * Reads a request into `ask`.
  *
  * @param idBytes longest id in UTF-8 bytes
+ * @param cost in dollars, where it is known: takes the place of an estimate
  * @throws InputError naming the field, the value and what is allowed; `ask` is untouched then
  */
-export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask): void {
+export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, cost: number = NaN): void {
   if (typeof request !== 'object' || request === null) throw bad('request', request, 'an object');
   const actorId = readId(request.actorId, 'request.actorId', 1, idBytes);
   const action = readId(request.action, 'request.action', 0, idBytes);
   let flags = readPriority(request.priority);
   const { estimate, idempotencyKey } = request;
+  const model = readName(request.model, 'request.model', idBytes);
+  const tenant = readName(request.tenant, 'request.tenant', idBytes);
+  const canShrink = request.canShrink ?? false;
+  if (typeof canShrink !== 'boolean') throw bad('request.canShrink', canShrink, 'true or false');
   let weight = 1;
   let promptTokens = 0;
   let outputTokens = 0;
+  let images = 0;
   if (estimate !== undefined && estimate !== null) {
     if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
     refuseMisspelt(estimate);
@@ -90,11 +136,17 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
     weight = Math.round(readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1) * 1e6) / 1e6;
     promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
     outputTokens = readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0);
+    images = readAmount(estimate.images, 'request.estimate.images', TOKENS_MAX, 0);
     const { metrics } = estimate;
     if (metrics !== undefined && metrics !== null) {
       readAmounts(metrics, 'request.estimate.metrics', ask.amounts);
       flags |= FLAG_AMOUNTS;
     }
+  }
+  if (cost === cost) {
+    if ((flags & FLAG_AMOUNTS) === 0) ask.amounts.list.fill(NaN);
+    ask.amounts.list[0] = cost;
+    flags |= FLAG_AMOUNTS;
   }
   let key: string | undefined;
   if (idempotencyKey !== undefined && idempotencyKey !== null) {
@@ -109,6 +161,18 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask):
   ask.promptTokens = promptTokens;
   ask.outputTokens = outputTokens;
   ask.key = key;
+  ask.model = model;
+  ask.tenant = tenant;
+  ask.images = images;
+  ask.canShrink = canShrink;
+  ask.family = undefined;
+  ask.priced = false;
+  ask.shrunk = 0;
+}
+
+/** Of what may be left out: then it is empty. */
+function readName(value: unknown, field: string, idBytes: number): string {
+  return value === undefined || value === null ? '' : readId(value, field, 1, idBytes);
 }
 
 /** @throws InputError for a field that does not exist: what it says would not count */
@@ -123,10 +187,23 @@ function readAmounts(metrics: unknown, field: string, amounts: Amounts): void {
   if (typeof metrics !== 'object' || metrics === null) throw bad(field, metrics, 'an object of numbers by metric');
   const { list } = amounts;
   const given = metrics as Readonly<Record<string, unknown>>;
-  list[0] = readAmount(given['costUsd'], `${field}.costUsd`, DOLLARS_MAX, NaN);
+  list[0] = wholeMicros(readAmount(given['costUsd'], `${field}.costUsd`, DOLLARS_MAX, NaN));
   for (const [index, name] of amounts.metrics.entries()) {
     list[index + 1] = readAmount(given[name], `${field}.${name}`, TOKENS_MAX, NaN);
   }
+}
+
+/**
+ * Micro-dollars as the dollars that the core reads. It rounds products up, and 0.07 times a million is above 70000: half a
+ * micro-dollar less is always rounded to the number that was meant.
+ */
+export function dollarsOf(micros: number): number {
+  return Math.max(micros - 0.5, 0) / 1e6;
+}
+
+/** Dollars that the user has written, rounded up to micro-dollars, as the core is told. */
+function wholeMicros(dollars: number): number {
+  return dollarsOf(Math.ceil(dollars * 1e6 - 1e-3));
 }
 
 function readPriority(priority: unknown): number {
@@ -168,6 +245,9 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   let latencyMs = NaN;
   let promptTokens = NaN;
   let outputTokens = NaN;
+  let cachedTokens = NaN;
+  let images = NaN;
+  let used = false;
   let flags = 0;
   let problem: InputError | undefined;
   if (typeof report === 'object' && report !== null) {
@@ -187,6 +267,8 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         if (typeof usage !== 'object') throw bad('report.usage', usage, 'an object');
         const prompt = readAmount(usage.promptTokens, 'report.usage.promptTokens', TOKENS_MAX, NaN);
         const output = readAmount(usage.outputTokens, 'report.usage.outputTokens', TOKENS_MAX, NaN);
+        const cached = readAmount(usage.cachedTokens, 'report.usage.cachedTokens', TOKENS_MAX, NaN);
+        const pictures = readAmount(usage.images, 'report.usage.images', TOKENS_MAX, NaN);
         const { metrics } = usage;
         if (metrics !== undefined && metrics !== null) {
           readAmounts(metrics, 'report.usage.metrics', told.amounts);
@@ -194,6 +276,9 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         }
         promptTokens = prompt;
         outputTokens = output;
+        cachedTokens = cached;
+        images = pictures;
+        used = true;
       }
     } catch (error) {
       problem ??= problemOf(report, error);
@@ -202,7 +287,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
       const cents = readAmount(report.actualCostCents, 'report.actualCostCents', CENTS_MAX, NaN);
       if (!Number.isNaN(cents)) {
         if (flags === 0) told.amounts.list.fill(NaN);
-        told.amounts.list[0] = cents / 100;
+        told.amounts.list[0] = dollarsOf(Math.round(cents * 1e4));
         flags = FLAG_AMOUNTS;
       }
     } catch (error) {
@@ -215,6 +300,9 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   told.latencyMs = latencyMs;
   told.promptTokens = promptTokens;
   told.outputTokens = outputTokens;
+  told.cachedTokens = cachedTokens;
+  told.images = images;
+  told.used = used;
   told.flags = flags;
   return problem;
 }

@@ -6,14 +6,47 @@
  * lease released at the wrong one is unknown there.
  */
 
+import type { Model } from './families.ts';
+
 /** A lease by the numbers that the core knows it by. */
 export interface LeaseRef {
   readonly slot: number;
   readonly generation: number;
 }
 
-/** A lease that is held: slot, generation, actor, action, idempotency key. */
-export type LeaseRow = readonly [slot: number, generation: number, actorId: string, action: string, key: string | null];
+/** What settles a lease, or binds its call, beyond what the core knows. */
+export interface About {
+  /** As the request gave it; empty: it gave none. */
+  readonly name: string;
+  readonly family: Model<unknown> | undefined;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly images: number;
+  /** `constraints.maxOutputTokens`; 0: none. */
+  readonly shrunk: number;
+}
+
+/** `About` in an image. */
+export type AboutRow = readonly [
+  name: string,
+  promptTokens: number,
+  outputTokens: number,
+  images: number,
+  shrunk: number,
+];
+
+/** A lease that is held. */
+export type LeaseRow = readonly [
+  slot: number,
+  generation: number,
+  actorId: string,
+  action: string,
+  key: string | null,
+  about?: AboutRow,
+];
+
+/** Expired leases whose `About` is kept for a late release; of more the oldest is forgotten, and what was reserved stays charged. */
+const LATE_MAX = 1_000;
 
 const RADIX = 36;
 const DIGITS: readonly string[] = '0123456789abcdefghijklmnopqrstuvwxyz'.split('');
@@ -35,6 +68,9 @@ export class LeaseTable {
   readonly generations: number[] = [];
   readonly #slotOfKey = new Map<string, number>();
   readonly #keyOfSlot = new Map<number, string>();
+  readonly #aboutOfSlot = new Map<number, About>();
+  /** By id: of leases that have expired. */
+  readonly #late = new Map<string, About>();
   // The id handed out last. Most ids come back soon; comparing it spares flattening and parsing the string.
   #lastId = '';
   #lastSlot = -1;
@@ -58,7 +94,14 @@ export class LeaseTable {
   }
 
   /** Fills a row. @returns the id */
-  add(slot: number, generation: number, actorId: string, action: string, key: string | undefined): string {
+  add(
+    slot: number,
+    generation: number,
+    actorId: string,
+    action: string,
+    key: string | undefined,
+    about: About | undefined,
+  ): string {
     // The core fills slots in order, but an image may name a later one first: no holes.
     for (let empty = this.actors.length; empty <= slot; empty++) {
       this.actors[empty] = this.actions[empty] = this.#heads[empty] = '';
@@ -73,6 +116,7 @@ export class LeaseTable {
       this.#slotOfKey.set(key, slot);
       this.#keyOfSlot.set(slot, key);
     }
+    if (about !== undefined) this.#aboutOfSlot.set(slot, about);
     const id = this.id(slot);
     this.#lastId = id;
     this.#lastSlot = slot;
@@ -109,11 +153,29 @@ export class LeaseTable {
   drop(slot: number): void {
     this.actors[slot] = '';
     this.actions[slot] = '';
+    if (this.#aboutOfSlot.size !== 0) this.#aboutOfSlot.delete(slot);
     if (this.#keyOfSlot.size === 0) return;
     const key = this.#keyOfSlot.get(slot);
     if (key === undefined) return;
     this.#keyOfSlot.delete(slot);
     this.#slotOfKey.delete(key);
+  }
+
+  /** What was said of a lease that is held, or has expired; of the one that the row of its slot is about without an id. */
+  about(slot: number, id?: string): About | undefined {
+    const held = this.#aboutOfSlot.size === 0 ? undefined : this.#aboutOfSlot.get(slot);
+    if (id === undefined || (held !== undefined && this.id(slot) === id)) return held;
+    return this.#late.size === 0 ? undefined : this.#late.get(id);
+  }
+
+  /** Empties a row whose lease has expired. */
+  expire(slot: number): void {
+    const about = this.about(slot);
+    if (about !== undefined) {
+      if (this.#late.size >= LATE_MAX) this.#late.delete(this.#late.keys().next().value!);
+      this.#late.set(this.id(slot), about);
+    }
+    this.drop(slot);
   }
 
   /** The lease that holds an idempotency key. */
@@ -127,7 +189,11 @@ export class LeaseTable {
     const rows: LeaseRow[] = [];
     for (const [slot, actorId] of this.actors.entries()) {
       if (actorId === '') continue;
-      rows.push([slot, this.generations[slot]!, actorId, this.actions[slot]!, this.#keyOfSlot.get(slot) ?? null]);
+      const key = this.#keyOfSlot.get(slot) ?? null;
+      const row = [slot, this.generations[slot]!, actorId, this.actions[slot]!, key] as const;
+      const about = this.about(slot);
+      if (about === undefined) rows.push(row);
+      else rows.push([...row, [about.name, about.promptTokens, about.outputTokens, about.images, about.shrunk]]);
     }
     return rows;
   }

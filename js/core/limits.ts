@@ -5,77 +5,106 @@
 import { calendarOf, type Calendar, type CalendarUnit } from './calendar.ts';
 import { ConfigError, describeValue, isArray } from './errors.ts';
 import { parseDuration, parseRate } from './rate-string.ts';
+import { readScopes, type Only, type Scopes } from './scopes.ts';
 
 /** Metrics that every request has or can have; all others are names of the user's. */
 const BUILT_IN: readonly string[] = ['requests', 'tokens', 'inputTokens', 'outputTokens', 'costUsd'];
 /** Fields that the core checks. */
 const CORE_FIELDS = ['metric', 'limit', 'algorithm', 'burst', 'maxDebt'] as const;
-const FIELDS: readonly string[] = [...CORE_FIELDS, 'name', 'window', 'timeZone'];
+const FIELDS: readonly string[] = [...CORE_FIELDS, 'name', 'window', 'timeZone', 'per', 'warnAt'];
 
-/** A limit as the rest of the shell knows it. */
-export interface KnownLimit {
+/** What people call a limit, and what it counts. */
+export interface NamedLimit {
   readonly name: string;
   readonly metric: string;
+}
+
+/** A limit as the rest of the shell knows it. */
+export interface KnownLimit extends NamedLimit {
+  readonly scopes: Scopes;
   readonly period: { readonly calendar: Calendar; readonly unit: CalendarUnit } | undefined;
 }
 
-/** Limits that were read, in the order of the configuration. */
-export interface ReadLimits {
-  readonly known: readonly KnownLimit[];
-  /** Metrics of the user's own, in the order in which the core counts them: by first use. */
-  readonly metrics: readonly string[];
-  /** For the core; undefined where none are configured. */
-  readonly plain: readonly Record<string, unknown>[] | undefined;
+/** A limit that was read. Limits that mean the same are equal as JSON. */
+export interface ReadLimit {
+  readonly known: KnownLimit;
+  /** For the core. */
+  readonly plain: Plain;
 }
 
 type Read = (from: object, name: string, path: string) => unknown;
 type Keys = (of: object, path: string) => string[];
 type Plain = Record<string, unknown>;
 
+/** How properties are read, each once, and listed. */
+export interface Reader {
+  readonly read: Read;
+  readonly keys: Keys;
+}
+
 /**
- * @param read reads a property, once
- * @param keys lists properties
- * @throws ConfigError for what cannot be read, or is checked here: rates, windows, time zones
+ * @param field what an error calls them, e.g. `limits`
+ * @param only whose limits they are, if not everybody's
+ * @throws ConfigError for what cannot be read, or is checked here: rates, windows, time zones, scopes
  */
-export function readLimits(value: unknown, read: Read, keys: Keys): ReadLimits {
-  if (value === undefined || value === null) return { known: [], metrics: [], plain: undefined };
+export function readLimits(value: unknown, field: string, { read, keys }: Reader, only?: Only): ReadLimit[] {
+  if (value === undefined || value === null) return [];
   if (typeof value !== 'object')
-    throw new ConfigError({ field: 'limits', value, allowed: 'an array of limits, or an object of rates by metric' });
-  const known: KnownLimit[] = [];
-  const plain: Plain[] = [];
-  const add = (limit: [KnownLimit, Plain]): void => {
-    known.push(limit[0]);
-    plain.push(limit[1]);
-  };
+    throw new ConfigError({ field, value, allowed: 'an array of limits, or an object of rates by metric' });
+  const limits: ReadLimit[] = [];
   if (isArray(value)) {
     const { length } = value as readonly unknown[];
     for (let index = 0; index < length; index++) {
-      const path = `limits[${index}]`;
-      add(readLimit(read(value, String(index), path), path, read, keys));
+      const path = `${field}[${index}]`;
+      limits.push(readLimit(read(value, String(index), path), path, read, keys, only));
     }
   } else {
-    for (const metric of keys(value, 'limits')) {
-      const path = `limits.${metric}`;
+    for (const metric of keys(value, field)) {
+      const path = `${field}.${metric}`;
       const rates = read(value, metric, path);
-      for (const rate of Array.isArray(rates) ? rates : [rates]) add(fromRate(metric, rate, path));
+      for (const rate of Array.isArray(rates) ? rates : [rates]) limits.push(fromRate(metric, rate, path, only));
     }
   }
-  const own = known.map(({ metric }) => metric).filter((metric) => !BUILT_IN.includes(metric));
-  return { known, metrics: [...new Set(own)], plain };
+  return limits;
+}
+
+/** Metrics of the user's own, in the order in which the core counts them: by first use. */
+export function ownMetrics(limits: readonly ReadLimit[]): string[] {
+  const own = limits.map(({ known }) => known.metric).filter((metric) => !BUILT_IN.includes(metric));
+  return [...new Set(own)];
 }
 
 /** `{ tokens: '200k/m' }` */
-function fromRate(metric: string, rate: unknown, path: string): [KnownLimit, Plain] {
+function fromRate(metric: string, rate: unknown, path: string, only: Only | undefined): ReadLimit {
   const { limit, windowMs } = parseRate(rate, path);
   const window = String(rate).slice(String(rate).indexOf('/') + 1);
-  const name = `${metric}/${/^\d/.test(window) ? window : `1${window}`}`;
-  return [
-    { name, metric, period: undefined },
-    { name, metric, limit, window: windowMs },
-  ];
+  const scopes = readScopes(undefined, path, only);
+  return made(undefined, path, scopes, /^\d/.test(window) ? window : `1${window}`, undefined, {
+    metric,
+    limit,
+    window: windowMs,
+  });
 }
 
-function readLimit(value: unknown, path: string, read: Read, keys: Keys): [KnownLimit, Plain] {
+/** @param window in words, for the name by default */
+function made(
+  given: unknown,
+  path: string,
+  scopes: Scopes,
+  window: string,
+  period: KnownLimit['period'],
+  plain: Plain,
+): ReadLimit {
+  const metric = String(plain['metric']);
+  const { per } = scopes;
+  const name = given ?? `${metric}/${window}${per === '' ? '' : `/${per}`}`;
+  if (typeof name !== 'string') throw new ConfigError({ field: `${path}.name`, value: name, allowed: 'a text' });
+  plain['name'] = name;
+  if (per !== '') plain['per'] = per;
+  return { known: { name, metric, scopes, period }, plain };
+}
+
+function readLimit(value: unknown, path: string, read: Read, keys: Keys, only: Only | undefined): ReadLimit {
   if (typeof value !== 'object' || value === null || isArray(value))
     throw new ConfigError({ field: path, value, allowed: 'an object with metric, limit and window' });
   const unknown = keys(value, path).find((field) => !FIELDS.includes(field));
@@ -84,11 +113,13 @@ function readLimit(value: unknown, path: string, read: Read, keys: Keys): [Known
   const plain: Plain = {};
   for (const field of CORE_FIELDS) {
     const found = read(value, field, `${path}.${field}`);
-    if (found !== undefined && found !== null) plain[field] = isPlain(found) ? found : describeValue(found);
+    if (found !== undefined && found !== null) plain[field] = plainOf(found);
   }
   const window = read(value, 'window', `${path}.window`);
   const timeZone = read(value, 'timeZone', `${path}.timeZone`);
-  const metric = String(plain['metric']);
+  const warnAt = read(value, 'warnAt', `${path}.warnAt`);
+  if (warnAt !== undefined && warnAt !== null)
+    plain['warnAt'] = Array.isArray(warnAt) ? warnAt.map(plainOf) : describeValue(warnAt);
   const unit: CalendarUnit | undefined = window === 'day' || window === 'month' ? window : undefined;
   plain['window'] =
     unit !== undefined ? 'calendar' : typeof window === 'number' ? window : parseDuration(window, `${path}.window`);
@@ -100,14 +131,17 @@ function readLimit(value: unknown, path: string, read: Read, keys: Keys): [Known
     });
   const period: KnownLimit['period'] =
     unit === undefined ? undefined : { calendar: calendarOf(timeZone ?? 'UTC', `${path}.timeZone`), unit };
-  const given =
-    read(value, 'name', `${path}.name`) ?? `${metric}/${typeof window === 'number' ? `${window}ms` : String(window)}`;
-  if (typeof given !== 'string') throw new ConfigError({ field: `${path}.name`, value: given, allowed: 'a text' });
-  plain['name'] = given;
-  return [{ name: given, metric, period }, plain];
+  const scopes = readScopes(read(value, 'per', `${path}.per`), `${path}.per`, only);
+  const name = read(value, 'name', `${path}.name`);
+  return made(name, path, scopes, typeof window === 'number' ? `${window}ms` : String(window), period, plain);
 }
 
-function isPlain(value: unknown): boolean {
+/** What the core can look at; the rest it could only refuse, so it gets a description to refuse. */
+export function plainOf(value: unknown): unknown {
+  return isPlain(value) ? value : describeValue(value);
+}
+
+export function isPlain(value: unknown): boolean {
   return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
 }
 

@@ -15,7 +15,6 @@ export const COST_MAX = 1e12;
 /** Millionths: of a micro-dollar in a price of a token, of a dollar in a price of a thing. */
 const MILLION = 1e6;
 const PRICES = ['input', 'output', 'cachedInput', 'image', 'call'] as const;
-const MICROS_OF_CENT = 10_000;
 const PRICE_MAX = 1e6;
 /** Below the price of any model by the million tokens, above that of nearly any by the token: the unit that was meant. */
 const TOKEN_PRICE_MIN = 0.001;
@@ -111,20 +110,6 @@ export function estimatedCost(prices: PriceList, used: Used, field: string): num
 export function actualCost(prices: PriceList, used: Used, field: string): number {
   const { whole, millionths } = sumOf(prices, used, field);
   return bounded(whole + Math.round(millionths / MILLION), field);
-}
-
-/**
- * A cost that the caller knows.
- *
- * @param cents US cents, fractions allowed
- * @param field what an error calls them
- * @returns the nearest whole number of micro-dollars, from 0 to `COST_MAX`
- * @throws InputError for anything but a number in that range
- */
-export function costOfCents(cents: unknown, field: string): number {
-  const max = COST_MAX / MICROS_OF_CENT;
-  if (typeof cents === 'number' && cents >= 0 && cents <= max) return Math.round(cents * MICROS_OF_CENT);
-  throw new InputError({ field, value: cents, allowed: `a number from 0 to ${max}` });
 }
 
 function sumOf(prices: PriceList, used: Used, field: string): Price {

@@ -53,6 +53,8 @@ export function denialText(numbers: DenialNumbers, actorId: string): string {
         `${asked} ${named.metric} can never be granted by limit "${named.name}" (at most ${maxAllowed}). ` +
         `Waiting cannot help; ask for less.`
       );
+    case TEXT.KeyCap:
+      return `As many keys of limits are remembered as this governor may remember (${used}/${limit}). ${retry}.`;
     default:
       return `As many actors are active as this governor may remember (${used}/${limit}). ${retry}.`;
   }
@@ -72,6 +74,11 @@ export function unknownLeaseText(leaseId: string): string {
 export function heldLongText(heldMs: number, ttlMs: number): string {
   const percent = Math.round((heldMs / ttlMs) * 100);
   return `Lease held for ${heldMs}ms (${percent}% of ${ttlMs}ms TTL). Consider releasing sooner or increasing leaseTtlMs.`;
+}
+
+/** What a limit counts has reached a part of it. */
+export function limitWarnText(name: string, metric: string, used: number, max: number, part: number): string {
+  return `Limit "${name}" is at ${Math.round(part * 100)}% (${used}/${max} ${metric}).`;
 }
 
 /** A report with a bad part. */

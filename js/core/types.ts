@@ -9,7 +9,9 @@ export type {
   QueueConfig,
   RateConfig,
 } from './types/config.ts';
-export type { Duration, Limit, LimitRates, Metric, RateString } from './types/limits.ts';
+export type { Diagnosis, LimitDiagnosis } from './types/diagnosis.ts';
+export type { Duration, Limit, LimitRates, Metric, RateString, Scope } from './types/limits.ts';
+export type { ModelConfig, ModelsConfig, Prices, SettlePolicy } from './types/models.ts';
 export type { Clock, ClockWithTimers } from './types/clock.ts';
 export type {
   AcquireRequest,
@@ -38,6 +40,8 @@ export type {
   GovernorEventFields,
   GovernorEventHandler,
   GovernorEventType,
+  LimitKey,
+  LimitWarnEvent,
   ReleaseEvent,
   WarnEvent,
 } from './types/events.ts';

@@ -2,6 +2,7 @@
  * The promises beside the core's waiters. A row lives from `QUEUED` to the core's answer, an abort, or the end of the
  * governor; the last one under a signal takes the abort listener with it.
  */
+import type { About } from './lease-table.ts';
 import type { GovernorDecision, SignalLike } from './types.ts';
 
 /** One waiting call. */
@@ -12,6 +13,7 @@ export interface Waiter {
   readonly action: string;
   readonly weight: number;
   readonly key: string | undefined;
+  readonly about: About | undefined;
   /** Count a hold of the lease at the grant, see `holders.ts`. */
   readonly reserve: boolean;
   readonly resolve: (decision: GovernorDecision) => void;

@@ -64,12 +64,14 @@ export async function poll(
  * by one, which costs engines a fraction of what spreading does.
  */
 export function requestOf(
-  { actorId, priority }: Pick<AcquireRequest, 'actorId' | 'priority'>,
+  { actorId, model, tenant, priority }: Pick<AcquireRequest, 'actorId' | 'model' | 'tenant' | 'priority'>,
   action: string,
   estimate?: TokenEstimate | null,
   idempotencyKey?: string | null,
 ): AcquireRequest {
   const request: AcquireRequest = { actorId, action };
+  if (model != null) request.model = model;
+  if (tenant != null) request.tenant = tenant;
   if (priority != null) request.priority = priority;
   if (estimate != null) request.estimate = estimate;
   if (idempotencyKey != null) request.idempotencyKey = idempotencyKey;

@@ -13,13 +13,15 @@ import { outcomeOfError } from './outcome.ts';
 import { refuseOthers } from './properties.ts';
 import { abortReason } from './timers.ts';
 import type { AcquireRequest, TokenUsage } from './types.ts';
-import type { Fixed, Governed, OutputOf, PerCall, WrapGovernor, WrapOptions } from './types/wrap.ts';
+import type { Fixed, Governed, OutputOf, PerCall, WrapGovernor, FunctionOptions } from './types/wrap.ts';
 import { acquireWith, requestOf } from './waiting.ts';
 
-type Options = WrapOptions<readonly unknown[], never>;
+type Options = FunctionOptions<readonly unknown[], never>;
 const OPTIONS: readonly (keyof Options)[] = [
   'key',
   'actorId',
+  'model',
+  'tenant',
   'priority',
   'estimate',
   'idempotencyKey',
@@ -51,7 +53,7 @@ type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 export function wrapFunction<This, A extends unknown[], R>(
   governor: WrapGovernor,
   fn: (this: This, ...args: A) => R,
-  options: WrapOptions<Fixed<A>, OutputOf<Awaited<R>>>,
+  options: FunctionOptions<Fixed<A>, OutputOf<Awaited<R>>>,
 ): (this: This, ...args: A) => Governed<R> {
   return wrap(governor, fn as AnyFunction, options as Options) as (this: This, ...args: A) => Governed<R>;
 }
@@ -124,11 +126,13 @@ function valueFor<T>(option: PerCall<readonly unknown[], T>, args: readonly unkn
 }
 
 function requestFor(options: Options, args: readonly unknown[]): AcquireRequest {
+  const model = valueFor(options.model, args);
+  const tenant = valueFor(options.tenant, args);
   const priority = valueFor(options.priority, args);
   const estimate = valueFor(options.estimate, args);
   const idempotencyKey = valueFor(options.idempotencyKey, args);
   const actorId = valueFor(options.actorId ?? 'default', args);
-  return requestOf({ actorId, priority }, options.key, estimate, idempotencyKey);
+  return requestOf({ actorId, model, tenant, priority }, options.key, estimate, idempotencyKey);
 }
 
 /** Waits for the lease of a call. */

@@ -1,6 +1,7 @@
 import type { Clock, ClockWithTimers } from './clock.ts';
 import type { GovernorEventHandler } from './events.ts';
 import type { Limit, LimitRates } from './limits.ts';
+import type { ModelsConfig } from './models.ts';
 
 /** How much may be in flight at once. */
 export interface ConcurrencyConfig {
@@ -55,11 +56,16 @@ export interface QueueConfig {
 export interface CapsConfig {
   /** Most actors remembered at once. Default 100000. Range: 1 to 4000000. */
   actors?: number | null | undefined;
-  /** What happens to unknown actors above `actors`: they count as one actor together, or are denied. Default `share`. */
+  /**
+   * Most keys of limits remembered at once: a key is one actor, model, tenant or action, or one combination, that a limit counts
+   * apart. Default 100000. Range: 1 to 4000000.
+   */
+  keys?: number | null | undefined;
+  /** What happens to unknown actors or keys above their cap: they count as one together, or are denied. Default `share`. */
   overflow?: 'share' | 'deny' | null | undefined;
   /** Most leases held at once; further calls are denied with cause `cap`. Default 1000000. Range: 1 to 4000000. */
   leases?: number | null | undefined;
-  /** Longest actor id, action or idempotency key in UTF-8 bytes; longer ones are an `InputError`. Default 512. Range: 1 to 65536. */
+  /** Longest actor id, action, model, tenant or idempotency key in UTF-8 bytes; longer ones are an `InputError`. Default 512. Range: 1 to 65536. */
   idBytes?: number | null | undefined;
 }
 
@@ -80,10 +86,12 @@ export interface GovernorConfig {
   /** Calls and tokens per rolling window. Default: no limit. */
   rate?: RateConfig | null | undefined;
   /**
-   * Any other limits, at most 64, taken all or nothing together with `rate`, which is sugar for two of them. In short:
+   * Any other limits, at most 4096 with those of `models`, taken all or nothing together with `rate`, which is sugar for two of them. In short:
    * `{ requests: ['50/s', '10k/d'], tokens: '200k/m' }`. Default: none.
    */
   limits?: readonly Limit[] | LimitRates | null | undefined;
+  /** Families of models, their own limits, prices and settlement. Default: every model is of the family that its name says. */
+  models?: ModelsConfig | null | undefined;
   /** `true` for the defaults of `FairnessConfig`. Default: off. */
   fairness?: boolean | FairnessConfig | null | undefined;
   /** `true` for the defaults of `AdaptiveConfig`. Default: off. */

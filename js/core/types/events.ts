@@ -1,4 +1,5 @@
 import type { DenyCause, DenyReason } from './decision.ts';
+import type { Scope } from './limits.ts';
 import type { LeaseOutcome } from './request.ts';
 
 /** Kinds of events. */
@@ -39,25 +40,36 @@ interface NoDenial {
   recommendation?: never;
   cause?: never;
   retryAt?: never;
-  limit?: never;
 }
 interface NoOutcome {
   outcome?: never;
 }
-interface NoMessage {
+interface NoMessage extends NoWarning {
   message?: never;
 }
+interface NoLimit {
+  limit?: never;
+}
+interface NoWarning {
+  used?: never;
+  max?: never;
+  part?: never;
+  key?: never;
+}
+
+/** One value for each scope of a limit; left out where the calls did not name it. */
+export type LimitKey = { readonly [S in Exclude<Scope, 'all'>]?: string };
 
 /** A lease was granted. */
-export interface AcquireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage {
+export interface AcquireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage, NoLimit {
   type: 'acquire';
 }
 /** A lease ended because its time was up. */
-export interface ExpireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage {
+export interface ExpireEvent extends LeaseFields, NoDenial, NoOutcome, NoMessage, NoLimit {
   type: 'expire';
 }
 /** A lease was released. */
-export interface ReleaseEvent extends LeaseFields, NoDenial, NoMessage {
+export interface ReleaseEvent extends LeaseFields, NoDenial, NoMessage, NoLimit {
   type: 'release';
   outcome: LeaseOutcome;
 }
@@ -80,13 +92,33 @@ export interface DenyEvent extends NoOutcome, NoMessage {
   limit?: string;
 }
 /** Something that deserves a look: a bad report, a lease held long (strict). */
-export interface WarnEvent extends LeaseFields, NoDenial, NoOutcome {
+export interface WarnEvent extends LeaseFields, NoDenial, NoOutcome, NoLimit, NoWarning {
   type: 'warn';
   message: string;
 }
+/** What a limit counts has reached one of the parts of `warnAt`. */
+export interface LimitWarnEvent extends NoDenial, NoOutcome {
+  type: 'warn';
+  timestamp: number;
+  leaseId?: never;
+  actorId?: never;
+  action?: never;
+  weight?: never;
+  message: string;
+  /** Its name. */
+  limit: string;
+  /** What it counts now. */
+  used: number;
+  /** How much it allows. */
+  max: number;
+  /** The part of `warnAt` that was reached. */
+  part: number;
+  /** Whose count it is, by scope and in NFC, where the limit has a `per`; not for those above `caps.keys`, who count together. */
+  key?: LimitKey;
+}
 
 /** What a governor tells its `onEvent` handler. Narrow it by `type`. */
-export type GovernorEvent = AcquireEvent | DenyEvent | ReleaseEvent | ExpireEvent | WarnEvent;
+export type GovernorEvent = AcquireEvent | DenyEvent | ReleaseEvent | ExpireEvent | WarnEvent | LimitWarnEvent;
 
 /** Receives events in the order of the calls. It may call the governor; what it throws or rejects with is dropped. */
 export type GovernorEventHandler = (event: GovernorEvent) => unknown;

@@ -10,9 +10,15 @@ export type RateString = string;
  */
 export type Metric = 'requests' | 'tokens' | 'inputTokens' | 'outputTokens' | 'costUsd' | (string & {});
 
-/** So much of a metric in each window. A limit is its name: what has another one, or another metric, window or algorithm, is another limit. */
+/** What a limit counts apart: every call together, or each actor's, model family's, tenant's or action's calls. */
+export type Scope = 'all' | 'actor' | 'model' | 'tenant' | 'action';
+
+/** So much of a metric in each window. A limit is its name: what has another one, or another metric, window, algorithm or `per`, is another limit. */
 export interface Limit {
-  /** What denials call it. Default: `<metric>/<window>`. No two limits have one name. */
+  /**
+   * What denials call it. Default: `<metric>/<window>`, then `/<per>` where that is not `all`, e.g. `costUsd/day/actor`. No two
+   * limits have one name.
+   */
   name?: string | null | undefined;
   /** What is counted. */
   metric: Metric;
@@ -21,6 +27,16 @@ export interface Limit {
    * 9007199254740 for a token bucket), in dollars a millionth of that.
    */
   limit: number;
+  /**
+   * `all` (default), or what has its own count each: `'actor'`, or several, e.g. `['tenant', 'model']` for each pair of the two.
+   * Calls that do not name it are counted together. Names are compared in Unicode's NFC.
+   */
+  per?: Scope | readonly Scope[] | null | undefined;
+  /**
+   * Parts of the limit, above 0 to 1, at most eight: a `warn` event tells when a grant or report takes what is counted there,
+   * e.g. `[0.8, 1]`.
+   */
+  warnAt?: readonly number[] | null | undefined;
   /** A length of time (1 ms to 366 days), or a calendar period. */
   window: Duration | 'day' | 'month';
   /** IANA zone of the calendar period. Default: `UTC`. */

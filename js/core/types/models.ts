@@ -1,43 +1,49 @@
+import type { Limit } from './limits.ts';
+
 /**
  * What calls of a model cost, in US dollars; none are built in. A price that is left out is not zero: a call that would need
  * it is refused. All are counted in millionths of a dollar (for tokens: a million of them), further digits are rounded.
  */
 export interface Prices {
   /** Per million prompt tokens. Range: 0, or 0.001 to 1e6. */
-  input?: number | null;
+  input?: number | null | undefined;
   /** Per million output tokens. Range: 0, or 0.001 to 1e6. */
-  output?: number | null;
+  output?: number | null | undefined;
   /** Per million prompt tokens that were read from the provider's cache. Default: `input`. Range: as `input`, at most `input`. */
-  cachedInput?: number | null;
+  cachedInput?: number | null | undefined;
   /** Per image. Range: 0, or 0.000001 to 1e6. */
-  image?: number | null;
+  image?: number | null | undefined;
   /** Per call, whatever it uses. Default 0. Range: 0, or 0.000001 to 1e6. */
-  call?: number | null;
+  call?: number | null | undefined;
 }
 
 /**
- * What corrects a reservation when a call ends. `actual`: its usage. `reserved`: nothing, what was reserved stays charged.
- * `input`: its usage, of which only the input counts. `headers`: what the provider's response says.
+ * What corrects the tokens that were reserved when a call ends, as the provider counts them. `actual`: the reported usage.
+ * `reserved`: nothing, what was reserved stays charged. `input`: the reported usage, of which only the input counts. Costs and
+ * metrics of the user's own are always corrected to what is reported.
  */
-export type SettlePolicy = 'actual' | 'reserved' | 'input' | 'headers';
+export type SettlePolicy = 'actual' | 'reserved' | 'input';
 
 /**
  * Settings of a model. What is left out comes from the next shorter name of the family rule, and from the family's own name
  * at last, as far as these are of the same family.
  */
-export interface ModelConfig<L> {
-  /** The models that share its limits. Taken as it is. Default: by the family rule. Range: 1 to `caps.idBytes` UTF-8 bytes. */
-  family?: string | null;
+export interface ModelConfig<L = Limit> {
+  /** The models that share its limits. Taken as it is, in NFC; not empty. Default: by the family rule. */
+  family?: string | null | undefined;
   /**
-   * Limits of the family beside the shared ones; one that has none is counted under the shared ones only. `unlimited`: no
-   * limit counts its calls, the shared ones neither; concurrency and fairness still do. All models of a family that say
-   * something here must say the same.
+   * Limits of the family beside the shared ones; one that has none is counted under the shared ones only. Default names end
+   * with `model=<family>`. `unlimited`: no limit counts its calls, the shared ones and `rate` neither; concurrency and fairness
+   * still do. All models of a family that say something here must say the same.
    */
-  limits?: readonly L[] | 'unlimited' | null;
+  limits?: readonly L[] | 'unlimited' | null | undefined;
   /** Default `actual`. */
-  settle?: SettlePolicy | null;
-  /** Needed where a limit counts `costUsd`. */
-  prices?: Prices | null;
+  settle?: SettlePolicy | null | undefined;
+  /**
+   * What its calls cost, for limits of `costUsd`. Where there are such limits, a call of a model without prices is an
+   * `InputError`, unless its request gives `estimate.metrics.costUsd`.
+   */
+  prices?: Prices | null | undefined;
 }
 
 /**
@@ -58,5 +64,5 @@ export interface ModelConfig<L> {
  *   'llama3.1:8b': { limits: 'unlimited' },
  * };
  */
-export type ModelsConfig<L> =
+export type ModelsConfig<L = Limit> =
   Readonly<Record<string, ModelConfig<L>>> | ((model: string) => ModelConfig<L> | null | undefined);

@@ -14,9 +14,12 @@ export interface TokenEstimate {
   weight?: number | null | undefined;
   /**
    * What the call is expected to count of metrics that limits name: `costUsd` in dollars (0 to 1e6), of your own whole units
-   * (fractions are rounded up; 0 to 1e12). Metrics that no limit counts are ignored. Default: nothing.
+   * (fractions are rounded up; 0 to 1e12). Metrics that no limit counts are ignored. Default: nothing; `costUsd` by the prices
+   * of the model, where the configuration has some.
    */
   metrics?: Readonly<Record<string, number>> | null | undefined;
+  /** Images that have a price. Default 0. Range: 0 to 1e12. */
+  images?: number | null | undefined;
 }
 
 /** Who asks for what. */
@@ -27,8 +30,18 @@ export interface AcquireRequest {
   action: string;
   /** Default `interactive`. */
   priority?: Priority | null | undefined;
+  /** Which model: limits per model count its family, `models` has its settings. 1 to `caps.idBytes` (512) UTF-8 bytes. */
+  model?: string | null | undefined;
+  /** For whom the actor asks; limits per tenant count it. 1 to `caps.idBytes` (512) UTF-8 bytes. */
+  tenant?: string | null | undefined;
   /** Default: weight 1, nothing else. */
   estimate?: TokenEstimate | null | undefined;
+  /**
+   * Where only tokens or cost do not fit, and fewer output tokens would, the call is granted with
+   * `constraints.maxOutputTokens`, from 1 to below the estimate: ask the model for no more. Default false. A call that waits in
+   * the queue waits for all of its estimate, as far as that can ever fit.
+   */
+  canShrink?: boolean | null | undefined;
   /** While a lease of this actor under this key is live, it is returned again instead of a second one. */
   idempotencyKey?: string | null | undefined;
 }
@@ -39,8 +52,12 @@ export interface TokenUsage {
   promptTokens?: number | null | undefined;
   /** Output tokens. Left out: the estimate stands. Range: 0 to 1e12. */
   outputTokens?: number | null | undefined;
-  /** Other metrics, as in the estimate. Left out: the estimate stands. */
+  /** Other metrics, as in the estimate. Left out: the estimate stands; `costUsd` by the prices of the model, if there are some. */
   metrics?: Readonly<Record<string, number>> | null | undefined;
+  /** Those of `promptTokens` that came from the provider's cache: they may have a price of their own. Default 0. */
+  cachedTokens?: number | null | undefined;
+  /** Images that have a price. Left out: the estimate stands. Range: 0 to 1e12. */
+  images?: number | null | undefined;
 }
 
 /** What is known when a lease ends. A bad part is dropped with a `warn` event; the lease ends all the same. */

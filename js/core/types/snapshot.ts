@@ -31,6 +31,10 @@ export interface GovernorSnapshot {
   waiting?: number;
   /** Actors remembered. */
   actors?: number;
+  /** Limits that count all calls together, in the order of the configuration: what each counts now, and its limit. */
+  limits?: { name: string; metric: string; used: number; limit: number }[];
+  /** Keys remembered by limits that count actors, models, tenants or actions apart. */
+  keys?: number;
   /** Steps of the clock: small ones back that were clamped, larger ones taken as a change. */
   clock?: { stepsClamped: number; changes: number };
 }

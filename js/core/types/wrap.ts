@@ -1,5 +1,6 @@
-import type { Priority, TokenEstimate, TokenUsage } from './request.ts';
 import type { GovernorLike, SignalLike, Wait } from './helpers.ts';
+import type { Limit, LimitRates } from './limits.ts';
+import type { Priority, TokenEstimate, TokenUsage } from './request.ts';
 
 /** What `wrapFunction` needs of a governor: a `Governor`, or any object with `acquire` and `release`. */
 export interface WrapGovernor extends GovernorLike {
@@ -15,11 +16,15 @@ export type PerCall<A extends readonly unknown[], T> = T | ((...args: A) => T);
  *
  * A = its arguments, O = what `usage` sees: the result, or of a stream each chunk.
  */
-export interface WrapOptions<A extends readonly unknown[] = readonly unknown[], O = unknown> {
+export interface FunctionOptions<A extends readonly unknown[] = readonly unknown[], O = unknown> {
   /** What the calls are for: the action of their requests. Range: 1 to `caps.idBytes` (512) UTF-8 bytes. */
   key: string;
   /** Who asks: the unit of fairness. Default `"default"`. Range: 1 to `caps.idBytes` (512) UTF-8 bytes. */
   actorId?: PerCall<A, string> | undefined;
+  /** Which model. Range: 1 to `caps.idBytes` (512) UTF-8 bytes. */
+  model?: PerCall<A, string | null | undefined> | undefined;
+  /** For whom. Range: 1 to `caps.idBytes` (512) UTF-8 bytes. */
+  tenant?: PerCall<A, string | null | undefined> | undefined;
   /** Default `interactive`. */
   priority?: PerCall<A, Priority | null | undefined> | undefined;
   /** Default: weight 1, no tokens. */
@@ -46,6 +51,18 @@ export interface WrapOptions<A extends readonly unknown[] = readonly unknown[], 
    * an arrow function that returns one, nor once it was compiled for older runtimes.
    */
   generator?: boolean | undefined;
+}
+
+/** Options of `governor.wrap`. A = the function's arguments, O = what `usage` sees: the result, or of a stream each chunk. */
+export interface WrapOptions<A extends readonly unknown[] = readonly unknown[], O = unknown> extends FunctionOptions<
+  A,
+  O
+> {
+  /**
+   * Limits of all calls whose action is `key`, beside those of the configuration: functions with one key share them. Default
+   * names end with `action=<key>`. A key may be given its limits once, or the same again. Default: none, or what it has.
+   */
+  limits?: readonly Limit[] | LimitRates | null | undefined;
 }
 
 /** What `usage` sees: chunks of what can be iterated (all that is known of a `ReadableStream` that cannot), else the result. */

@@ -1,7 +1,7 @@
 /** Names of models: which family they are of, and whose settings count. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError, InputError } from '../../core/errors.ts';
+import { ConfigError } from '../../core/errors.ts';
 import { Families, type FamiliesOptions } from '../../core/families.ts';
 import { lineageOf } from '../../core/family-rule.ts';
 import type { ModelConfig, ModelsConfig } from '../../core/types/models.ts';
@@ -12,7 +12,6 @@ interface TestLimit {
   window: number | '1m';
 }
 const options: FamiliesOptions<{ limit: number; windowMs: number }> = {
-  idBytes: 512,
   readLimits: (value, field) =>
     (value as TestLimit[]).map(({ limit, window }, i) => {
       if (limit < 1) throw new ConfigError({ field: `${field}[${i}].limit`, value: limit, allowed: 'at least 1' });
@@ -24,7 +23,7 @@ const families = (
   more: Partial<typeof options> = {},
 ): Families<{ limit: number; windowMs: number }> => new Families(models, { ...options, ...more });
 const perMinute = (limit: number): TestLimit => ({ limit, window: '1m' });
-const limitsOf = (all: Families<{ limit: number }>, model: string): number[] =>
+const limitsOf = (all: Families<{ limit: number; windowMs: number }>, model: string): number[] =>
   all.find(model).family.limits.map(({ limit }) => limit);
 
 function refused(make: () => unknown): ConfigError {
@@ -100,7 +99,7 @@ test('each name of a lineage has the rest of it', () => {
 
 test('an unknown model has a family and no limits of its own', () => {
   const { family, settle, prices } = families({ 'gpt-4o': { limits: [perMinute(5)] } }).find('gpt-5-2025-08-07');
-  assert.deepEqual(family, { name: 'gpt-5', limits: [], unlimited: false });
+  assert.deepEqual(family, { name: 'gpt-5', limits: [], unlimited: false, field: undefined });
   assert.equal(settle, 'actual');
   assert.equal(prices, undefined);
 });
@@ -118,10 +117,7 @@ test('models, snapshots, fine-tunes and aliases share the limits of their family
   for (const model of ['prod-chat', 'gpt-4o-2024-11-20', 'openai/gpt-4o', 'ft:gpt-4o:acme::id'])
     assert.equal(all.find(model).family, family, model);
   assert.equal(all.find('o3').family, all.find('o4-mini-2025-04-16').family);
-  assert.deepEqual(
-    all.limited.map(({ name }) => name),
-    ['gpt-4o', 'tier/1'],
-  );
+  assert.deepEqual(all.names, ['gpt-4o-2024-08-06', 'tier/1']);
 });
 
 test('a model is kept apart by a family of its own, and so is what derives from it', () => {
@@ -180,8 +176,18 @@ test('limits that mean the same are the same, however they are written and order
 
 test('a family without limits of its own is not one that no limit counts', () => {
   const all = families({ free: { limits: 'unlimited' }, none: { limits: [] } });
-  assert.deepEqual(all.find('free-0101').family, { name: 'free', limits: [], unlimited: true });
-  assert.deepEqual(all.find('none').family, { name: 'none', limits: [], unlimited: false });
+  assert.deepEqual(all.find('free-0101').family, {
+    name: 'free',
+    limits: [],
+    unlimited: true,
+    field: 'models["free"].limits',
+  });
+  assert.deepEqual(all.find('none').family, {
+    name: 'none',
+    limits: [],
+    unlimited: false,
+    field: 'models["none"].limits',
+  });
 });
 
 test('the nearest name says prices and settlement, the family itself last', () => {
@@ -229,7 +235,7 @@ test('a name is its NFC, in the table as in requests', () => {
   for (const key of [composed, decomposed]) {
     const all = families({ [key]: { limits: [perMinute(4)] }, alias: { family: key } });
     const { family } = all.find(composed);
-    assert.deepEqual(family, { name: composed, limits: [{ limit: 4, windowMs: 60_000 }], unlimited: false });
+    assert.deepEqual([family.name, family.limits], [composed, [{ limit: 4, windowMs: 60_000 }]]);
     assert.equal(all.find(decomposed).family, family);
     assert.equal(all.find('alias').family, family);
   }
@@ -237,23 +243,11 @@ test('a name is its NFC, in the table as in requests', () => {
   assert.deepEqual([twice.value, twice.allowed], [decomposed, 'there once, in NFC']);
 });
 
-test('names that are too long, empty or no strings', () => {
-  const all = families(null, { idBytes: 8 });
-  const bad: unknown[] = [undefined, null, 5, {}, ['gpt'], '', 'nine char', '€€€', Object('gpt')];
-  // Four bytes as given, twelve in NFC.
-  bad.push('\u{1d160}\u{1d160}');
-  for (const model of bad) {
-    assert.throws(
-      () => all.find(model),
-      (error) => InputError.isInstance(error) && error.field === 'request.model',
-      String(model),
-    );
-  }
-  assert.equal(all.find('€€ab').family.name, '€€ab');
-  for (const key of ['', 'nine char']) {
-    assert.equal(refused(() => families({ [key]: {} }, { idBytes: 8 })).value, key);
-    const error = refused(() => families({ a: { family: key } }, { idBytes: 8 }));
-    assert.deepEqual([error.field, error.allowed], ['models["a"].family', 'a string of 1 to 8 UTF-8 bytes']);
+test('names that are empty or no strings', () => {
+  assert.equal(refused(() => families({ '': {} })).value, '');
+  for (const family of ['', 5, {}, ['a']]) {
+    const error = refused(() => families({ a: { family } } as never));
+    assert.deepEqual([error.field, error.allowed], ['models["a"].family', 'a string that is not empty']);
   }
 });
 
@@ -277,6 +271,7 @@ test('what is no configuration', () => {
     [{ a: { limits: { tokens: '5/s' } } }, 'models["a"].limits', { tokens: '5/s' }],
     [{ a: { limits: [perMinute(0)] } }, 'models["a"].limits[0].limit', 0],
     [{ a: { settle: 'never' } }, 'models["a"].settle', 'never'],
+    [{ a: { settle: 'headers' } }, 'models["a"].settle', 'headers'],
     [{ 'a"b': { prices: 5 } }, 'models["a\\"b"].prices', 5],
   ];
   for (const [models, field, value] of bad) {
@@ -307,7 +302,7 @@ test('a function answers as a table would', () => {
   const models = ['prod', 'gpt-4o-2024-08-06', 'o1-preview-2024-09-12', 'o1', 'ft:gpt-4o:acme::id', 'gpt-4o', 'x/y:z'];
   const seen = (all: typeof asked, model: string): unknown => {
     const { family, settle, prices } = all.find(model);
-    return [family, settle, prices?.input];
+    return [{ ...family, field: undefined }, settle, prices?.input];
   };
   for (const model of [...models, ...models]) assert.deepEqual(seen(asked, model), seen(listed, model), model);
   assert.equal(asked.find('prod').family, asked.find('gpt-4o').family);
@@ -382,4 +377,21 @@ test('families with limits are no more than the maximum', () => {
   const error = refused(() => all.find('d'));
   assert.deepEqual([error.value, error.allowed], [4, 'at most 3']);
   assert.deepEqual(limitsOf(all, 'a'), [1]);
+});
+
+test('a family that is not admitted stays unknown', () => {
+  let room = false;
+  const admitted: string[] = [];
+  const all = families(() => ({ limits: [perMinute(1)] }), {
+    admit({ name }) {
+      if (!room) throw new RangeError('no room');
+      admitted.push(name);
+    },
+  });
+  assert.throws(() => all.find('a'), /no room/);
+  assert.deepEqual(all.names, []);
+  room = true;
+  assert.deepEqual(limitsOf(all, 'a'), [1]);
+  all.find('a');
+  assert.deepEqual(admitted, ['a']);
 });

@@ -2,15 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, InputError } from '../../core/errors.ts';
-import {
-  actualCost,
-  COST_MAX,
-  costOfCents,
-  estimatedCost,
-  readPrices,
-  type PriceList,
-  type Used,
-} from '../../core/prices.ts';
+import { actualCost, COST_MAX, estimatedCost, readPrices, type PriceList, type Used } from '../../core/prices.ts';
 import type { Prices } from '../../core/types/models.ts';
 import { random } from './support.ts';
 
@@ -210,20 +202,4 @@ test('prices are read once', () => {
     FIELD,
   );
   assert.equal(reads, 1);
-});
-
-test('a cost in cents', () => {
-  const cents: [cents: number, micros: number][] = [
-    [0, 0],
-    [1, 10_000],
-    [0.0375, 375],
-    [0.00004, 0],
-    [0.00005, 1],
-    [1e8, COST_MAX],
-  ];
-  for (const [value, micros] of cents) assert.equal(costOfCents(value, 'report.actualCostCents'), micros);
-  for (const value of [-1, NaN, Infinity, 1e8 + 1, '5', undefined, null]) {
-    const error = refusedFor(InputError, () => costOfCents(value, 'report.actualCostCents'));
-    assert.deepEqual([error.field, error.allowed], ['report.actualCostCents', 'a number from 0 to 100000000']);
-  }
 });

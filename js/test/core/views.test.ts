@@ -69,6 +69,11 @@ test('the snapshot is documented, plain and a copy', (t) => {
     actors: 0,
     clock: { stepsClamped: 0, changes: 0 },
     lastDeny: { reason: 'concurrency', timestamp: 100_000, actorId: 'b' },
+    limits: [
+      { name: 'requests', metric: 'requests', used: 1, limit: 60 },
+      { name: 'tokens', metric: 'tokens', used: 12, limit: 1000 },
+    ],
+    keys: 0,
   });
   assert.equal(formatSnapshot(snapshot), 'concurrency=1.5/2 rate=1/60 tokens=12/1000 leases=1 lastDeny=concurrency');
   Object.assign(snapshot.concurrency ?? {}, { max: 99 });

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import type { AcquireRequest, GovernorConfig, GovernorLike, ReleaseReport, TestClock, TokenUsage } from 'throttleai';
 import { DeniedError, InputError } from '../../core/errors.ts';
-import type { WrapOptions } from '../../core/types/wrap.ts';
+import type { FunctionOptions } from '../../core/types/wrap.ts';
 import { wrapFunction } from '../../core/wrap.ts';
 import { ask, bench, countedSignal, granted, settled, type Bench } from './support.ts';
 
@@ -510,7 +510,8 @@ test('what cannot be wrapped', (t) => {
   ];
   const refuses = (field: string, make: () => unknown): void =>
     assert.throws(make, (error) => InputError.isInstance(error) && error.field === field, field);
-  for (const [field, options] of bad) refuses(field, () => wrapFunction(governor, () => 1, options as WrapOptions<[]>));
+  for (const [field, options] of bad)
+    refuses(field, () => wrapFunction(governor, () => 1, options as FunctionOptions<[]>));
   refuses('fn', () => wrapFunction(governor, 5 as never, { key: 'k' }));
   refuses('governor', () => wrapFunction({} as GovernorLike, () => 1, { key: 'k' }));
 });

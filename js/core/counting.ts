@@ -1,0 +1,240 @@
+/**
+ * Which limits count a call, and under which keys: the shared limits, those of its model's family, and those that `wrap` was
+ * given for its action. Holds the list of all limits as the core has it. Limits come in while a governor runs, when a function
+ * names a family or a function is wrapped, always at the end, so that places and sets stay what they are.
+ *
+ * Looking at a call allocates nothing but the texts of its keys.
+ */
+import { FLAG_KEYS, FLAG_UNLIMITED, KEYS_MAX, NO_HANDLE, View } from './binding.ts';
+import type { PlacedLimits, ReadConfig } from './config.ts';
+import { reserveCost } from './costs.ts';
+import { ConfigError, InputError } from './errors.ts';
+import { Families, keyOf as textOf, type Model } from './families.ts';
+import type { Ask } from './input.ts';
+import type { KeyNames } from './keys.ts';
+import { ownMetrics, readLimits, type KnownLimit, type ReadLimit } from './limits.ts';
+import { composed, keyOf, keyText, type Only, type Scoped, type Scopes } from './scopes.ts';
+import type { LimitKey } from './types/events.ts';
+
+/** Sets of one family, of one action. */
+type OwnSets = Readonly<Record<Only['scope'], Map<string, number[]>>>;
+
+/** Takes over another list of limits. @throws ConfigError; then everything is as it was */
+type Apply = (placed: PlacedLimits) => void;
+
+export class Counting {
+  readonly keys: KeyNames;
+  readonly #read: ReadConfig;
+  readonly #families: Families<ReadLimit> | undefined;
+  /** By action. */
+  readonly #wrapped = new Map<string, readonly ReadLimit[]>();
+  #apply: Apply | undefined;
+  #placed: PlacedLimits;
+  /** By set. */
+  #scopes: Scopes[] = [];
+  #shared: readonly number[] = [];
+  #own: OwnSets = { model: new Map(), action: new Map() };
+  /** Whether any limit counts dollars. */
+  #money = false;
+  // Of the call at hand: its scopes; sets, texts and handles of its keys.
+  readonly #call: { -readonly [S in keyof Scoped]: string } = { actor: '', model: '', tenant: '', action: '' };
+  #count = 0;
+  readonly #sets: number[] = new Array<number>(KEYS_MAX).fill(0);
+  readonly #texts: string[] = new Array<string>(KEYS_MAX).fill('');
+  readonly #handles: number[] = new Array<number>(KEYS_MAX).fill(NO_HANDLE);
+
+  /**
+   * @param families names of models whose families a function has named before
+   * @param before whose keys and limits of wrapped functions go on
+   * @throws ConfigError
+   */
+  constructor(read: ReadConfig, keys: KeyNames, families: readonly string[], before?: Counting) {
+    const { limits, models, reader } = read;
+    this.keys = keys;
+    this.#read = read;
+    this.#placed = { limits: [], fields: [] };
+    this.#append(limits, 'limits');
+    const needed = models !== undefined || limits.some(({ known }) => known.scopes.list.includes('model'));
+    if (needed)
+      this.#families = new Families(models, {
+        readLimits: (value, field, name) => readLimits(value, field, reader, { scope: 'model', name }),
+        admit: ({ limits: own, field }) => this.#append(own, field!),
+      });
+    for (const name of families) this.model(name);
+    if (before !== undefined) for (const [action, own] of before.#wrapped) this.#addWrapped(action, own);
+  }
+
+  /** Whether calls have to be looked at. */
+  get active(): boolean {
+    return this.#scopes.length > 0 || this.#families !== undefined;
+  }
+
+  /** The configuration for the core. */
+  get plain(): Record<string, unknown> {
+    return this.plainWith(this.#placed);
+  }
+
+  plainWith({ limits }: PlacedLimits): Record<string, unknown> {
+    return limits.length === 0 ? this.#read.plain : { ...this.#read.plain, limits: limits.map(({ plain }) => plain) };
+  }
+
+  get placed(): PlacedLimits {
+    return this.#placed;
+  }
+
+  /** Names of models whose families are known, for an image or the next configuration. */
+  get families(): string[] {
+    return this.#families?.names ?? [];
+  }
+
+  /** Metrics of the user's own, in the order in which the core counts them. */
+  get metrics(): string[] {
+    return ownMetrics(this.#placed.limits);
+  }
+
+  /** Called when the core has this configuration. @param apply gives it another list of limits */
+  start(apply: Apply): void {
+    this.#apply = apply;
+    this.keys.arrange(this.#scopes.map(({ per }) => per));
+  }
+
+  /** @param field what an error calls the limits */
+  #append(limits: readonly ReadLimit[], field: string): void {
+    const { limits: before, fields } = this.#placed;
+    const placed = {
+      limits: [...before, ...limits],
+      fields: [...fields, ...limits.map((_, i) => `${field}[${i}]`)],
+    };
+    const scopes = [...new Map(placed.limits.map(({ known }) => [known.scopes.per, known.scopes])).values()].filter(
+      ({ per }) => per !== '',
+    );
+    const own: OwnSets = { model: new Map(), action: new Map() };
+    const shared: number[] = [];
+    for (const [set, { only }] of scopes.entries()) {
+      const sets = only === undefined ? shared : (own[only.scope].get(only.name) ?? []);
+      sets.push(set);
+      if (only !== undefined) own[only.scope].set(only.name, sets);
+    }
+    const most = (of: Map<string, number[]>): number => Math.max(0, ...[...of.values()].map((sets) => sets.length));
+    const value = shared.length + most(own.model) + most(own.action);
+    if (value > KEYS_MAX)
+      throw new ConfigError({ field: `${field}: different "per" for one call`, value, allowed: `at most ${KEYS_MAX}` });
+    if (this.#apply !== undefined) this.#apply(placed);
+    this.#placed = placed;
+    this.#scopes = scopes;
+    this.#shared = shared;
+    this.#own = own;
+    this.#money ||= limits.some(({ known }) => known.metric === 'costUsd');
+    if (this.#apply !== undefined) this.keys.arrange(scopes.map(({ per }) => per));
+  }
+
+  /**
+   * Limits for calls of an action.
+   *
+   * @throws ConfigError also where the action has others
+   */
+  wrap(action: string, value: unknown): void {
+    const field = 'options.limits';
+    const name = composed(action);
+    const limits = readLimits(value, field, this.#read.reader, { scope: 'action', name });
+    const known = this.#wrapped.get(name);
+    if (known === undefined) this.#addWrapped(name, limits);
+    else if (textOf(known) !== textOf(limits))
+      throw new ConfigError({ field, value, allowed: `the limits that ${JSON.stringify(name)} has already` });
+  }
+
+  #addWrapped(action: string, limits: readonly ReadLimit[]): void {
+    this.#append(limits, 'options.limits');
+    this.#wrapped.set(action, limits);
+  }
+
+  /**
+   * Finds what counts a call: family, keys, cost.
+   *
+   * @returns false if a function of the user's was asked, which may have asked the governor: then `ask` has to be read again
+   * @throws InputError for a call whose cost is not known; what a function says wrong of its model, or throws
+   */
+  look(ask: Ask): boolean {
+    const families = this.#families;
+    const model = ask.model === '' ? undefined : families?.known(ask.model);
+    if (model === undefined && ask.model !== '' && families !== undefined) {
+      families.find(ask.model);
+      return false;
+    }
+    ask.family = model;
+    this.#count = 0;
+    if (model?.family.unlimited === true) {
+      ask.flags |= FLAG_UNLIMITED;
+      return true;
+    }
+    const call = this.#call;
+    call.actor = ask.actorId;
+    call.model = model?.family.name ?? '';
+    call.tenant = ask.tenant;
+    call.action = ask.action;
+    // With a configuration of models the cost of every call must be known: what has no price would pass any budget.
+    if (this.#money && this.#read.models !== undefined && !reserveCost(ask)) this.#refuseUnpriced(ask);
+    const { model: ofFamily, action: ofAction } = this.#own;
+    this.#note(this.#shared);
+    if (ofFamily.size > 0) this.#note(ofFamily.get(call.model));
+    if (ofAction.size > 0) this.#note(ofAction.get(composed(ask.action)));
+    if (this.#count > 0) ask.flags |= FLAG_KEYS;
+    return true;
+  }
+
+  #refuseUnpriced({ model, action }: Ask): void {
+    const name = { model: this.#call.model, action: composed(action) };
+    const budget = this.#placed.limits.find(
+      ({ known: { metric, scopes } }) =>
+        metric === 'costUsd' && (!scopes.only || scopes.only.name === name[scopes.only.scope]),
+    );
+    if (budget === undefined) return;
+    const allowed = `a model with prices, as limit "${budget.known.name}" counts dollars: or give estimate.metrics.costUsd`;
+    throw new InputError({ field: 'request.model', value: model === '' ? undefined : model, allowed });
+  }
+
+  #note(sets: readonly number[] | undefined): void {
+    if (sets === undefined) return;
+    for (const set of sets) {
+      const at = this.#count++;
+      const text = keyText(this.#scopes[set]!, this.#call);
+      this.#sets[at] = set;
+      this.#texts[at] = text;
+      this.#handles[at] = this.keys.handle(set, text);
+    }
+  }
+
+  /** Writes the keys of the call at hand for the core. */
+  write(view: Float64Array): void {
+    view[View.KEYS] = this.#count;
+    for (let at = 0; at < this.#count; at++) {
+      view[View.KEYS + 1 + 2 * at] = this.#sets[at]!;
+      view[View.KEYS + 2 + 2 * at] = this.#handles[at]!;
+    }
+  }
+
+  /** Keeps the handles that the core has given the keys of the call at hand. */
+  learn(view: Float64Array): void {
+    for (let at = 0; at < this.#count; at++) {
+      const handle = view[View.KEYS + 2 + 2 * at]!;
+      if (handle !== this.#handles[at] && handle !== NO_HANDLE)
+        this.keys.learn(this.#sets[at]!, this.#texts[at]!, handle);
+    }
+  }
+
+  /** For people: whose count of a limit a key is. */
+  keyOf({ scopes }: KnownLimit, handle: number): LimitKey | undefined {
+    const text = this.keys.text(handle);
+    return text === undefined ? undefined : keyOf(scopes, text);
+  }
+
+  /** Whose count of a limit the call at hand is in. */
+  keyOfCall({ scopes }: KnownLimit): LimitKey | undefined {
+    return scopes.per === '' ? undefined : keyOf(scopes, keyText(scopes, this.#call));
+  }
+
+  /** What is known of a model that was asked for before, in an image say. */
+  model(name: string): Model<ReadLimit> | undefined {
+    return name === '' ? undefined : this.#families?.find(name);
+  }
+}

@@ -1,0 +1,114 @@
+/** `governor.wrap`: functions under limits of their own. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DeniedError, type GovernorConfig, type LimitRates } from 'throttleai';
+import { estimateTokens } from 'throttleai/estimate';
+import { ask, bench, denied, granted, settled } from './support.ts';
+
+test('in one line: calls wait for the limits of their function', async (t) => {
+  const { governor, clock } = bench(t);
+  const asked: string[] = [];
+  const model = async (messages: { role: string; content: string }[]): Promise<string> => {
+    asked.push(messages[0]!.content);
+    return 'answer';
+  };
+  const chat = governor.wrap(model, {
+    key: 'openai_chat',
+    limits: { requests: '2/s', tokens: '100/m' },
+    estimate: (messages) => estimateTokens({ messages, max_tokens: 1 }),
+  });
+  const say = (content: string): Promise<string> => chat([{ role: 'user', content }]);
+  assert.equal(await say('Hi'), 'answer');
+  await say('Hi again');
+  const third = say('Hi once more');
+  await settled();
+  assert.equal(asked.length, 2);
+  clock.advance(1_000);
+  assert.equal(await third, 'answer');
+  await assert.rejects(say('long '.repeat(100)), (error) => {
+    assert.ok(DeniedError.isInstance(error));
+    assert.equal(error.decision.limit, 'tokens/1m/action=openai_chat');
+    return error.decision.retryAt === null;
+  });
+});
+
+test('functions with one key share its limits, others have their own', async (t) => {
+  const { governor } = bench(t, { limits: { requests: '3/m' } });
+  const limits = { requests: '1/m' };
+  const a = governor.wrap(() => 'A', { key: 'shared', limits, wait: false });
+  const b = governor.wrap(() => 'B', {
+    key: 'shared',
+    limits: [{ metric: 'requests', limit: 1, window: '1m' }],
+    wait: false,
+  });
+  const c = governor.wrap(() => 'C', { key: 'shared', wait: false });
+  const other = governor.wrap(() => 'other', { key: 'other', limits, wait: false });
+  assert.equal(await a(), 'A');
+  for (const call of [a, b, c])
+    await assert.rejects(
+      call(),
+      (error) => DeniedError.isInstance(error) && error.decision.limit === 'requests/1m/action=shared',
+    );
+  assert.equal(await other(), 'other');
+  granted(governor.acquire(ask('x')));
+  assert.equal(denied(governor.acquire(ask('x'))).limit, 'requests/1m');
+});
+
+test('a key with different limits is an error', (t) => {
+  const { governor } = bench(t);
+  governor.wrap(() => 1, { key: 'k', limits: { requests: '1/m' } });
+  for (const limits of [{ requests: '2/m' }, { requests: '1/s' }, { tokens: '1/m' }, {}, { requests: ['1/m', '9/h'] }])
+    assert.throws(() => governor.wrap(() => 1, { key: 'k', limits: limits as LimitRates }), {
+      code: 'config',
+      field: 'options.limits',
+      allowed: 'the limits that "k" has already',
+    });
+  assert.throws(() => governor.wrap(() => 1, { key: 'l', limits: { requests: '0/m' } }), {
+    field: 'options.limits.requests',
+  });
+  assert.throws(() => governor.wrap(() => 1, { key: 'l', limits: [{ metric: 'requests', limit: 0, window: 5 }] }), {
+    field: 'options.limits[0].limit',
+  });
+  assert.throws(() => governor.wrap(() => 1, { key: '', limits: { requests: '1/m' } }), { field: 'options.key' });
+  assert.throws(() => governor.wrap(5 as never, { key: 'l' }), { field: 'fn' });
+  assert.equal(governor.snapshot().keys, 0);
+});
+
+test('limits of a key may count tenants apart, and count whoever calls by that action', async (t) => {
+  const { governor } = bench(t);
+  const call = governor.wrap((tenant: string) => tenant, {
+    key: 'chat',
+    tenant: (tenant) => tenant,
+    wait: false,
+    limits: [{ metric: 'requests', limit: 1, window: '1m', per: 'tenant' }],
+  });
+  assert.deepEqual([await call('a'), await call('b')], ['a', 'b']);
+  await assert.rejects(call('a'), { code: 'denied' });
+  assert.equal(denied(governor.acquire(ask('x', { tenant: 'b' }))).limit, 'requests/1m/tenant+action=chat');
+  granted(governor.acquire(ask('x', { tenant: 'b', action: 'other' })));
+});
+
+test('limits of functions outlast another configuration', async (t) => {
+  const { governor } = bench(t, { limits: { requests: '9/m' } });
+  const call = governor.wrap(() => 1, { key: 'k', limits: { requests: '1/m' }, wait: false });
+  await call();
+  governor.reconfigure({ limits: { tokens: '9/m' } });
+  await assert.rejects(call(), { code: 'denied' });
+  governor.wrap(() => 2, { key: 'k', limits: { requests: '1/m' } });
+});
+
+test('a call says its model and what it cost', async (t) => {
+  const config: GovernorConfig = {
+    limits: [{ metric: 'costUsd', limit: 1, window: '1h' }],
+    models: { m: { prices: { call: 0.1, output: 1 } } },
+  };
+  const { governor } = bench(t, config);
+  const call = governor.wrap(async (tokens: number) => ({ tokens }), {
+    key: 'k',
+    model: 'm',
+    estimate: { maxOutputTokens: 500_000 },
+    usage: ({ tokens }) => ({ outputTokens: tokens }),
+  });
+  assert.deepEqual(await call(100_000), { tokens: 100_000 });
+  assert.equal(governor.snapshot().limits?.[0]?.used, 0.2);
+});
