@@ -6,8 +6,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { filesUnder } from '../lib/stamp.mjs';
 import { at, root } from '../lib/paths.mjs';
+
+/** Most that a file of tests may take, in ms: longer than `hanging.mjs` gives one test. */
+const FILE_MS_MAX = 600_000;
 
 /** One check: the program ends with 0. */
 export const command = (about, program, ...args) => ({ about, program, args, count: countExit });
@@ -46,7 +50,8 @@ async function runNodeTests({ folders }) {
       const [name, target] = pair.split(':');
       return [`--test-reporter=${name}`, `--test-reporter-destination=${target}`];
     });
-    const args = ['--import', 'tsx', '--expose-gc', '--test', ...reporters, ...files];
+    const imports = ['tsx', pathToFileURL(at('scripts/test/hanging.mjs')).href].flatMap((path) => ['--import', path]);
+    const args = [...imports, '--expose-gc', '--test', `--test-timeout=${FILE_MS_MAX}`, ...reporters, ...files];
     return await runProgram({ program: process.execPath, args, count: () => countTap(readFileSync(tap, 'utf8')) });
   } finally {
     rmSync(scratch, { recursive: true, force: true });

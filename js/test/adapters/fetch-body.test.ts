@@ -47,6 +47,24 @@ test('the lease is renewed while bytes flow', async (t) => {
   assert.equal(governor.activeLeases, 0);
 });
 
+test('a lease is renewed when half of its time is over, not with each chunk', async (t) => {
+  const clock = createTestClock();
+  const { governor } = notedGovernor(t, { clock, leaseTtlMs: 1000 });
+  const renewed: number[] = [];
+  governor.renew = (): boolean => renewed.push(clock.time - 100_000) > 0;
+  let source!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({ start: (controller) => void (source = controller) });
+  const answer = await wrapFetch(async () => new Response(body), { governor })('https://example.com/');
+  assert.ok(answer.ok);
+  const reader = answer.response.body!.getReader();
+  for (let i = 0; i < 16; i++) {
+    source.enqueue(new Uint8Array(1));
+    await reader.read();
+    clock.advance(100);
+  }
+  assert.deepEqual(renewed, [500, 1000, 1500]);
+});
+
 test('a connection that is cut in the middle of the body is an error, for the reader too', async (t) => {
   const { governor, untilReleased } = notedGovernor(t);
   const cut = gate();

@@ -51,6 +51,20 @@ test('extractUsage gets the last part of a long event stream, and of a response 
   );
 });
 
+test('extractUsage sees what arrived, whatever the reader does with its chunks', async (t) => {
+  const { governor, released } = notedGovernor(t);
+  const headers = { 'content-type': 'text/event-stream' };
+  const throttled = wrapFetch(async () => new Response('data: 42\n\n', { headers }), {
+    governor,
+    extractUsage: async (response) => ({ promptTokens: Number((await response.text()).slice(6)) }),
+  });
+  const answer = await throttled('https://example.com/');
+  assert.ok(answer.ok);
+  const reader = answer.response.body!.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) read.value.fill(0);
+  assert.deepEqual(released[0]?.report?.usage, { promptTokens: 42 });
+});
+
 test('an extractUsage that throws costs the report, not the answer', async (t) => {
   const { governor, released } = notedGovernor(t, { rate: { tokensPerMinute: 1000 } });
   const origin = await listen(t, (_req, res) => res.end('no json'));

@@ -41,6 +41,16 @@ test('a signal that is aborted already makes no call and takes no lease', async 
   assert.equal(asked.length, 0);
 });
 
+test('the signal of a Request counts as well, unless the second argument has one', async (t) => {
+  const { governor, asked } = notedGovernor(t);
+  const throttled = wrapFetch(async () => new Response(null), { governor });
+  const request = new Request('https://example.com/', { signal: AbortSignal.abort('no') });
+  const call = throttled(request);
+  await assert.rejects(call, (error) => error === 'no');
+  assert.equal(asked.length, 0);
+  assert.ok((await throttled(request, { signal: new AbortController().signal })).ok);
+});
+
 test('with wait a call waits for a lease, in the order of the calls', async (t) => {
   const { governor } = notedGovernor(t, { concurrency: { maxInFlight: 1 } });
   const rest = gate();

@@ -41,6 +41,15 @@ test('in cl100k_base few have, by 12 % at most, and none of the common ones', ()
   );
 });
 
+test('pieces of 300 characters of the common languages have no more in either', () => {
+  for (const { language, text } of TEXTS.filter((other) => COMMON.split(' ').includes(other.language)))
+    for (let at = 0; at + 300 <= text.length; at += 300) {
+      const piece = text.slice(at, at + 300);
+      const least = Math.min(ratio(piece, o200k), ratio(piece, cl100k));
+      assert(least >= 1, `${language} at ${at}: ${least}`);
+    }
+});
+
 test('how much too many: about twice for English, less than three times for other common languages', () => {
   const of = (language: string): string => TEXTS.find((text) => text.language === language)?.text ?? '';
   assert(ratio(of('eng'), o200k) < 2.4);

@@ -29,9 +29,14 @@ test('sizes from headers', () => {
   assert.deepEqual(imageSizeOf(jpeg(1_000, 700)), size);
   const before = segment('\xe0', 14) + segment('\xe1', 60_000) + segment('\xc4', 30) + segment('\xdb', 65) + '\xff\xff';
   assert.deepEqual(imageSizeOf(jpeg(1_000, 700, before)), size);
+  // Tables that have markers among those of frames, and an odd number of paddings.
+  assert.deepEqual(imageSizeOf(jpeg(1_000, 700, segment('\xc8', 30) + segment('\xcc', 30))), size);
+  assert.deepEqual(imageSizeOf(jpeg(1_000, 700, `${segment('\xe0', 14)}\xff`)), size);
   assert.deepEqual(imageSizeOf(webp('VP8 ', `\0\0\0\x9d\x01\x2a${little(1_000, 2)}${little(700 | 0x4000, 2)}`)), size);
+  assert.deepEqual(imageSizeOf(webp('VP8 ', `\0\0\0\x9d\x01\x2a${little(1_000 | 0xc000, 2)}${little(700, 2)}`)), size);
   assert.deepEqual(imageSizeOf(webp('VP8X', `\0\0\0\0${little(999, 3)}${little(699, 3)}`)), size);
   assert.deepEqual(imageSizeOf(webp('VP8L', `\x2f${little(999 + 699 * 2 ** 14, 4)}`)), size);
+  assert.deepEqual(imageSizeOf(webp('VP8L', `\x2f${little(999 + 699 * 2 ** 14 + 2 ** 28, 4)}`)), size); // has alpha
   // The URL-safe alphabet of Gemini's SDKs.
   assert.deepEqual(imageSizeOf(png(0xfbff, 0xffef).replaceAll('+', '-').replaceAll('/', '_')), {
     width: 0xfbff,
@@ -71,6 +76,8 @@ test('OpenAI: the examples of its documents', () => {
   assert.equal(openaiImageTokens('gpt-4o', size(4_096, 8_192), 'low'), 85);
   assert.equal(openaiImageTokens('gpt-4o', size(768, 8_192), 'high'), 85 + 4 * 170);
   assert.equal(openaiImageTokens('gpt-5.4', size(4_096, 8_192), 'low'), 256);
+  // 512.25 x 2048 once fitted: pixels are whole before tiles are counted.
+  assert.equal(openaiImageTokens('gpt-4o', size(517, 2_067), 'high'), 85 + 4 * 170);
   assert.equal(openaiImageTokens('gpt-4o-mini', size(512, 512), 'low'), 2_833);
   assert.equal(openaiImageTokens('gpt-4o-mini-2024-07-18', size(512, 512), 'high'), 2_833 + 5_667);
   assert.equal(openaiImageTokens('gpt-4.1-mini', size(1_024, 1_024), 'high'), Math.ceil(1_024 * 1.62));
@@ -148,6 +155,8 @@ test('Gemini: by tiles, and from Gemini 3 on by resolution', () => {
   assert.equal(geminiImageTokens('gemini-2.5-flash', size(960, 540), ''), 6 * 258);
   assert.equal(geminiImageTokens('models/gemini-2.0-flash', size(3_000, 3_000), ''), 16 * 258);
   assert.equal(geminiImageTokens('gemini-1.5-pro', undefined, ''), 9 * 258);
+  // Tiles of 256, as 385 / 1.5 is no whole number: 2 across, 6 down.
+  assert.equal(geminiImageTokens('gemini-2.5-flash', size(385, 1_282), ''), 12 * 258);
   assert.equal(geminiImageTokens('gemini-3-pro-preview', size(10, 10), ''), 1_120);
   assert.equal(geminiImageTokens('gemini-3-flash-preview', undefined, 'MEDIA_RESOLUTION_LOW'), 280);
   assert.equal(geminiImageTokens('', undefined, 'MEDIA_RESOLUTION_ULTRA_HIGH'), 2_240);
@@ -164,6 +173,9 @@ test('images in requests', () => {
   assert.equal(chat({ type: 'image_url', image_url: 'https://example.com/a.png' }), 85 + 8 * 170);
   assert.equal(chat({ type: 'input_image', image_url: url, detail: 'low' }), 85);
   assert.equal(chat({ type: 'input_image', file_id: 'file-1' }), 85 + 8 * 170);
+  // Without a detail it is the model's choice, which is not the same for all.
+  const large = { type: 'image_url', image_url: { url: `data:image/png;base64,${png(6_400, 6_400)}` } };
+  assert.deepEqual([chat(large, 'gpt-5.4'), chat(large, 'gpt-5.5')], [2_500, 10_000]);
   const anthropic = (source: object): number => chat({ type: 'image', source }, 'claude-sonnet-4-5');
   assert.equal(anthropic({ type: 'base64', media_type: 'image/png', data: png(200, 200) }), 64);
   assert.equal(anthropic({ type: 'url', url: 'https://example.com/a.png' }), 1_600);

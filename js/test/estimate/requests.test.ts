@@ -156,6 +156,10 @@ test('Anthropic messages', () => {
   assert.equal(promptOf({ messages, system: 'xyz' }), ANSWER + roles + texts + 4 + 3);
   const cached = [{ type: 'text', text: 'xyz', cache_control: { type: 'ephemeral' } }];
   assert.equal(promptOf({ messages, system: cached }), ANSWER + roles + texts + 4 + 3);
+  // What a message has for the provider alone, not for the model.
+  const marks = { type: 'message', id: 'm1', status: 'completed', cache_control: { type: 'ephemeral' } };
+  const marked = messages.map((plain) => ({ ...plain, ...marks }));
+  assert.equal(promptOf({ messages: marked }), ANSWER + roles + texts);
 
   const document = (source: unknown): unknown => [
     { role: 'user', content: [{ type: 'document', title: 'T', source }] },
