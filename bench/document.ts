@@ -32,7 +32,7 @@ function tables({ environment, timings, memory }: Report): string {
     '### The shell around the wasm',
     timingTable('governor ns', 'bare ns', of('boundary')),
     '### Wrapped calls',
-    wrappedTable(of('wrapped')),
+    timingTable('wrapped ns', 'bare ns', of('wrapped'), ADDED),
     '### Memory',
     memoryTable(memory),
     '### Libraries',
@@ -49,29 +49,31 @@ function tables({ environment, timings, memory }: Report): string {
 
 const isOf = ({ compares }: Timing, library: string): boolean => compares.includes(` / ${library}: `);
 
-function timingTable(subject: string, reference: string, timings: readonly Timing[]): string {
+/** How the two times of a row compare: a column. */
+interface Column {
+  readonly head: string;
+  readonly cell: (item: Timing) => string;
+}
+const RATIO: Column = { head: 'ratio', cell: (item) => around(item.ratio, ratio) };
+const ADDED: Column = { head: 'added ns', cell: (item) => around(item.difference, whole) };
+
+function timingTable(
+  subject: string,
+  reference: string,
+  timings: readonly Timing[],
+  { head, cell }: Column = RATIO,
+): string {
   const judged = timings.some((item) => item.budget !== null);
+  const heads = ['compared', subject, reference, `${head} (p5 to p95)`, 'A/A (p5 to p95)'];
   const rows = timings.map((item) => [
     item.compares,
     whole(item.subject.median),
     whole(item.reference.median),
-    around(item.ratio, ratio),
+    cell(item),
     around(item.control, ratio),
     ...(judged ? [budget(item.budget)] : []),
   ]);
-  const head = ['compared', subject, reference, 'ratio (p5 to p95)', 'A/A (p5 to p95)', ...(judged ? ['at most'] : [])];
-  return table(head, rows);
-}
-
-function wrappedTable(timings: readonly Timing[]): string {
-  const rows = timings.map((item) => [
-    item.compares,
-    whole(item.subject.median),
-    whole(item.reference.median),
-    around(item.difference, whole),
-    around(item.control, ratio),
-  ]);
-  return table(['compared', 'wrapped ns', 'bare ns', 'added ns (p5 to p95)', 'A/A (p5 to p95)'], rows);
+  return table(judged ? [...heads, 'at most'] : heads, rows);
 }
 
 function memoryTable(memory: readonly Memory[]): string {

@@ -112,9 +112,9 @@ export function timingRow(item: Timing): string {
     subject.median.toFixed(0),
     reference.median.toFixed(0),
     ratio.median.toFixed(3),
-    `${ratio.low.toFixed(2)}-${ratio.high.toFixed(2)}`,
+    range(ratio, 2),
     control.median.toFixed(3),
-    `${control.low.toFixed(2)}-${control.high.toFixed(2)}`,
+    range(control, 2),
   ];
   return line([...cells, ...budgetCells(item, ratio.median)]);
 }
@@ -126,12 +126,14 @@ export function memoryRow(item: Memory): string {
     total.median.toFixed(0),
     linear.median.toFixed(0),
     heap.median.toFixed(0),
-    `${total.low.toFixed(0)}-${total.high.toFixed(0)}`,
+    range(total, 0),
     worst.median.toFixed(0),
     `${item.count}`,
   ];
   return line([...cells, ...budgetCells(item, total.median)]);
 }
+
+const range = ({ low, high }: Spread, digits: number): string => `${low.toFixed(digits)}-${high.toFixed(digits)}`;
 
 function budgetCells({ budget, withinBudget }: Judged, value: number): string[] {
   if (budget === null) return [];
