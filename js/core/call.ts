@@ -12,6 +12,7 @@ import type {
   ClockWithTimers,
   GovernorLike,
   LeaseOutcome,
+  ReleaseReport,
   SignalLike,
   TokenUsage,
 } from './types.ts';
@@ -74,7 +75,9 @@ export function openCall(
       if (ended) return;
       ended = true;
       call.onEnd?.();
-      release({ outcome, latencyMs: call.elapsed(), ...(usage && { usage: usage as TokenUsage }) });
+      const report: ReleaseReport = { outcome, latencyMs: call.elapsed() };
+      if (usage) report.usage = usage as TokenUsage;
+      release(report);
       released?.();
     },
     fail: (error) => call.end(outcomeOfCall(error, signal)),
