@@ -6,7 +6,10 @@ import { blocksOf, type Block } from './blocks.ts';
 import { documents, root } from './files.ts';
 
 const read = (path: string | URL): string => readFileSync(new URL(path, root), 'utf8');
-const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts;
+const { scripts, repository } = JSON.parse(read('package.json')) as {
+  scripts: Record<string, string>;
+  repository: { url: string };
+};
 
 describe('blocks other than programs', () => {
   for (const block of documents.flatMap((path) => blocksOf(path, root))) {
@@ -89,17 +92,35 @@ function checkCommand(command: string, where: string): void {
   else assert(['cargo', 'git', 'cd'].includes(program), `${where}: nobody checks what ${program} does`);
 }
 
+/** Where the files of this repository are read. */
+const ONLINE = `${repository.url.replace(/^git\+|\.git$/g, '')}/blob/main/`;
+
+/** What is published with the package, where links between files must lead to published ones. */
+const PUBLISHED = ['README.md', 'CHANGELOG.md', 'LICENSE'];
+
 function checkLink(path: string, target: string): void {
+  if (target.startsWith(ONLINE)) return checkFile(path, target, new URL(target.slice(ONLINE.length), root));
   if (target.includes(':')) {
     // What is elsewhere is not asked for: tests need no network. It must at least be an address.
     assert.match(target, /^https:\/\/[\w.-]+\.[a-z]+(\/\S*)?$/, `${path} links to ${target}`);
     return;
   }
-  const [relative = '', anchor] = target.split('#');
-  const file = new URL(relative === '' ? path : relative, new URL(path, root));
+  const [relative = ''] = target.split('#');
+  if (PUBLISHED.includes(path) && relative !== '')
+    assert(
+      PUBLISHED.includes(relative),
+      `${path} links to ${target}, which is not published: say ${ONLINE}${relative}`,
+    );
+  checkFile(path, target, new URL(target, new URL(path, root)));
+}
+
+/** @param found where `target` leads, with its anchor */
+function checkFile(path: string, target: string, found: URL): void {
+  const file = new URL(found);
+  file.hash = '';
   assert(existsSync(file), `${path} links to ${target}, which is not there`);
-  if (anchor !== undefined)
-    assert(anchorsOf(read(file)).includes(anchor), `${path} links to ${target}: no such heading`);
+  if (found.hash !== '')
+    assert(anchorsOf(read(file)).includes(found.hash.slice(1)), `${path} links to ${target}: no such heading`);
 }
 
 function withoutBlocks(text: string): string {
