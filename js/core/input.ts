@@ -7,7 +7,15 @@ import { InputError } from './errors.ts';
 import type { Model } from './families.ts';
 import { refuseOthers } from './properties.ts';
 import { TOKENS_MAX } from './ranges.ts';
-import type { AcquireRequest, GovernorLike, LeaseOutcome, ReleaseReport, SignalLike, Wait } from './types.ts';
+import type {
+  AcquireRequest,
+  GovernorLike,
+  LeaseOutcome,
+  ReleaseReport,
+  SignalLike,
+  TokenEstimate,
+  Wait,
+} from './types.ts';
 import { unitsThatFit } from './utf8.ts';
 
 /** Dollars of one call: the core counts a million millionths of them, squared. */
@@ -17,7 +25,7 @@ const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 /** The heaviest call, in concurrency units. */
 export const WEIGHT_MAX = 1e9;
 
-const ESTIMATED = ['promptTokens', 'maxOutputTokens', 'weight', 'metrics', 'images'];
+const ESTIMATED: readonly (keyof TokenEstimate)[] = ['promptTokens', 'maxOutputTokens', 'weight', 'metrics', 'images'];
 /** What an estimate of `throttleai/estimate` says of itself; it is handed over whole. */
 const NOTES = ['shape', 'rule', 'outputRule'];
 const ESTIMATE_FIELDS: ReadonlySet<string> = new Set([...ESTIMATED, ...NOTES]);
