@@ -510,6 +510,13 @@ pub enum Output {
     NeedBoundaries(u32),
 }
 
+impl Output {
+    /// Whether it names a limit by its place, which another configuration may give to another one.
+    pub(crate) const fn has_place(&self) -> bool {
+        matches!(self, Self::NeedBoundaries(_) | Self::Warned(_))
+    }
+}
+
 /// A limit is nearly used up, or entirely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Warning {

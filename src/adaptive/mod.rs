@@ -62,6 +62,13 @@ impl Adaptive {
         self.effective
     }
 
+    /// Goes by another configuration. What is not held back now is not held back then.
+    pub(crate) fn change(&mut self, config: config::Adaptive, max: u64) {
+        let free = self.effective == self.max;
+        (self.config, self.max) = (config, max);
+        self.effective = if free { max } else { self.effective.clamp(config.min_concurrency.min(max), max) };
+    }
+
     /// When the next adjustment may happen.
     pub(crate) fn next_adjustment(&self) -> CoreTime {
         self.interval.started.plus(self.config.adjust_interval_us)

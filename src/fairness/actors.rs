@@ -53,6 +53,11 @@ impl Actors {
         (0u32..).zip(&self.slots).filter(own).map(|(handle, _)| handle).collect()
     }
 
+    /// Other bounds. Those above a lower one are kept until they are idle.
+    pub(crate) const fn set_max(&mut self, max: u32) {
+        self.max = max;
+    }
+
     pub(crate) const fn alive(&self) -> u32 {
         self.alive
     }
@@ -113,11 +118,6 @@ impl Actors {
             actor.alive = false;
         }
         (self.place(), Some(evicted))
-    }
-
-    /// Keeps handles from being used again before they are reclaimed.
-    pub(crate) fn take_back(&mut self, told: impl Fn(u32) -> bool) {
-        self.free.retain(|&handle| !told(handle));
     }
 
     /// Makes a handle that was taken away usable again.

@@ -42,6 +42,13 @@ impl Fairness {
         Self { config, overflow: caps.overflow, actors: Actors::new(caps.actors), stranger_refused: None }
     }
 
+    /// Goes by another configuration.
+    pub(crate) const fn change(&mut self, config: config::Fairness, caps: Caps) {
+        self.config = config;
+        self.overflow = caps.overflow;
+        self.actors.set_max(caps.actors);
+    }
+
     /// Lets starvation run out.
     #[inline]
     pub(crate) fn advance(&mut self, now: CoreTime) {

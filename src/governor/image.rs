@@ -14,6 +14,7 @@ use crate::decision::Output;
 use crate::error::{ConfigError, ImageError};
 use crate::fairness::Fairness;
 use crate::lease::{Leases, NO_ACTOR};
+use crate::limit::Limits;
 use crate::queue::Queue;
 use crate::time::{CoreTime, TimeLine};
 
@@ -82,8 +83,8 @@ impl Governor {
     fn read(&mut self, r: &mut Reader<'_>) {
         self.clock = TimeLine::read(r);
         self.leases = Leases::read(r);
-        self.limits.restore(self.clock.last(), r);
-        if self.limits.begins_after(self.clock.last()) {
+        let saved = Limits::read(r, self.clock.last());
+        if r.ok().is_ok() && self.limits.adopt(saved, self.clock.last()) {
             self.clock.tick();
         }
         self.queue = Queue::read(r);

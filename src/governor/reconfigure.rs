@@ -1,13 +1,14 @@
 //! Another configuration at run time, and what the present one says of a call.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{Governor, RestoreError};
+use super::Governor;
+use crate::adaptive::Adaptive;
 use crate::config::Config;
 use crate::decision::{ActorHandle, Denial, KeyHandle, Metric, Output, Request};
 use crate::error::ConfigError;
-use crate::queue::Waiter;
+use crate::fairness::Fairness;
+use crate::limit::{Limits, Pool};
 use crate::time::Instant;
 
 /// Whether a call would be let in, and what each limit that counts it says.
@@ -58,7 +59,7 @@ impl Governor {
     /// Goes by another configuration from now on. Limits that are still there (the same name, metric, window, algorithm and
     /// `per`) go on with what they have counted, others count what is admitted from now on, and leases are settled only in
     /// limits that have counted them. Waiters stay, also more than a lowered [`Config::queue_max`]. Actors and keys that nobody
-    /// needs any more are freed. Costs as much as [`save`](Self::save) and [`restore`](Self::restore).
+    /// needs any more are freed. Takes time in proportion to leases, keys and waiters.
     ///
     /// # Errors
     /// [`ConfigError`], as of [`new`](Self::new); nothing has changed then.
@@ -78,51 +79,53 @@ impl Governor {
     /// ```
     pub fn reconfigure(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        let t = self.advance(now);
+        let mut t = self.advance(now);
         self.serve(t);
-        let mut changed = match Self::restore(config, &self.save()) {
-            Ok(changed) => changed,
-            Err(RestoreError::Config(error)) => return Err(error),
-            // What was just saved can be read.
-            Err(RestoreError::Image(_)) => return Ok(()),
-        };
-        changed.keep_back(core::mem::take(&mut self.outputs), core::mem::take(&mut self.limits.outputs));
-        let forgotten = match (&self.fairness, &changed.fairness) {
-            (Some(before), None) => before.actors.known(),
-            _ => Vec::new(),
-        };
-        changed.outputs.extend(forgotten.into_iter().map(|handle| Output::ActorFreed(ActorHandle(handle))));
-        let sets = self.limits.sets_in(&changed.limits);
-        let mut queue = core::mem::take(&mut self.queue);
-        queue.change_all(|waiter: &mut Waiter| {
-            waiter.request.keys = changed.limits.hold(t, &waiter.request.keys.in_sets(&sets));
-            match &mut changed.fairness {
-                Some(fairness) => {
-                    let actor = waiter.actor.unwrap_or_else(|| fairness.actors.overflow());
-                    fairness.actors.attach(actor);
-                    waiter.actor = Some(actor);
-                }
-                None => waiter.actor = None,
-            }
+        self.outputs.retain(|output| !output.has_place());
+        let sets = self.limits.sets();
+        let old = core::mem::replace(&mut self.limits, Limits::new(&config));
+        if self.limits.adopt(old, t) {
+            self.clock.tick();
+            t = self.clock.last();
+        }
+        self.pool = config.concurrency.map(|concurrency| {
+            let mut pool = Pool::new(concurrency);
+            self.leases.iter().for_each(|(_, lease)| pool.take(lease.weight));
+            pool
         });
-        changed.queue = queue;
-        *self = changed;
-        let t = self.advance(now);
+        self.change_shares(&config);
+        self.adaptive = match (
+            config.concurrency.and_then(|pool| Some((config.adaptive?, pool.max_in_flight))),
+            self.adaptive.take(),
+        ) {
+            (Some((adaptive, max)), Some(mut own)) => {
+                own.change(adaptive, max);
+                Some(own)
+            }
+            (adaptive, _) => adaptive.map(|(adaptive, max)| Adaptive::new(adaptive, max)),
+        };
+        let limits = &self.limits;
+        let forgets = self.fairness.is_none();
+        self.queue.change_all(|waiter| {
+            waiter.request.keys = limits.translate(waiter.request.keys, &sets);
+            waiter.actor = waiter.actor.filter(|_| !forgets);
+        });
+        self.config = config;
         self.serve(t);
         Ok(())
     }
 
-    /// Takes over outputs that have not been polled; the handles that they name are not used again before. (In an image they
-    /// are free: whoever restores it has no outputs to poll.)
-    fn keep_back(&mut self, before: VecDeque<Output>, of_limits: VecDeque<Output>) {
-        if let Some(fairness) = &mut self.fairness {
-            fairness.actors.take_back(|handle| before.contains(&Output::ActorFreed(ActorHandle(handle))));
+    fn change_shares(&mut self, config: &Config) {
+        let shares = config.concurrency.and(config.fairness);
+        match (shares, &mut self.fairness) {
+            (Some(shares), Some(own)) => own.change(shares, config.caps),
+            (Some(shares), None) => self.fairness = Some(Fairness::new(shares, config.caps)),
+            (None, own) => {
+                let forgotten = own.take().map_or(Vec::new(), |own| own.actors.known());
+                self.outputs.extend(forgotten.into_iter().map(|handle| Output::ActorFreed(ActorHandle(handle))));
+                self.leases.forget_actors();
+            }
         }
-        self.limits.take_back(|handle| of_limits.contains(&Output::KeyFreed(handle)));
-        self.outputs = before;
-        // Keys of sets that are gone were freed later.
-        let freed = core::mem::replace(&mut self.limits.outputs, of_limits);
-        self.limits.outputs.extend(freed);
     }
 
     /// Whether a call would be let in now, and what each limit that counts it says. Lets happen what is due, as every command

@@ -88,6 +88,13 @@ impl Periods {
         asks
     }
 
+    /// What has been asked for will not come.
+    pub(crate) const fn not_asked(&mut self) {
+        if let Self::Calendar(calendar) = self {
+            calendar.asked = false;
+        }
+    }
+
     /// What was said no longer holds: asks for it again, and goes by it until then.
     pub(crate) fn ask_again(&mut self) {
         if let Self::Calendar(calendar) = self {

@@ -1,32 +1,16 @@
 //! Decides how limits stand in an image: who each of them is, then its state. The configuration is given again when it is
-//! read, so a limit that is still there goes on where it was, one that was not there counts what is admitted from now on, and
-//! the state of others is dropped. A change of the configuration at run time goes the same way.
+//! read, and what has become of the limits since is the same question as after a change at run time: see `adopt`.
 
 use alloc::vec::Vec;
 
-use super::keyed::{Key, Keyed};
-use super::meter::{self, Meter};
+use super::keyed::{Key, Keyed, Set};
+use super::meter::Meter;
 use super::rule::Rule;
 use super::{Limits, Note};
 use crate::codec::{Reader, Writer};
 use crate::config;
-use crate::decision::{Amounts, KeyHandle, Keys, Metric, Output};
+use crate::decision::{Amounts, KeyHandle, Keys, Output, Subject};
 use crate::time::CoreTime;
-
-/// A limit of an image.
-struct Saved {
-    /// Its meters are read by the amounts of this: those of today where it is still there.
-    config: config::Limit,
-    /// Where it stands among the rules, or among those of its set, if it is still there.
-    index: Option<usize>,
-}
-
-/// A set of an image.
-struct SavedSet {
-    /// Its number today.
-    number: Option<u16>,
-    rules: Vec<Saved>,
-}
 
 impl Limits {
     pub(crate) fn write(&self, w: &mut Writer) {
@@ -47,38 +31,21 @@ impl Limits {
         }
     }
 
-    /// Takes over the saved state of the limits that still exist.
-    pub(crate) fn restore(&mut self, now: CoreTime, r: &mut Reader<'_>) {
-        let keyed = self.keyed.sets.iter_mut().flat_map(|set| &mut set.rules);
-        self.rules.iter_mut().chain(keyed).for_each(|rule| rule.since = now.plus(1));
-        let mut metrics = Vec::new();
+    /// What `write` wrote: the limits of then, by the least amounts there are.
+    pub(crate) fn read(r: &mut Reader<'_>, now: CoreTime) -> Self {
+        let mut limits = Self::default();
+        r.each(|r| limits.metrics.push(r.text().into()));
         r.each(|r| {
-            let name = r.text();
-            let place = self.metrics.iter().position(|metric| *metric == name);
-            metrics.push(place.and_then(|place| u8::try_from(place).ok()));
+            let Some(rule) = read_rule(r, now) else { return r.fail() };
+            limits.meters.push(Meter::read(r, &rule.config, now));
+            limits.rules.push(rule);
         });
-        r.each(|r| {
-            let Some(saved) = read_rule(r, now, &metrics, &mut self.rules) else { return r.fail() };
-            let meter = Meter::read(r, &saved.config, now);
-            if let Some(own) = saved.index.and_then(|index| self.meters.get_mut(index)) {
-                *own = meter;
-            }
-        });
-        let sets = self.keyed.read(r, now, &metrics, &mut self.outputs);
-        r.each(|r| {
-            let note = read_note(r, &metrics, &sets);
-            self.notes.push(note);
-        });
-        self.notes_needed |= self.notes.iter().any(|note| note.unlimited);
-        if !self.notes_needed {
-            self.notes.clear();
-        }
-    }
-
-    /// Whether some limit counts only what is admitted later than `now`.
-    pub(crate) fn begins_after(&self, now: CoreTime) -> bool {
-        let keyed = self.keyed.sets.iter().flat_map(|set| &set.rules);
-        self.rules.iter().chain(keyed).any(|rule| rule.since > now)
+        limits.keyed.read(r, now);
+        let metrics = limits.metrics.len();
+        r.each(|r| limits.notes.push(read_note(r, metrics)));
+        let sets = limits.keyed.sets.len();
+        r.require(limits.notes.iter().all(|note| note.keys.iter().all(|(set, _)| usize::from(set) < sets)));
+        limits
     }
 
     /// The lease at `slot` names its keys; false if it cannot.
@@ -102,24 +69,15 @@ fn write_rule(rule: &Rule, w: &mut Writer) {
     w.u64(rule.since.as_micros());
 }
 
-/// A limit with its metric where that stands today: at 255 if no limit counts it any more. The one of `rules` that it is goes
-/// on with its periods. `None` if there is no such limit.
+/// `None` if there is no such limit.
 #[inline(never)]
-fn read_rule(r: &mut Reader<'_>, now: CoreTime, metrics: &[Option<u8>], rules: &mut [Rule]) -> Option<Saved> {
-    let mut config = config::Limit::read_identity(r);
-    if let Metric::Custom(index) = &mut config.metric {
-        *index = metrics.get(usize::from(*index))?.unwrap_or(u8::MAX);
-    }
-    let mut periods = config.can_be().then(|| meter::periods(&config))?;
-    periods.restore(r, now);
-    let since = CoreTime::from_micros(r.u64());
-    r.require(since <= now.plus(1));
-    let index = rules.iter().position(|rule| rule.config.is_same(&config));
-    if let Some(rule) = index.and_then(|index| rules.get_mut(index)) {
-        (rule.periods, rule.since) = (periods, since);
-        config.clone_from(&rule.config);
-    }
-    Some(Saved { config, index })
+fn read_rule(r: &mut Reader<'_>, now: CoreTime) -> Option<Rule> {
+    let config = config::Limit::read_identity(r);
+    let mut rule = config.can_be().then(|| Rule::new(&config, 0, Subject::Requests))?;
+    rule.periods.restore(r, now);
+    rule.since = CoreTime::from_micros(r.u64());
+    r.require(rule.since <= now.plus(1));
+    Some(rule)
 }
 
 impl Keyed {
@@ -147,87 +105,47 @@ impl Keyed {
         self.free.iter().copied().chain(pending).for_each(|handle| w.u32(handle));
     }
 
-    /// The numbers today of the sets of the image.
-    fn read(
-        &mut self,
-        r: &mut Reader<'_>,
-        now: CoreTime,
-        metrics: &[Option<u8>],
-        outputs: &mut alloc::collections::VecDeque<Output>,
-    ) -> Vec<Option<u16>> {
-        let mut sets: Vec<SavedSet> = Vec::new();
+    fn read(&mut self, r: &mut Reader<'_>, now: CoreTime) {
         r.each(|r| {
-            let per = r.text();
-            let number = self.sets.iter().position(|set| set.per == per);
-            let mut set = SavedSet { number: number.map(|number| number as u16), rules: Vec::new() };
-            let mut own = number.and_then(|number| self.sets.get_mut(number));
-            r.each(|r| {
-                let rules = own.as_deref_mut().map_or(&mut [][..], |own| &mut own.rules);
-                let Some(saved) = read_rule(r, now, metrics, rules) else { return r.fail() };
-                set.rules.push(saved);
+            let per = r.text().into();
+            let mut rules = Vec::new();
+            r.each(|r| match read_rule(r, now) {
+                Some(rule) => rules.push(rule),
+                None => r.fail(),
             });
-            let overflow = r.option().and_then(|handle| u32::try_from(handle).ok());
-            if let Some(own) = own {
-                own.overflow = overflow;
-            }
-            sets.push(set);
+            let overflow = r.option().map(|handle| handle as u32);
+            self.sets.push(Set { per, rules, overflow });
         });
         r.each(|r| {
-            let handle = self.keys.len() as u32;
-            let key = self.read_key(r, now, &sets);
-            // Its set is gone: whoever holds the string is to drop it.
-            if r.ok().is_ok() && key.is_none() {
-                outputs.push_back(Output::KeyFreed(KeyHandle(handle)));
-            }
-            self.keys.push(key.unwrap_or_default());
+            let key = if r.bool() { self.read_key(r, now) } else { Key::default() };
+            self.keys.push(key);
         });
-        self.read_free(r, outputs);
-        sets.iter().map(|set| set.number).collect()
-    }
-
-    /// `None`: a key whose set is gone.
-    fn read_key(&mut self, r: &mut Reader<'_>, now: CoreTime, sets: &[SavedSet]) -> Option<Key> {
-        if !r.bool() {
-            return Some(Key::default());
-        }
-        let handle = self.keys.len() as u32;
-        let saved = sets.get(r.u32() as usize);
-        r.require(saved.is_some());
-        let [since, last] = [r.u64(), r.u64()].map(CoreTime::from_micros);
-        r.require(since <= last && last <= now);
-        let look_at = r.option().map(CoreTime::from_micros);
-        let saved = saved?;
-        let own = saved.number.and_then(|number| self.sets.get(usize::from(number)));
-        let mut meters: Vec<Meter> = own.map_or(Vec::new(), |own| own.rules.iter().map(Rule::meter).collect());
-        for rule in &saved.rules {
-            let meter = Meter::read(r, &rule.config, now);
-            if let Some(place) = rule.index.and_then(|index| meters.get_mut(index)) {
-                *place = meter;
-            }
-        }
-        let (set, overflow) = (saved.number?, own?.overflow == Some(handle));
-        if !overflow {
-            self.alive = self.alive.saturating_add(1);
-            look_at.iter().for_each(|at| self.looks.push(handle, at.as_micros()));
-        }
-        Some(Key { set, alive: true, refs: 0, since, last, look_at, meters })
-    }
-
-    /// Every handle is alive, free, or was just taken away.
-    fn read_free(&mut self, r: &mut Reader<'_>, outputs: &alloc::collections::VecDeque<Output>) {
+        // Every handle is alive or free.
         let mut unused: Vec<bool> = self.keys.iter().map(|key| !key.alive).collect();
-        for handle in outputs.iter().filter_map(freed) {
-            unused.get_mut(handle as usize).into_iter().for_each(|unused| *unused = false);
-        }
         r.each(|r| {
             let handle = r.u32();
             let unused = unused.get_mut(handle as usize).is_some_and(|unused| core::mem::replace(unused, false));
             r.require(unused);
             self.free.push(handle);
         });
-        let overflows = self.sets.iter().filter_map(|set| set.overflow);
-        let known = |handle: u32| self.keys.get(handle as usize).is_some_and(|key| key.alive);
-        r.require(!unused.contains(&true) && overflows.into_iter().all(known));
+        let alive = |handle: u32| self.keys.get(handle as usize).is_some_and(|key| key.alive);
+        r.require(!unused.contains(&true) && self.sets.iter().filter_map(|set| set.overflow).all(alive));
+    }
+
+    fn read_key(&mut self, r: &mut Reader<'_>, now: CoreTime) -> Key {
+        let handle = self.keys.len() as u32;
+        let set = r.u32();
+        let [since, last] = [r.u64(), r.u64()].map(CoreTime::from_micros);
+        let look_at = r.option().map(CoreTime::from_micros);
+        let own = self.sets.get(set as usize);
+        r.require(own.is_some() && since <= last && last <= now);
+        let rules = own.map_or(&[][..], |own| &own.rules);
+        let meters = rules.iter().map(|rule| Meter::read(r, &rule.config, now)).collect();
+        if own.is_none_or(|own| own.overflow != Some(handle)) {
+            self.alive = self.alive.saturating_add(1);
+            look_at.iter().for_each(|at| self.looks.push(handle, at.as_micros()));
+        }
+        Key { set: set as u16, alive: true, refs: 0, since, last, look_at, meters }
     }
 
     fn hold_again(&mut self, keys: &Keys) -> bool {
@@ -260,27 +178,20 @@ impl Keys {
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         let mut keys = Self::default();
         r.each(|r| {
-            let set = u16::try_from(r.u32());
-            let handle = r.option().map(u32::try_from);
-            let good = !matches!(handle, Some(Err(_)))
-                && set.is_ok_and(|set| keys.push(set, handle.and_then(Result::ok).map(KeyHandle)));
-            r.require(good);
+            let (set, handle) = (r.u32(), r.option());
+            let small = set <= u16::MAX.into() && handle.is_none_or(|handle| handle < u32::MAX.into());
+            let pushed = keys.push(set as u16, handle.map(|handle| KeyHandle(handle as u32)));
+            r.require(small && pushed);
         });
         keys
     }
 }
 
-/// A note whose keys are those of sets that are still there.
-#[inline(never)]
-fn read_note(r: &mut Reader<'_>, metrics: &[Option<u8>], sets: &[Option<u16>]) -> Note {
+fn read_note(r: &mut Reader<'_>, metrics: usize) -> Note {
     let mut amounts = Amounts { cost_micros: r.u64(), ..Amounts::default() };
-    for place in metrics {
+    for index in 0..metrics {
         let amount = r.u64();
-        if let Some(own) = place.and_then(|place| amounts.custom.get_mut(usize::from(place))) {
-            *own = amount;
-        }
+        amounts.custom.get_mut(index).into_iter().for_each(|own| *own = amount);
     }
-    let keys = Keys::read(r);
-    r.require(keys.iter().all(|(set, _)| usize::from(set) < sets.len()));
-    Note { amounts: amounts.capped(), keys: keys.in_sets(sets), unlimited: r.bool() }
+    Note { amounts: amounts.capped(), keys: Keys::read(r), unlimited: r.bool() }
 }

@@ -358,7 +358,8 @@ impl Keyed {
         }
     }
 
-    fn forget(&mut self, handle: u32) {
+    pub(super) fn forget(&mut self, handle: u32) {
+        self.looks.remove(handle);
         if let Some(key) = self.keys.get_mut(handle as usize) {
             (key.alive, key.look_at, key.meters) = (false, None, Vec::new());
             self.alive = self.alive.saturating_sub(1);

@@ -9,6 +9,7 @@
 //! Invariants: an admission never takes a limit above its amount; overuse reported later may, up to the bound of the debt, and
 //! then nothing is admitted until it has drained. Units: those of the metrics. Leaves to others: time, leases.
 
+mod adopt;
 mod bucket;
 mod fixed;
 mod image;
@@ -344,20 +345,22 @@ impl Limits {
         Some((meter.used_at(now, &rule.periods), rule.max))
     }
 
-    /// The number of each set among those of another configuration, if it is there.
-    pub(crate) fn sets_in(&self, other: &Self) -> Vec<Option<u16>> {
-        let number = |per| other.keyed.sets.iter().position(|set| set.per == per).map(|number| number as u16);
-        self.keyed.sets.iter().map(|set| number(&*set.per)).collect()
+    /// Keys as they are in these limits, named in those of another configuration.
+    pub(crate) fn translate(&self, keys: Keys, other: &[alloc::string::String]) -> Keys {
+        let number = |per: &alloc::string::String| {
+            self.keyed.sets.iter().position(|set| set.per == *per).map(|number| number as u16)
+        };
+        keys.in_sets(&other.iter().map(number).collect::<Vec<_>>())
+    }
+
+    /// What the sets count by.
+    pub(crate) fn sets(&self) -> Vec<alloc::string::String> {
+        self.keyed.sets.iter().map(|set| set.per.clone()).collect()
     }
 
     /// How many keys are remembered.
     pub(crate) const fn keys(&self) -> u32 {
         self.keyed.alive()
-    }
-
-    /// Keeps handles from being used again before they are reclaimed.
-    pub(crate) fn take_back(&mut self, told: impl Fn(KeyHandle) -> bool) {
-        self.keyed.free.retain(|&handle| !told(KeyHandle(handle)));
     }
 
     /// Makes the handle of a forgotten key usable again.
