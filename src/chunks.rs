@@ -49,7 +49,7 @@ impl<T> Chunks<T> {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> + Clone + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
         self.blocks.iter().flatten()
     }
 

@@ -42,7 +42,7 @@ pub struct Keys {
 }
 
 /// In place of a handle.
-const NO_HANDLE: u32 = u32::MAX;
+pub(crate) const NO_HANDLE: u32 = u32::MAX;
 
 impl Default for Keys {
     #[inline]
@@ -55,7 +55,7 @@ impl Keys {
     /// Adds a key of a set. `false` if [`KEYS_MAX`] are there, or one of that set: then nothing has changed.
     pub fn push(&mut self, set: u16, handle: Option<KeyHandle>) -> bool {
         let at = usize::from(self.len);
-        if self.iter().any(|(other, _)| other == set) {
+        if self.each().any(|(other, _)| other == set) {
             return false;
         }
         let (Some(own), Some(place)) = (self.sets.get_mut(at), self.handles.get_mut(at)) else { return false };
@@ -66,8 +66,7 @@ impl Keys {
 
     /// Set and handle of each key; `None`: a key that the governor has no handle for.
     pub fn iter(&self) -> impl Iterator<Item = (u16, Option<KeyHandle>)> + '_ {
-        let known = |handle: u32| Some(KeyHandle(handle)).filter(|_| handle != NO_HANDLE);
-        self.sets.iter().zip(&self.handles).take(self.len.into()).map(move |(&set, &handle)| (set, known(handle)))
+        self.each().map(|(set, handle)| (set, Some(KeyHandle(handle)).filter(|_| handle != NO_HANDLE)))
     }
 
     /// Whether it names none.
@@ -81,21 +80,22 @@ impl Keys {
     pub(crate) fn in_sets(&self, numbers: &[Option<u16>]) -> Self {
         let mut keys = Self::default();
         for (set, handle) in self.iter() {
-            if let Some(number) = numbers.get(usize::from(set)).copied().flatten() {
-                keys.push(number, handle);
+            if let Some(Some(number)) = numbers.get(usize::from(set)) {
+                keys.push(*number, handle);
             }
         }
         keys
     }
 
-    /// The same sets with other handles.
-    pub(crate) fn map(mut self, mut handle: impl FnMut(u16, Option<KeyHandle>) -> Option<KeyHandle>) -> Self {
-        for (index, (set, own)) in self.clone().iter().enumerate() {
-            if let Some(place) = self.handles.get_mut(index) {
-                *place = handle(set, own).map_or(NO_HANDLE, |handle| handle.0);
-            }
-        }
-        self
+    /// Set and handle of each key, where [`NO_HANDLE`] is none.
+    #[inline]
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
+        self.sets.iter().copied().zip(self.handles).take(self.len.into())
+    }
+
+    #[inline]
+    pub(crate) fn each_mut(&mut self) -> impl Iterator<Item = (u16, &mut u32)> + '_ {
+        self.sets.iter().copied().zip(&mut self.handles).take(self.len.into())
     }
 }
 

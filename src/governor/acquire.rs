@@ -225,18 +225,18 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
-        for shortage in self.limits.shortages(t, request) {
+        self.limits.shortages(t, request, &mut |shortage| {
             reasons.own &= shortage.keyed;
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
                 reasons.not_before = reasons.not_before.max(at);
             }
             reasons.frees(shortage.free_at, Some(shortage.limit));
             if shortage.free_at.is_none() {
-                let Shortage { subject, asked, max: max_allowed, .. } = shortage;
+                let Shortage { subject, asked, max: max_allowed, .. } = *shortage;
                 reasons.never(Never { subject, asked, max_allowed });
             }
-            reasons.say(|| limit_denial(t, &shortage));
-        }
+            reasons.say(|| limit_denial(t, shortage));
+        });
         let caps = &self.config.caps;
         if self.leases.live() >= caps.leases {
             reasons.own = false;

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::decision::{ActorHandle, Denial, KeyHandle, Metric, Output, Request};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
-use crate::limit::{Limits, Pool};
+use crate::limit::{Finding, Limits, Pool};
 use crate::time::Instant;
 
 /// Whether a call would be let in, and what each limit that counts it says.
@@ -157,16 +157,13 @@ impl Governor {
         };
         self.limits.advance(t, &request);
         let in_flight = self.leases.iter().map(|(lease, held)| (lease.slot, held.admitted, held.tokens));
-        let limits = self.limits.diagnose(t, &request, in_flight).map(|finding| LimitDiagnosis {
-            limit: finding.place,
-            metric: finding.metric,
-            key: finding.key,
-            used: finding.used,
-            max: finding.max,
-            asked: finding.asked,
-            free_at: finding.free_at.map(|at| self.clock.to_caller(at.max(t))),
-            reserved: finding.reserved,
+        let in_flight: Vec<_> = in_flight.collect();
+        let mut limits = Vec::new();
+        self.limits.diagnose(t, &request, &in_flight, &mut |finding| {
+            let Finding { place, metric, key, used, max, asked, free_at, reserved } = finding;
+            let free_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
+            limits.push(LimitDiagnosis { limit: place, metric, key, used, max, asked, free_at, reserved });
         });
-        Diagnosis { denial, limits: limits.collect() }
+        Diagnosis { denial, limits }
     }
 }

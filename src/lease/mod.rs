@@ -232,7 +232,7 @@ impl Leases {
     }
 
     /// All live leases, by slot.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Lease)> + Clone + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Lease)> + '_ {
         (0u32..)
             .zip(self.slots.iter())
             .filter(|(_, entry)| entry.state == State::Live)

@@ -9,7 +9,7 @@ use super::keyed::{Key, Set};
 use super::meter::Meter;
 use super::rule::Rule;
 use super::{Limits, Note};
-use crate::decision::{Amounts, KeyHandle, Metric, Output};
+use crate::decision::{Amounts, Metric};
 use crate::time::CoreTime;
 
 impl Limits {
@@ -47,10 +47,7 @@ impl Limits {
                 Some(number) => {
                     self.keyed.adopt_key(handle, number, sets.get(usize::from(number)).map_or(&[], |set| &set.1), now)
                 }
-                None => {
-                    self.keyed.forget(handle);
-                    self.outputs.push_back(Output::KeyFreed(KeyHandle(handle)));
-                }
+                None => self.keyed.forget(handle, &mut self.outputs),
             }
         }
         self.notes_needed |= old.notes.iter().any(|note| note.unlimited);

@@ -44,7 +44,7 @@ impl Limits {
         let metrics = limits.metrics.len();
         r.each(|r| limits.notes.push(read_note(r, metrics)));
         let sets = limits.keyed.sets.len();
-        r.require(limits.notes.iter().all(|note| note.keys.iter().all(|(set, _)| usize::from(set) < sets)));
+        r.require(limits.notes.iter().all(|note| note.keys.each().all(|(set, _)| usize::from(set) < sets)));
         limits
     }
 
@@ -141,17 +141,18 @@ impl Keyed {
         r.require(own.is_some() && since <= last && last <= now);
         let rules = own.map_or(&[][..], |own| &own.rules);
         let meters = rules.iter().map(|rule| Meter::read(r, &rule.config, now)).collect();
-        if own.is_none_or(|own| own.overflow != Some(handle)) {
+        let shared = own.is_some_and(|own| own.overflow == Some(handle));
+        if !shared {
             self.alive = self.alive.saturating_add(1);
             look_at.iter().for_each(|at| self.looks.push(handle, at.as_micros()));
         }
-        Key { set: set as u16, alive: true, refs: 0, since, last, look_at, meters }
+        Key { set: set as u16, alive: true, shared, refs: 0, since, last, look_at, meters }
     }
 
     fn hold_again(&mut self, keys: &Keys) -> bool {
-        keys.iter().all(|(set, handle)| {
-            let key = handle.and_then(|handle| self.keys.get_mut(handle.0 as usize));
-            let Some(key) = key.filter(|key| key.alive && key.set == set) else { return false };
+        keys.each().all(|(set, handle)| {
+            let key = self.keys.get_mut(handle as usize).filter(|key| key.alive && key.set == set);
+            let Some(key) = key else { return false };
             key.refs = key.refs.saturating_add(1);
             true
         })
@@ -168,20 +169,19 @@ impl Keyed {
 
 impl Keys {
     pub(crate) fn write(&self, w: &mut Writer) {
-        w.len(self.iter().count());
-        for (set, handle) in self.iter() {
+        w.len(self.each().count());
+        for (set, handle) in self.each() {
             w.u32(set.into());
-            w.option(handle.map(|handle| handle.0.into()));
+            w.u32(handle);
         }
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
         let mut keys = Self::default();
         r.each(|r| {
-            let (set, handle) = (r.u32(), r.option());
-            let small = set <= u16::MAX.into() && handle.is_none_or(|handle| handle < u32::MAX.into());
-            let pushed = keys.push(set as u16, handle.map(|handle| KeyHandle(handle as u32)));
-            r.require(small && pushed);
+            let (set, handle) = (r.u32(), r.u32());
+            let pushed = keys.push(set as u16, Some(KeyHandle(handle)));
+            r.require(set <= u16::MAX.into() && pushed);
         });
         keys
     }

@@ -15,9 +15,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::meter::Meter;
-use super::rule::{Counts, Rule, Shortage, Tell, UNKNOWN_END_US};
+use super::rule::{Counts, Rule, Tell, UNKNOWN_END_US};
 use crate::config::Overflow;
-use crate::decision::{KeyHandle, Keys, Output};
+use crate::decision::{KeyHandle, Keys, NO_HANDLE, Output};
 use crate::heap::Heap;
 use crate::time::CoreTime;
 
@@ -33,7 +33,7 @@ const LOOK_MAX_US: u64 = 3_600_000_000;
 pub(super) struct Set {
     pub(super) per: String,
     pub(super) rules: Vec<Rule>,
-    /// Stands for the keys that found no place.
+    /// The key that stands for those without a place.
     pub(super) overflow: Option<u32>,
 }
 
@@ -41,6 +41,8 @@ pub(super) struct Set {
 pub(super) struct Key {
     pub(super) set: u16,
     pub(super) alive: bool,
+    /// Stands for all keys of its set that found no place: on top of the cap, and never forgotten.
+    pub(super) shared: bool,
     /// Leases and waiters that name it.
     pub(super) refs: u32,
     pub(super) since: CoreTime,
@@ -103,53 +105,49 @@ impl Keyed {
         }
     }
 
-    /// The keys of a call as they are counted now: known handles, `None` for those that are made when it is admitted. At the
+    /// The keys of a call as they are counted now: known handles, none for those that are made when it is admitted. At the
     /// cap those become the overflow keys, or nothing is returned if unknown keys are refused.
+    #[inline(never)]
     pub(super) fn resolve(
         &mut self,
         now: CoreTime,
-        keys: Keys,
+        mut keys: Keys,
         overflow: Overflow,
         outputs: &mut VecDeque<Output>,
     ) -> Option<Keys> {
-        let known = keys.map(|set, handle| handle.filter(|handle| self.key(set, *handle).is_some()));
-        let missing =
-            known.iter().filter(|(set, handle)| handle.is_none() && self.sets.get(usize::from(*set)).is_some());
-        let missing = missing.count() as u32;
-        if missing == 0 {
-            return Some(known);
+        let mut missing = 0u32;
+        for (set, handle) in keys.each_mut() {
+            if self.key(set, *handle).is_none() {
+                *handle = NO_HANDLE;
+                missing = missing.saturating_add(u32::from(usize::from(set) < self.sets.len()));
+            }
         }
-        // What this call names is needed.
-        let known = self.hold_known(known);
-        self.forget_idle(now, missing, outputs);
-        self.let_go(now, &known);
-        if self.alive.saturating_add(missing) <= self.max {
-            return Some(known);
+        if missing > 0 {
+            // What this call names is needed.
+            self.hold_known(&keys);
+            self.forget_idle(now, missing, outputs);
+            self.let_go(now, &keys);
+            if self.alive.saturating_add(missing) > self.max {
+                if overflow == Overflow::Deny {
+                    return None;
+                }
+                for (set, handle) in keys.each_mut().filter(|(_, handle)| **handle == NO_HANDLE) {
+                    *handle = self.overflow_of(set, now);
+                }
+            }
         }
-        (overflow == Overflow::Share).then(|| known.map(|set, handle| handle.or_else(|| self.overflow_of(set, now))))
+        Some(keys)
     }
 
-    fn key(&self, set: u16, handle: KeyHandle) -> Option<&Key> {
-        self.keys.get(handle.0 as usize).filter(|key| key.alive && key.set == set)
-    }
-
-    /// The limits of a set, with the meters of one of its keys.
-    #[inline]
-    fn pairs<'a>(
-        &'a self,
-        set: u16,
-        handle: Option<KeyHandle>,
-    ) -> impl Iterator<Item = (&'a Rule, Option<&'a Meter>)> + 'a {
-        let rules = self.sets.get(usize::from(set)).map_or(&[][..], |set| &set.rules);
-        let meters = handle.and_then(|handle| self.key(set, handle)).map_or(&[][..], |key| &key.meters);
-        rules.iter().enumerate().map(|(index, rule)| (rule, meters.get(index)))
+    fn key(&self, set: u16, handle: u32) -> Option<&Key> {
+        self.keys.get(handle as usize).filter(|key| key.alive && key.set == set)
     }
 
     /// Moves the meters of the keys that a call names to `now`.
     pub(super) fn advance(&mut self, now: CoreTime, keys: &Keys, outputs: &mut VecDeque<Output>) {
-        for (set, handle) in keys.iter() {
+        for (set, handle) in keys.each() {
             let Some(set) = self.sets.get_mut(usize::from(set)) else { continue };
-            let key = handle.and_then(|handle| self.keys.get_mut(handle.0 as usize));
+            let key = self.keys.get_mut(handle as usize);
             let mut meters = key.map_or(&mut [][..], |key| &mut key.meters).iter_mut();
             for rule in &mut set.rules {
                 match meters.next() {
@@ -166,151 +164,118 @@ impl Keyed {
 
     /// Whether all limits of the call's keys have room. Call `advance` first.
     pub(super) fn have_room(&self, keys: &Keys, call: Counts<'_>) -> bool {
-        keys.iter().all(|(set, handle)| {
-            self.pairs(set, handle).all(|(rule, meter)| match meter {
-                Some(meter) => rule.fits(meter, call),
-                None => call.of(rule.metric) <= rule.max,
-            })
-        })
+        let mut fits = true;
+        self.visit(keys, &mut |rule, meter, _| fits &= rule.fits(meter, call));
+        fits
     }
 
-    /// The limits without room. Call `advance` first.
-    pub(super) fn shortages<'a>(
-        &'a self,
-        now: CoreTime,
-        keys: &'a Keys,
-        call: Counts<'a>,
-    ) -> impl Iterator<Item = Shortage> + 'a {
-        let pairs = keys.iter().flat_map(|(set, handle)| self.pairs(set, handle));
-        pairs.filter_map(move |(rule, meter)| rule.shortage(meter, now, call))
-    }
-
-    /// The limits that count a call, with what its keys have counted.
-    pub(super) fn asked<'a>(
-        &'a self,
-        keys: &'a Keys,
-    ) -> impl Iterator<Item = (&'a Rule, Option<&'a Meter>, Option<KeyHandle>)> + 'a {
-        keys.iter().flat_map(|(set, handle)| self.pairs(set, handle).map(move |(rule, meter)| (rule, meter, handle)))
-    }
-
-    fn hold_known(&mut self, keys: Keys) -> Keys {
-        for handle in keys.iter().filter_map(|(_, handle)| handle) {
-            if let Some(key) = self.keys.get_mut(handle.0 as usize) {
-                key.refs = key.refs.saturating_add(1);
+    /// Shows the limits that count these keys, with what each key has counted; no meter: nothing.
+    #[inline(never)]
+    pub(super) fn visit(&self, keys: &Keys, see: &mut dyn FnMut(&Rule, Option<&Meter>, Option<KeyHandle>)) {
+        for (set, handle) in keys.each() {
+            let Some(own) = self.sets.get(usize::from(set)) else { continue };
+            let key = self.key(set, handle);
+            let name = key.map(|_| KeyHandle(handle));
+            for (index, rule) in own.rules.iter().enumerate() {
+                see(rule, key.and_then(|key| key.meters.get(index)), name);
             }
-        }
-        keys
-    }
-
-    /// The keys with handles, made where there were none, named by one lease or waiter more.
-    pub(super) fn hold(&mut self, now: CoreTime, keys: &Keys) -> Keys {
-        let keys = keys.map(|set, handle| handle.or_else(|| self.create(set, now, true)));
-        self.hold_known(keys)
-    }
-
-    /// One lease or waiter names them no more.
-    pub(super) fn let_go(&mut self, now: CoreTime, keys: &Keys) {
-        for (set, handle) in keys.iter() {
-            let Some(handle) = handle.filter(|handle| self.key(set, *handle).is_some()) else { continue };
-            let Some(key) = self.keys.get_mut(handle.0 as usize) else { continue };
-            key.refs = key.refs.saturating_sub(1);
-            if key.refs == 0 && key.look_at.is_none() {
-                self.rest(now, handle.0);
-            }
-        }
-    }
-
-    /// Nothing names a key any more: it is looked at when it may be forgotten.
-    pub(super) fn rest(&mut self, now: CoreTime, handle: u32) {
-        let idle_at = self.idle_at(now, handle);
-        self.list(handle, idle_at);
-    }
-
-    /// Counts an admitted call under keys that are held.
-    pub(super) fn take(&mut self, now: CoreTime, keys: &Keys, call: Counts<'_>, outputs: &mut VecDeque<Output>) {
-        self.each(now, keys, outputs, |rule, meter, tell| rule.take(meter, now, call, tell));
-    }
-
-    /// Counts a call that was made elsewhere.
-    pub(super) fn record(&mut self, now: CoreTime, keys: &Keys, call: Counts<'_>, outputs: &mut VecDeque<Output>) {
-        self.each(now, keys, outputs, |rule, meter, tell| rule.record(meter, now, call, tell));
-    }
-
-    fn each(
-        &mut self,
-        now: CoreTime,
-        keys: &Keys,
-        outputs: &mut VecDeque<Output>,
-        mut change: impl FnMut(&Rule, &mut Meter, &mut Tell<'_>),
-    ) {
-        for (set, handle) in keys.iter() {
-            let Some(set) = self.sets.get(usize::from(set)) else { continue };
-            let Some(key) = handle.and_then(|handle| self.keys.get_mut(handle.0 as usize)) else { continue };
-            key.last = now;
-            let mut tell = Tell { outputs, key: handle.filter(|handle| set.overflow != Some(handle.0)) };
-            set.rules.iter().zip(&mut key.meters).for_each(|(rule, meter)| change(rule, meter, &mut tell));
         }
     }
 
     /// Changes the meters of the keys under which a call was admitted, where they are still the same keys.
-    pub(super) fn correct(
+    #[inline(never)]
+    pub(super) fn change_all(
         &mut self,
         admitted: CoreTime,
         keys: &Keys,
         outputs: &mut VecDeque<Output>,
-        mut change: impl FnMut(&mut Rule, &mut Meter, &mut Tell<'_>),
+        change: &mut dyn FnMut(&mut Rule, &mut Meter, &mut Tell<'_>),
     ) {
-        for (set, handle) in keys.iter() {
-            let Some(handle) = handle.filter(|handle| self.key(set, *handle).is_some_and(|key| key.since <= admitted))
-            else {
-                continue;
-            };
-            let (Some(set), Some(key)) = (self.sets.get_mut(usize::from(set)), self.keys.get_mut(handle.0 as usize))
-            else {
-                continue;
-            };
-            let mut tell = Tell { outputs, key: Some(handle).filter(|handle| set.overflow != Some(handle.0)) };
-            set.rules.iter_mut().zip(&mut key.meters).for_each(|(rule, meter)| change(rule, meter, &mut tell));
+        for (set, handle) in keys.each() {
+            let Some(own) = self.sets.get_mut(usize::from(set)) else { continue };
+            let Some(key) = self.keys.get_mut(handle as usize) else { continue };
+            if key.alive && key.set == set && key.since <= admitted {
+                key.last = key.last.max(admitted);
+                let mut tell = Tell { outputs, key: Some(KeyHandle(handle)).filter(|_| !key.shared) };
+                own.rules.iter_mut().zip(&mut key.meters).for_each(|(rule, meter)| change(rule, meter, &mut tell));
+            }
         }
     }
 
-    /// A new key, with nothing counted. One of its own counts against the cap.
-    fn create(&mut self, set: u16, now: CoreTime, own: bool) -> Option<KeyHandle> {
-        let meters = self.sets.get(usize::from(set))?.rules.iter().map(|rule| {
-            let mut meter = rule.meter();
-            meter.advance(now, &mut rule.periods.clone());
-            meter
-        });
-        let meters = meters.collect();
-        let key = Key { set, alive: true, refs: 0, since: now, last: now, look_at: None, meters };
-        self.alive = self.alive.saturating_add(own.into());
-        let handle = match self.free.pop() {
-            Some(handle) => handle,
-            None => self.keys.len() as u32,
-        };
+    fn hold_known(&mut self, keys: &Keys) {
+        for (_, handle) in keys.each() {
+            if let Some(key) = self.keys.get_mut(handle as usize) {
+                key.refs = key.refs.saturating_add(1);
+            }
+        }
+    }
+
+    /// The keys with handles, made where there were none, named by one lease or waiter more.
+    #[inline(never)]
+    pub(super) fn hold(&mut self, now: CoreTime, keys: &Keys) -> Keys {
+        let mut keys = *keys;
+        for (set, handle) in keys.each_mut().filter(|(_, handle)| **handle == NO_HANDLE) {
+            *handle = self.create(set, now, false);
+        }
+        self.hold_known(&keys);
+        keys
+    }
+
+    /// One lease or waiter names them no more.
+    #[inline(never)]
+    pub(super) fn let_go(&mut self, now: CoreTime, keys: &Keys) {
+        for (set, handle) in keys.each() {
+            let Some(key) = self.keys.get_mut(handle as usize).filter(|key| key.alive && key.set == set) else {
+                continue;
+            };
+            key.refs = key.refs.saturating_sub(1);
+            if key.refs == 0 && key.look_at.is_none() {
+                self.rest(now, handle);
+            }
+        }
+    }
+
+    /// Nothing names a key any more: it is looked at when it may be forgotten, unless it stands for others.
+    pub(super) fn rest(&mut self, now: CoreTime, handle: u32) {
+        let idle_at = self.idle_at(now, handle);
+        if let Some(key) = self.keys.get_mut(handle as usize).filter(|key| !key.shared) {
+            key.look_at = Some(idle_at);
+            self.looks.push(handle, idle_at.as_micros());
+        }
+    }
+
+    /// A new key, with nothing counted. One that is shared is not counted against the cap. Its handle; none without the set.
+    fn create(&mut self, set: u16, now: CoreTime, shared: bool) -> u32 {
+        let Some(own) = self.sets.get_mut(usize::from(set)) else { return NO_HANDLE };
+        let mut meters: Vec<Meter> = own.rules.iter().map(Rule::meter).collect();
+        own.rules.iter_mut().zip(&mut meters).for_each(|(rule, meter)| rule.advance(meter, now));
+        let key = Key { set, alive: true, shared, refs: 0, since: now, last: now, look_at: None, meters };
+        self.alive = self.alive.saturating_add(u32::from(!shared));
+        let handle = self.free.pop().unwrap_or(self.keys.len() as u32);
         match self.keys.get_mut(handle as usize) {
             Some(place) => *place = key,
             None => self.keys.push(key),
         }
-        Some(KeyHandle(handle))
+        handle
     }
 
-    fn overflow_of(&mut self, set: u16, now: CoreTime) -> Option<KeyHandle> {
-        if let Some(handle) = self.sets.get(usize::from(set))?.overflow {
-            return Some(KeyHandle(handle));
+    fn overflow_of(&mut self, set: u16, now: CoreTime) -> u32 {
+        let known = self.sets.get(usize::from(set)).and_then(|set| set.overflow);
+        let handle = known.unwrap_or_else(|| self.create(set, now, true));
+        if let Some(own) = self.sets.get_mut(usize::from(set)) {
+            own.overflow = Some(handle);
         }
-        let handle = self.create(set, now, false)?;
-        // It is never looked at, and so never forgotten.
-        if let (Some(set), Some(key)) = (self.sets.get_mut(usize::from(set)), self.keys.get_mut(handle.0 as usize)) {
-            set.overflow = Some(handle.0);
-            key.look_at = Some(CoreTime::NEVER);
-        }
-        Some(handle)
+        handle
     }
 
-    /// Whether a handle stands for keys without a place.
-    pub(super) fn is_overflow(&self, set: u16, handle: KeyHandle) -> bool {
-        self.sets.get(usize::from(set)).is_some_and(|set| set.overflow == Some(handle.0))
+    /// Keys without those that stand for others.
+    pub(super) fn told(&self, mut keys: Keys) -> Keys {
+        for (_, handle) in keys.each_mut() {
+            if self.keys.get(*handle as usize).is_none_or(|key| key.shared) {
+                *handle = NO_HANDLE;
+            }
+        }
+        keys
     }
 
     /// When a key that nothing names is needed no more, as things are.
@@ -324,13 +289,6 @@ impl Keyed {
             idle_at = idle_at.max(empty_at).max(meter.settles_until(key.last, &rule.periods));
         }
         idle_at.min(now.plus(LOOK_MAX_US))
-    }
-
-    fn list(&mut self, handle: u32, at: CoreTime) {
-        if let Some(key) = self.keys.get_mut(handle as usize) {
-            key.look_at = Some(at);
-            self.looks.push(handle, at.as_micros());
-        }
     }
 
     /// Forgets keys that are needed no more: a few, and further ones while `places` are missing.
@@ -347,22 +305,24 @@ impl Keyed {
             if key.refs > 0 {
                 continue;
             }
-            let idle_at = self.idle_at(now, handle);
-            if idle_at > now {
-                self.list(handle, idle_at);
+            if self.idle_at(now, handle) > now {
+                self.rest(now, handle);
                 continue;
             }
-            self.forget(handle);
-            outputs.push_back(Output::KeyFreed(KeyHandle(handle)));
+            self.forget(handle, outputs);
             forgotten = forgotten.saturating_add(1);
         }
     }
 
-    pub(super) fn forget(&mut self, handle: u32) {
+    /// Forgets a key, and tells whoever may know it.
+    pub(super) fn forget(&mut self, handle: u32, outputs: &mut VecDeque<Output>) {
         self.looks.remove(handle);
-        if let Some(key) = self.keys.get_mut(handle as usize) {
-            (key.alive, key.look_at, key.meters) = (false, None, Vec::new());
+        let Some(key) = self.keys.get_mut(handle as usize) else { return };
+        if core::mem::take(key).shared {
+            self.free.push(handle);
+        } else {
             self.alive = self.alive.saturating_sub(1);
+            outputs.push_back(Output::KeyFreed(KeyHandle(handle)));
         }
     }
 

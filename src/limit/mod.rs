@@ -138,49 +138,62 @@ impl Limits {
     pub(crate) fn have_room(&self, request: &Request) -> bool {
         let call = counts(request);
         request.unlimited
-            || self.rules.iter().zip(&self.meters).all(|(rule, meter)| rule.fits(meter, call))
+            || self.rules.iter().zip(&self.meters).all(|(rule, meter)| rule.fits(Some(meter), call))
                 && (request.keys.is_empty() || self.keyed.have_room(&request.keys, call))
     }
 
-    /// The limits without room, in the order of checks. Call `advance` first.
-    pub(crate) fn shortages<'a>(&'a self, now: CoreTime, request: &'a Request) -> impl Iterator<Item = Shortage> + 'a {
-        let call = counts(request);
-        let own =
-            self.rules.iter().zip(&self.meters).filter_map(move |(rule, meter)| rule.shortage(Some(meter), now, call));
-        own.chain(self.keyed.shortages(now, &request.keys, call)).filter(|_| !request.unlimited)
+    /// Shows the limits without room, in the order of checks. Call `advance` first.
+    pub(crate) fn shortages(&self, now: CoreTime, request: &Request, see: &mut dyn FnMut(&Shortage)) {
+        self.visit(request, &mut |rule, meter, _| {
+            rule.shortage(meter, now, counts(request)).iter().for_each(&mut *see);
+        });
+    }
+
+    /// Shows the limits that count a call.
+    #[inline(never)]
+    fn visit(&self, request: &Request, see: &mut dyn FnMut(&Rule, Option<&Meter>, Option<KeyHandle>)) {
+        if !request.unlimited {
+            self.rules.iter().zip(&self.meters).for_each(|(rule, meter)| see(rule, Some(meter), None));
+            self.keyed.visit(&request.keys, see);
+        }
     }
 
     /// What a call asks for of the limit at a place, or 0.
     pub(crate) fn asked_of(&self, place: u32, request: &Request) -> u64 {
-        let own = self.rules.iter().chain(self.keyed.asked(&request.keys).map(|(rule, ..)| rule));
-        let mut own = own.filter(|rule| rule.place == place && !request.unlimited);
-        own.next().map_or(0, |rule| counts(request).of(rule.metric))
+        let mut asked = 0;
+        self.visit(request, &mut |rule, _, _| {
+            if rule.place == place {
+                asked = counts(request).of(rule.metric);
+            }
+        });
+        asked
     }
 
     /// What every limit that counts a call says of it, where `in_flight` are slot, admission and estimate of all leases. Call
     /// `advance` first.
-    pub(crate) fn diagnose<'a>(
-        &'a self,
+    pub(crate) fn diagnose(
+        &self,
         now: CoreTime,
-        request: &'a Request,
-        in_flight: impl Iterator<Item = (u32, CoreTime, Tokens)> + Clone + 'a,
-    ) -> impl Iterator<Item = Finding> + 'a {
-        let own = self.rules.iter().zip(&self.meters).map(|(rule, meter)| (rule, Some(meter), None));
-        own.chain(self.keyed.asked(&request.keys)).filter(|_| !request.unlimited).map(move |(rule, meter, key)| {
+        request: &Request,
+        in_flight: &[(u32, CoreTime, Tokens)],
+        see: &mut dyn FnMut(Finding),
+    ) {
+        self.visit(request, &mut |rule, meter, key| {
             let asked = counts(request).of(rule.metric);
             let used = meter.map_or(0, Meter::used);
-            let free_at = rule.fits_at(meter, now, asked);
-            let counted = |(slot, admitted, tokens): (u32, CoreTime, Tokens)| {
+            let mut reserved = 0u64;
+            for &(slot, admitted, tokens) in in_flight {
                 let note = self.notes.get(slot as usize).copied().unwrap_or_default();
-                let under =
-                    rule.config.per.is_empty() || note.keys.iter().any(|(_, handle)| handle.is_some() && handle == key);
+                let own = key.is_none_or(|key| note.keys.each().any(|(_, handle)| handle == key.0));
                 let until = meter.map_or(admitted, |meter| meter.settles_until(admitted, &rule.periods));
-                let counts = under && !note.unlimited && admitted >= rule.since && until > now;
-                if counts { Counts { tokens, amounts: &note.amounts }.of(rule.metric) } else { 0 }
-            };
-            let reserved = in_flight.clone().map(counted).fold(0, u64::saturating_add).min(used);
-            Finding { place: rule.place, metric: rule.metric, key, used, max: rule.max, asked, free_at, reserved }
-        })
+                if own && !note.unlimited && admitted >= rule.since && until > now {
+                    reserved = reserved.saturating_add(Counts { tokens, amounts: &note.amounts }.of(rule.metric));
+                }
+            }
+            let free_at = rule.fits_at(meter, now, asked);
+            let (place, metric, max, reserved) = (rule.place, rule.metric, rule.max, reserved.min(used));
+            see(Finding { place, metric, key, used, max, asked, free_at, reserved });
+        });
     }
 
     /// Takes what an admitted call counts; it is the lease at `slot`.
@@ -208,7 +221,10 @@ impl Limits {
         let keys = if unlimited { Keys::default() } else { self.keyed.hold(now, &request.keys) };
         if !unlimited {
             self.take_own(now, request);
-            self.keyed.take(now, &keys, counts(request), &mut self.outputs);
+            let take = &mut |rule: &mut Rule, meter: &mut Meter, tell: &mut Tell<'_>| {
+                rule.take(meter, now, counts(request), tell)
+            };
+            self.keyed.change_all(now, &keys, &mut self.outputs, take);
         }
         let at = slot as usize;
         if self.notes.len() <= at {
@@ -226,7 +242,7 @@ impl Limits {
 
     /// Keys without those that stand for others.
     pub(crate) fn told(&self, keys: Keys) -> Keys {
-        keys.map(|set, handle| handle.filter(|&handle| !self.keyed.is_overflow(set, handle)))
+        self.keyed.told(keys)
     }
 
     /// A waiter names these keys, which are made where there are none.
@@ -265,7 +281,7 @@ impl Limits {
         let used = note.amounts.corrected(reported);
         let change = [(from, &note.amounts), (to, &used)].map(|(tokens, amounts)| Counts { tokens, amounts });
         self.correct((now, admitted), change);
-        self.keyed.correct(admitted, &note.keys, &mut self.outputs, |rule, meter, tell| {
+        self.keyed.change_all(admitted, &note.keys, &mut self.outputs, &mut |rule, meter, tell| {
             rule.correct(meter, (now, admitted), change, tell);
         });
     }
@@ -289,7 +305,7 @@ impl Limits {
         for (rule, meter) in self.rules.iter_mut().zip(&mut self.meters) {
             rule.give_back(meter, (now, admitted), call);
         }
-        self.keyed.correct(admitted, &note.keys, &mut self.outputs, |rule, meter, _| {
+        self.keyed.change_all(admitted, &note.keys, &mut self.outputs, &mut |rule, meter, _| {
             rule.give_back(meter, (now, admitted), call);
         });
     }
@@ -304,7 +320,9 @@ impl Limits {
             rule.record(meter, now, counts(request), tell);
         }
         let keys = self.keyed.hold(now, &request.keys);
-        self.keyed.record(now, &keys, counts(request), &mut self.outputs);
+        self.keyed.change_all(now, &keys, &mut self.outputs, &mut |rule, meter, tell| {
+            rule.record(meter, now, counts(request), tell);
+        });
         self.keyed.let_go(now, &keys);
         keys
     }
@@ -323,11 +341,14 @@ impl Limits {
     /// Until when a charge made at `admitted` for the lease at `slot` can still be corrected, if any limit counts what calls
     /// report.
     pub(crate) fn settles_until(&self, slot: u32, admitted: CoreTime) -> Option<CoreTime> {
-        let own = self.rules.iter().zip(&self.meters).map(|(rule, meter)| (rule, Some(meter)));
         let keys = self.notes.get(slot as usize).map_or(Keys::default(), |note| note.keys);
-        let keyed = self.keyed.asked(&keys).map(|(rule, meter, _)| (rule, meter));
-        let corrected = own.chain(keyed).filter(|(rule, _)| rule.metric != Metric::Requests);
-        corrected.filter_map(|(rule, meter)| Some(meter?.settles_until(admitted, &rule.periods))).max()
+        let mut last = None;
+        self.visit(&Request { keys, ..Request::default() }, &mut |rule, meter, _| {
+            if let Some(meter) = meter.filter(|_| rule.metric != Metric::Requests) {
+                last = last.max(Some(meter.settles_until(admitted, &rule.periods)));
+            }
+        });
+        last
     }
 
     /// What the limit with this subject has counted by `now`, and its maximum.

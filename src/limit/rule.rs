@@ -107,13 +107,14 @@ impl Rule {
         meter.advance(now, &mut self.periods);
     }
 
-    /// Whether a call fits. Call `advance` first.
+    /// Whether a call fits; without a meter nothing is counted. Call `advance` first.
     #[inline]
-    pub(super) fn fits(&self, meter: &Meter, call: Counts<'_>) -> bool {
-        meter.used().saturating_add(call.of(self.metric)) <= self.max
+    pub(super) fn fits(&self, meter: Option<&Meter>, call: Counts<'_>) -> bool {
+        meter.map_or(0, Meter::used).saturating_add(call.of(self.metric)) <= self.max
     }
 
-    /// Why it does not; `None` if it does. Without a meter nothing is counted. Call `advance` first.
+    /// Why it does not; `None` if it does. Call `advance` first.
+    #[inline(never)]
     pub(super) fn shortage(&self, meter: Option<&Meter>, now: CoreTime, call: Counts<'_>) -> Option<Shortage> {
         let (used, asked) = (meter.map_or(0, Meter::used), call.of(self.metric));
         if used.saturating_add(asked) <= self.max {
