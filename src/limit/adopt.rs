@@ -26,7 +26,7 @@ impl Limits {
         }
         let places = adopt_rules(&mut self.rules, &mut old.rules, now);
         let mut begins = places.contains(&None);
-        adopt_meters(&mut self.rules, &mut self.meters, &places, &mut old.meters, now);
+        adopt_meters(&self.rules, &mut self.meters, &places, &mut old.meters, now);
         let mut sets = Vec::new();
         for own in &mut self.keyed.sets {
             let number = old.keyed.sets.iter().position(|set| set.per == own.per);
@@ -82,11 +82,10 @@ fn adopt_rules(rules: &mut [Rule], old: &mut [Rule], now: CoreTime) -> Vec<Optio
 }
 
 #[inline(never)]
-fn adopt_meters(rules: &mut [Rule], meters: &mut [Meter], places: &[Option<usize>], old: &mut [Meter], now: CoreTime) {
-    for ((rule, meter), place) in rules.iter_mut().zip(meters).zip(places) {
+fn adopt_meters(rules: &[Rule], meters: &mut [Meter], places: &[Option<usize>], old: &mut [Meter], now: CoreTime) {
+    for ((rule, meter), place) in rules.iter().zip(meters).zip(places) {
         if let Some(old) = place.and_then(|place| old.get_mut(place)) {
             core::mem::swap(meter, old);
-            rule.advance(meter, now);
             meter.change(now, &rule.config);
         }
     }

@@ -15,7 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::meter::Meter;
-use super::rule::{Counts, Rule, Tell, UNKNOWN_END_US};
+use super::rule::{Counts, Rule, See, Tell, UNKNOWN_END_US};
 use crate::config::Overflow;
 use crate::decision::{KeyHandle, Keys, NO_HANDLE, Output};
 use crate::heap::Heap;
@@ -171,7 +171,7 @@ impl Keyed {
 
     /// Shows the limits that count these keys, with what each key has counted; no meter: nothing.
     #[inline(never)]
-    pub(super) fn visit(&self, keys: &Keys, see: &mut dyn FnMut(&Rule, Option<&Meter>, Option<KeyHandle>)) {
+    pub(super) fn visit(&self, keys: &Keys, see: &mut See<'_>) {
         for (set, handle) in keys.each() {
             let Some(own) = self.sets.get(usize::from(set)) else { continue };
             let key = self.key(set, handle);

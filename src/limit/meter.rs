@@ -122,12 +122,15 @@ impl Meter {
         }
     }
 
-    /// Goes by other amounts from `now` on; what is counted stays counted. Call `advance` first.
+    /// Goes by other amounts from `now` on; what is counted stays counted.
     pub(super) fn change(&mut self, now: CoreTime, limit: &config::Limit) {
         if let Self::Bucket(bucket) = self {
             let rate = bucket_rate(limit, bucket.rate().window_us);
-            // What does not fit has been refused with the configuration.
-            let _ = bucket.change(now, rate);
+            if rate != *bucket.rate() {
+                bucket.advance(now);
+                // What does not fit has been refused with the configuration.
+                let _ = bucket.change(now, rate);
+            }
         }
     }
 
@@ -139,19 +142,14 @@ impl Meter {
         }
     }
 
-    /// The meter of a limit as it was saved, at the amounts of `limit`, which are those of today.
+    /// The meter of a limit as it was saved, at the amounts of then.
     #[inline(never)]
     pub(super) fn read(r: &mut Reader<'_>, limit: &config::Limit, now: CoreTime) -> Self {
         let mut meter = Self::new(limit);
         match &mut meter {
             Self::Sliding(window) => *window = SlidingWindow::read(r, window.window_us(), now),
             Self::Fixed(window) => *window = FixedWindow::read(r, now),
-            Self::Bucket(bucket) => {
-                let rate = *bucket.rate();
-                bucket.restore(r, now);
-                let fits = bucket.change(now, rate).is_ok();
-                r.require(fits);
-            }
+            Self::Bucket(bucket) => bucket.restore(r, now),
         }
         meter
     }

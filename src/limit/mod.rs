@@ -29,7 +29,7 @@ use keyed::Keyed;
 use meter::Meter;
 pub(crate) use pool::{Full, Pool};
 pub(crate) use rule::Shortage;
-use rule::{Counts, NOTHING, Rule, Tell};
+use rule::{Counts, NOTHING, Rule, See, Tell};
 
 /// What a lease counts beyond tokens, and where.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -151,7 +151,7 @@ impl Limits {
 
     /// Shows the limits that count a call.
     #[inline(never)]
-    fn visit(&self, request: &Request, see: &mut dyn FnMut(&Rule, Option<&Meter>, Option<KeyHandle>)) {
+    fn visit(&self, request: &Request, see: &mut See<'_>) {
         if !request.unlimited {
             self.rules.iter().zip(&self.meters).for_each(|(rule, meter)| see(rule, Some(meter), None));
             self.keyed.visit(&request.keys, see);

@@ -205,6 +205,9 @@ impl Rule {
     }
 }
 
+/// Who looks at limits: a limit, what it has counted (no meter: nothing), and for whom if it counts by keys.
+pub(super) type See<'a> = dyn FnMut(&Rule, Option<&Meter>, Option<KeyHandle>) + 'a;
+
 /// Where warnings go, and whose they are.
 pub(super) struct Tell<'a> {
     pub(super) outputs: &'a mut VecDeque<Output>,

@@ -126,6 +126,7 @@ impl Ensemble {
                 Op::Restore => {
                     let image = self.governor.save();
                     self.governor = Governor::restore(self.governor.config().clone(), &image).expect("its own image");
+                    prop_assert_eq!(self.governor.save(), image, "an image is read as it was written");
                 }
                 Op::Reconfigure => {
                     let same = self.governor.config().clone();
