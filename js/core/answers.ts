@@ -446,13 +446,13 @@ export class Answers {
   /** The strings of all that is held, for an image. */
   tables(): Tables {
     const { leases, actors, lastDeny } = this;
-    const { keys, families } = this.#counting;
+    const { keys, added } = this.#counting;
     return {
       part: leases.part,
       leases: leases.entries(),
       actors: actors.entries(),
       keys: keys.entries(),
-      families,
+      added,
       lastDeny,
     };
   }

@@ -33,7 +33,7 @@ export interface ReadConfig {
   /** What was found, by path, as the user gave it. */
   readonly found: Map<string, unknown>;
   readonly limits: readonly ReadLimit[];
-  /** Not read yet. */
+  /** Not read yet; undefined: absent. */
   readonly models: unknown;
   /** Reads limits of others than the configuration's own, noting what is found. */
   readonly reader: Reader;
@@ -73,7 +73,7 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     plain,
     found,
     limits: readLimits(read(config, 'limits', 'limits'), 'limits', reader),
-    models: get(config, 'models', 'models'),
+    models: get(config, 'models', 'models') ?? undefined,
     reader,
     strict: readStrict(get(config, 'strict', 'strict')),
     onEvent: readHandler(get(config, 'onEvent', 'onEvent')),

@@ -19,6 +19,14 @@ import type { LimitKey } from './types/events.ts';
 /** Sets of one family, of one action. */
 type OwnSets = Readonly<Record<Only['scope'], Map<string, number[]>>>;
 
+/** What came in while a governor ran: it goes on in the next configuration, or from an image. */
+export interface Added {
+  /** Models whose families a function has named. */
+  readonly families: readonly string[];
+  /** Limits of wrapped functions by action, as a configuration has them. */
+  readonly wrapped: readonly (readonly [action: string, limits: unknown])[];
+}
+
 /** Takes over another list of limits. @throws ConfigError; then everything is as it was */
 type Apply = (placed: PlacedLimits) => void;
 
@@ -28,6 +36,8 @@ export class Counting {
   readonly #families: Families<ReadLimit> | undefined;
   /** By action. */
   readonly #wrapped = new Map<string, readonly ReadLimit[]>();
+  /** Actions whose limits come from an image: the functions of this process may have others. */
+  readonly #restored = new Set<string>();
   #apply: Apply | undefined;
   #placed: PlacedLimits;
   /** By set. */
@@ -44,11 +54,10 @@ export class Counting {
   readonly #handles: number[] = new Array<number>(KEYS_MAX).fill(NO_HANDLE);
 
   /**
-   * @param families names of models whose families a function has named before
-   * @param before whose keys and limits of wrapped functions go on
+   * @param restored whether `added` comes from an image
    * @throws ConfigError
    */
-  constructor(read: ReadConfig, keys: KeyNames, families: readonly string[], before?: Counting) {
+  constructor(read: ReadConfig, keys: KeyNames, added?: Added, restored?: boolean) {
     const { limits, models, reader } = read;
     this.keys = keys;
     this.#read = read;
@@ -60,8 +69,9 @@ export class Counting {
         readLimits: (value, field, name) => readLimits(value, field, reader, { scope: 'model', name }),
         admit: ({ limits: own, field }) => this.#append(own, field!),
       });
-    for (const name of families) this.model(name);
-    if (before !== undefined) for (const [action, own] of before.#wrapped) this.#addWrapped(action, own);
+    for (const name of added?.families ?? []) this.model(name);
+    for (const [action, own] of added?.wrapped ?? []) this.wrap(action, own);
+    if (restored === true) for (const action of this.#wrapped.keys()) this.#restored.add(action);
   }
 
   /** Whether calls have to be looked at. */
@@ -82,9 +92,10 @@ export class Counting {
     return this.#placed;
   }
 
-  /** Names of models whose families are known, for an image or the next configuration. */
-  get families(): string[] {
-    return this.#families?.names ?? [];
+  /** For an image or the next configuration. */
+  get added(): Added {
+    const wrapped = [...this.#wrapped].map(([action, limits]) => [action, limits.map(written)] as const);
+    return { families: this.#families?.names ?? [], wrapped };
   }
 
   /** Metrics of the user's own, in the order in which the core counts them. */
@@ -98,12 +109,13 @@ export class Counting {
     this.keys.arrange(this.#scopes.map(({ per }) => per));
   }
 
-  /** @param field what an error calls the limits */
-  #append(limits: readonly ReadLimit[], field: string): void {
+  /** @param field what an error calls the limits. @param instead those whose place they take */
+  #append(limits: readonly ReadLimit[], field: string, instead: readonly ReadLimit[] = []): void {
     const { limits: before, fields } = this.#placed;
+    const stays = before.map((limit) => !instead.includes(limit));
     const placed = {
-      limits: [...before, ...limits],
-      fields: [...fields, ...limits.map((_, i) => `${field}[${i}]`)],
+      limits: [...before.filter((_, i) => stays[i]), ...limits],
+      fields: [...fields.filter((_, i) => stays[i]), ...limits.map((_, i) => `${field}[${i}]`)],
     };
     const scopes = [...new Map(placed.limits.map(({ known }) => [known.scopes.per, known.scopes])).values()].filter(
       ({ per }) => per !== '',
@@ -138,14 +150,13 @@ export class Counting {
     const name = composed(action);
     const limits = readLimits(value, field, this.#read.reader, { scope: 'action', name });
     const known = this.#wrapped.get(name);
-    if (known === undefined) this.#addWrapped(name, limits);
-    else if (textOf(known) !== textOf(limits))
-      throw new ConfigError({ field, value, allowed: `the limits that ${JSON.stringify(name)} has already` });
-  }
-
-  #addWrapped(action: string, limits: readonly ReadLimit[]): void {
-    this.#append(limits, 'options.limits');
-    this.#wrapped.set(action, limits);
+    if (known === undefined || textOf(known) !== textOf(limits)) {
+      if (known !== undefined && !this.#restored.has(name))
+        throw new ConfigError({ field, value, allowed: `the limits that ${JSON.stringify(name)} has already` });
+      this.#append(limits, field, known);
+      this.#wrapped.set(name, limits);
+    }
+    this.#restored.delete(name);
   }
 
   /**
@@ -237,4 +248,12 @@ export class Counting {
   model(name: string): Model<ReadLimit> | undefined {
     return name === '' ? undefined : this.#families?.find(name);
   }
+}
+
+/** A limit as a configuration has it: plain data that reads as the same limit. */
+function written({ known: { scopes, period }, plain }: ReadLimit): object {
+  const per = scopes.list.length === 0 ? 'all' : scopes.list;
+  return period === undefined
+    ? { ...plain, per }
+    : { ...plain, per, window: period.unit, timeZone: period.calendar.timeZone };
 }

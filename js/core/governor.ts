@@ -79,7 +79,7 @@ export class Governor {
     const read = readConfig(config);
     const { restore } = readOptions(options);
     const image = restore === undefined || restore === null ? undefined : readImage(restore);
-    const counting = new Counting(read, new KeyNames(), image?.tables.families ?? []);
+    const counting = new Counting(read, new KeyNames(), image?.tables.added, true);
     const { plain, placed } = counting;
     this.#port = new Port(
       loader,
@@ -429,8 +429,8 @@ export class Governor {
    */
   reconfigure(config?: GovernorConfig | null): void {
     const read = readConfig(config);
-    const { keys, families } = this.#counting;
-    const counting = new Counting(read, keys, families, this.#counting);
+    const { keys, added } = this.#counting;
+    const counting = new Counting(read, keys, added);
     const now = this.#answers.time.read();
     this.#answers.reconfigure(now, counting.plain, read.found, counting.placed);
     this.#counting = counting;

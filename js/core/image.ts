@@ -4,6 +4,7 @@
  * Layout: 4 bytes `TAI` and the version, u32 checksum of all that follows, u32 length of the core's image (little-endian),
  * the core's image, the tables as JSON in ASCII.
  */
+import type { Added } from './counting.ts';
 import { ConfigError } from './errors.ts';
 import type { SavedKeys } from './keys.ts';
 import type { LeaseRow } from './lease-table.ts';
@@ -22,8 +23,8 @@ export interface Tables {
   readonly actors: readonly (readonly [number, string])[];
   /** Texts and handles of the keys that the core remembers. */
   readonly keys: readonly SavedKeys[];
-  /** Models whose families a function has named: their limits are part of the core's image. */
-  readonly families: readonly string[];
+  /** Their limits are part of the core's image. */
+  readonly added: Added;
   readonly lastDeny: GovernorSnapshot['lastDeny'];
 }
 
@@ -71,13 +72,14 @@ export function readImage(value: unknown): { core: Uint8Array; tables: Tables } 
 function readTables(json: string, value: unknown): Tables {
   try {
     const tables = JSON.parse(json) as Tables;
-    const { part, leases, actors, keys, families, lastDeny } = tables;
+    const { part, leases, actors, keys, added, lastDeny } = tables;
     if (
       typeof part === 'string' &&
       leases.every(isLeaseRow) &&
       actors.every(isNamed) &&
       keys.every(([per, rows]) => typeof per === 'string' && rows.every(isNamed)) &&
-      families.every((name) => typeof name === 'string') &&
+      added.families.every((name) => typeof name === 'string') &&
+      added.wrapped.every(([action]) => typeof action === 'string') &&
       typeof lastDeny === 'object'
     )
       return tables;

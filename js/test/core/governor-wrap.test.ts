@@ -1,7 +1,14 @@
 /** `governor.wrap`: functions under limits of their own. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DeniedError, type GovernorConfig, type LimitRates } from 'throttleai';
+import {
+  createGovernor,
+  createTestClock,
+  DeniedError,
+  type GovernorConfig,
+  type Limit,
+  type LimitRates,
+} from 'throttleai';
 import { estimateTokens } from 'throttleai/estimate';
 import { ask, bench, denied, granted, settled } from './support.ts';
 
@@ -111,4 +118,27 @@ test('a call says its model and what it cost', async (t) => {
   });
   assert.deepEqual(await call(100_000), { tokens: 100_000 });
   assert.equal(governor.snapshot().limits?.[0]?.used, 0.2);
+});
+
+test('an image keeps what the limits of functions count; the next process may give others', async (t) => {
+  const limits = (limit: number): Limit[] => [
+    { metric: 'requests', limit, window: 'day', timeZone: 'Asia/Tokyo', per: ['tenant', 'action'] },
+    { metric: 'requests', limit: 9, window: '1m', warnAt: [0.5] },
+  ];
+  const options = { key: 'k', tenant: 'x', wait: false, limits: limits(1) } as const;
+  const before = bench(t).governor;
+  await before.wrap(() => 1, options)();
+  const image = before.save();
+  before.close();
+  const clock = createTestClock();
+  const after = createGovernor({ clock }, { restore: image });
+  t.after(() => after.close());
+  await assert.rejects(after.wrap(() => 1, options)(), { code: 'denied' });
+  assert.throws(() => after.wrap(() => 1, { ...options, limits: limits(2) }), { code: 'config' });
+  const other = createGovernor({ clock }, { restore: image });
+  t.after(() => other.close());
+  assert.equal(denied(other.acquire(ask('a', { action: 'k', tenant: 'x' }))).limit, 'requests/day/tenant+action=k');
+  const call = other.wrap(() => 2, { ...options, limits: limits(2) });
+  assert.equal(await call(), 2);
+  await assert.rejects(call(), { code: 'denied' });
 });

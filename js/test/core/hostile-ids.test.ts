@@ -7,6 +7,7 @@ interface Outcome {
   heapMiB: number;
   wasmMiB: number;
   actors: number;
+  keys: number;
   granted: boolean;
   leases: number;
 }
@@ -23,10 +24,10 @@ function storm(config: object, body: string): Outcome {
     const before = process.memoryUsage().heapUsed;
     for (let i = 0; i < 1_000_000; i++) { ${body} }
     gc();
-    const { activeLeases, actors } = governor.snapshot();
+    const { activeLeases, actors, keys } = governor.snapshot();
     const honest = governor.acquire({ actorId: 'honest', action: 'chat' });
     console.log(JSON.stringify({ heapMiB: (process.memoryUsage().heapUsed - before) / 2 ** 20, wasmMiB: memory.buffer.byteLength / 2 ** 20,
-      actors, granted: honest.granted, leases: activeLeases }));`;
+      actors, keys, granted: honest.granted, leases: activeLeases }));`;
   return JSON.parse(
     execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', code], {
       encoding: 'utf8',
@@ -68,4 +69,36 @@ test('a million actors that hold their leases, up to the caps', () => {
   assert.ok(outcome.leases === 5000 && outcome.actors <= 2000, JSON.stringify(outcome));
   // 5000 rows of 400 characters each in the table of leases.
   assert.ok(outcome.heapMiB < 12 && outcome.wasmMiB < 8, JSON.stringify(outcome));
+});
+
+const keyed = {
+  limits: [
+    { metric: 'requests', limit: 2e6, window: '1h', per: 'tenant' },
+    { metric: 'requests', limit: 1, window: '1h', per: ['actor', 'model'] },
+  ],
+};
+
+test('a million keys that are counted, up to the cap', () => {
+  const outcome = storm(
+    { ...keyed, caps: { keys: 1000 } },
+    `
+    const decision = governor.acquire({ actorId: pad + i, tenant: pad + i % 7, model: pad + i % 3, action: 'x' });
+    if (decision.granted) governor.release(decision.leaseId);
+    if (i === 990 && !decision.granted) throw new Error(decision.recommendation);`,
+  );
+  // Who came after the cap shares one call an hour.
+  assert.ok(!outcome.granted && outcome.leases === 0, JSON.stringify(outcome));
+  assert.ok(outcome.keys <= 1000 && outcome.heapMiB < 6 && outcome.wasmMiB < 4, JSON.stringify(outcome));
+});
+
+test('a million keys whose calls are denied leave nothing', () => {
+  const outcome = storm(
+    { ...keyed, rate: { requestsPerMinute: 1, windowMs: 1e9 } },
+    `
+    governor.acquire({ actorId: pad + i, tenant: pad + i, model: pad + (i % 1500), action: pad + i });
+    if (i === 5) governor.dispose();`,
+  );
+  assert.ok(outcome.leases === 1 && outcome.keys === 2, JSON.stringify(outcome));
+  // The names of models of late are remembered, some two thousand.
+  assert.ok(outcome.heapMiB < 4 && outcome.wasmMiB < 4, JSON.stringify(outcome));
 });
