@@ -82,4 +82,4 @@ export type {
   WithLeaseResult,
   WithLeaseStrategy,
 } from './core/types.ts';
-export type { Governed, OutputOf, PerCall, WrapOptions } from './core/types/wrap.ts';
+export type { Fixed, FunctionOptions, Governed, OutputOf, PerCall, WrapOptions } from './core/types/wrap.ts';
