@@ -7,6 +7,9 @@ import { installed } from './install.mjs';
 /** The name under which the wasm imports its glue: a string that no minifier may change, once in each copy. */
 const GLUE = './throttleai_bg.js';
 
+/** Characters of the text by which it is known. */
+const PIECE = 64;
+
 /** @returns {{ texts: number, files: number, glue: number }} over all scripts and wasm files under the folder */
 export function coresIn(folder) {
   const files = filesUnder(folder);
@@ -20,12 +23,13 @@ export function coresIn(folder) {
   };
 }
 
-/** A piece of the inlined wasm, which is the longest string of the entry. It has no character that is ever escaped. */
+/** A piece of the inlined wasm, which is the longest string of the entry, that is there once. No character of it is ever escaped. */
 function pieceOfText() {
   const entry = readFileSync(join(installed, 'dist/index.js'), 'utf8');
   const longest = entry.split(/["'`]/).reduce((best, text) => (text.length > best.length ? text : best), '');
-  const piece = longest.slice(1000, 1064);
-  if (entry.split(piece).length !== 2 || entry.split(GLUE).length !== 2)
-    throw new Error('no marks of the core in dist');
-  return piece;
+  for (let at = 1000; at + PIECE <= longest.length; at += PIECE) {
+    const piece = longest.slice(at, at + PIECE);
+    if (entry.split(piece).length === 2 && entry.split(GLUE).length === 2) return piece;
+  }
+  throw new Error('no marks of the core in dist');
 }
