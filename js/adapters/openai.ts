@@ -119,8 +119,9 @@ function unbound(create: unknown): object {
 }
 
 /**
- * Puts chat completions under a governor. A denied call is not made and resolves to `{ ok: false, decision }`. Usage is
- * read from the answer, of a stream from its last chunk (ask for it with `stream_options: { include_usage: true }`).
+ * Puts chat completions under a governor. A denied call is not made and resolves to `{ ok: false, decision }`. The `model` of
+ * the parameters is that of the request: limits per model count it. Usage is read from the answer, of a stream from its last
+ * chunk (ask for it with `stream_options: { include_usage: true }`).
  *
  * The SDK's own retries happen within one lease and are not counted: make the client with `maxRetries: 0`, or expect up to
  * three requests for each that is counted.
@@ -140,7 +141,7 @@ export function wrapChatCompletions<C extends ChatCreate, G extends AdapterGover
 ): ThrottledChat<C, DeniedBy<G>> {
   checkOptions(options, [], ['actorId', 'priority', 'action', 'idleMs']);
   const { action = 'chat.completions' } = options;
-  const caller = readCaller('interactive', options, { action });
+  const { actorId, priority } = readCaller('interactive', options, { action });
   const idleMs = readIdle(options);
   const bare = typeof create === 'function';
   const method = (bare ? create : create?.create) as unknown as (...args: unknown[]) => unknown;
@@ -151,7 +152,9 @@ export function wrapChatCompletions<C extends ChatCreate, G extends AdapterGover
     estimate?: TokenEstimate | null,
     requestOptions?: OptionsRead,
   ): Promise<AdapterResult<unknown>> => {
-    const request = requestOf(caller, action, estimate, requestOptions?.idempotencyKey);
+    const { model } = (params ?? {}) as { model?: unknown };
+    const known = typeof model === 'string' && model !== '' ? model : null;
+    const request = requestOf({ actorId, priority, model: known }, action, estimate, requestOptions?.idempotencyKey);
     return governed(options, request, requestOptions?.signal, async (call) => {
       const answer = await method.call(self, params, requestOptions);
       if (isAsyncIterable(answer)) return holdIterable(answer, call, idleMs, usageOf);

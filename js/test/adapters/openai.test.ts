@@ -77,6 +77,17 @@ test('actor, priority, action, estimate and key reach the governor', async () =>
   ]);
 });
 
+test('the model of the parameters is that of the request: limits per model count it', async (t) => {
+  const limits = [{ metric: 'requests', limit: 1, window: '1m', per: 'model' }] as const;
+  const { governor } = notedGovernor(t, { limits });
+  const chat = wrapChatCompletions(async (_params: { model?: unknown }) => ({}), { governor });
+  const models = ['small', 'large', 'small', undefined, '', 5];
+  const answers = [];
+  for (const model of models) answers.push((await chat({ model })).ok);
+  // What is no name is none: these are calls of no model, which count together.
+  assert.deepEqual(answers, [true, true, false, true, false, false]);
+});
+
 test('the usage of an answer settles the reservation', async (t) => {
   const { openai, provider } = await provide(t);
   const { governor } = notedGovernor(t, { rate: { tokensPerMinute: 1000 } });

@@ -1,5 +1,6 @@
 // A consumer without DOM or Node types: every documented name, and what must not compile.
 import {
+  DeniedError,
   Governor,
   createGovernor,
   createStatsCollector,
@@ -18,6 +19,7 @@ import type {
   Clock,
   ConcurrencyConfig,
   Constraints,
+  DeniedBy,
   DenyReason,
   FairnessConfig,
   GovernorConfig,
@@ -125,6 +127,11 @@ export const until: Promise<number | null> = withLease(governor, request, () => 
   done.granted ? done.result : done.decision.retryAt,
 );
 export const cause = retryAcquire(governor, request).then((decision) => (decision.granted ? '' : decision.cause));
+// So does the error of a wrapped function, for who says whose it is.
+export const instant = (error: unknown): number | null | undefined =>
+  DeniedError.isInstance<DeniedBy<Governor>>(error) ? error.decision.retryAt : undefined;
+export const reason = (error: unknown): string | undefined =>
+  DeniedError.isInstance(error) ? error.decision.cause : undefined;
 export const absent: GovernorConfig = {
   rate: { requestsPerMinute: undefined, windowMs: null },
   caps: { actors: undefined },
