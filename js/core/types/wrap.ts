@@ -67,7 +67,11 @@ export interface WrapOptions<A extends readonly unknown[] = readonly unknown[], 
 
 /** What `usage` sees: chunks of what can be iterated (all that is known of a `ReadableStream` that cannot), else the result. */
 export type OutputOf<R> =
-  R extends AsyncIterable<infer T> ? T : R extends { readonly getReader: unknown; readonly locked: boolean } ? unknown : R;
+  R extends AsyncIterable<infer T>
+    ? T
+    : R extends { readonly getReader: unknown; readonly locked: boolean }
+      ? unknown
+      : R;
 
 /** What a wrapped function gives, of a function that gives `R`. */
 export type Governed<R> = unknown extends R
