@@ -34,7 +34,7 @@ pub const KEYS_MAX: usize = 8;
 /// assert!(keys.push(0, None), "a key of the first set that the governor has no handle for");
 /// assert_eq!(keys.iter().collect::<Vec<_>>(), [(0, None)]);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Keys {
     len: u8,
     sets: [u16; KEYS_MAX],

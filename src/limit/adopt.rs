@@ -50,7 +50,8 @@ impl Limits {
                 None => self.keyed.forget(handle, &mut self.outputs),
             }
         }
-        self.notes_needed |= old.notes.iter().any(|note| note.unlimited);
+        // Leases may have some that no limit of today would note.
+        self.notes_needed |= !old.notes.is_empty();
         if self.notes_needed {
             let today = |note: Note| Note {
                 amounts: placed(note.amounts, &metrics),

@@ -71,14 +71,17 @@ impl Keyed {
         Self { max, ..Self::default() }
     }
 
+    /// Gives a `per` the next number, if it is one and has none.
+    pub(super) fn number(&mut self, per: &str) {
+        if !per.is_empty() && self.sets.iter().all(|set| set.per != per) {
+            self.sets.push(Set { per: per.into(), rules: Vec::new(), overflow: None });
+        }
+    }
+
     /// Adds a limit to the set of its `per`.
     pub(super) fn add(&mut self, rule: Rule) {
-        match self.sets.iter_mut().find(|set| set.per == rule.config.per) {
-            Some(set) => set.rules.push(rule),
-            None => {
-                let per = rule.config.per.clone();
-                self.sets.push(Set { per, rules: alloc::vec![rule], overflow: None });
-            }
+        if let Some(set) = self.sets.iter_mut().find(|set| set.per == rule.config.per) {
+            set.rules.push(rule);
         }
     }
 
@@ -237,8 +240,11 @@ impl Keyed {
 
     /// Nothing names a key any more: it is looked at when it may be forgotten, unless it stands for others.
     pub(super) fn rest(&mut self, now: CoreTime, handle: u32) {
+        if self.keys.get(handle as usize).is_none_or(|key| key.shared) {
+            return;
+        }
         let idle_at = self.idle_at(now, handle);
-        if let Some(key) = self.keys.get_mut(handle as usize).filter(|key| !key.shared) {
+        if let Some(key) = self.keys.get_mut(handle as usize) {
             key.look_at = Some(idle_at);
             self.looks.push(handle, idle_at.as_micros());
         }

@@ -91,6 +91,7 @@ impl Limits {
                 first = first.saturating_add(1);
             }
         }
+        config.limits.iter().for_each(|limit| limits.keyed.number(&limit.per));
         // Budgets last. (A stable sort would be 20 KB of wasm.)
         for budgets in [false, true] {
             for (place, limit) in (first..).zip(&config.limits).filter(|(_, limit)| limit.is_budget() == budgets) {

@@ -28,7 +28,7 @@ pub use input::Input;
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::config::Config;
-use crate::decision::{Decision, Enqueued, Output, Released};
+use crate::decision::{Decision, Enqueued, Keys, Output, Released};
 use crate::error::{ConfigError, ImageError};
 use crate::governor::{Governor, RestoreError};
 use crate::time::Instant;
@@ -40,6 +40,8 @@ const VERSION: u32 = 1;
 /// What a command answered.
 #[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Answer {
+    /// Of `record`.
+    Recorded(Keys),
     /// Of `acquire`.
     Decided(Decision),
     /// Of `enqueue`.
@@ -76,10 +78,7 @@ impl Governor {
                 Answer::Done
             }
             Input::SetLimit { now, place, amount } => Answer::Changed(self.set_limit(now, place, amount).is_ok()),
-            Input::Record { now, ref request } => {
-                self.record(now, request);
-                Answer::Done
-            }
+            Input::Record { now, ref request } => Answer::Recorded(self.record(now, request)),
             Input::Boundaries { now, limit, ends, next_ends } => {
                 self.set_boundaries(now, limit, ends, next_ends);
                 Answer::Done

@@ -1,5 +1,6 @@
 //! Configured limits against lists of all calls that ever were: who is admitted, what each limit counts, which one refuses,
-//! and that a refused call fits at the promised instant and not one tick before.
+//! and that a refused call fits at the promised instant and not one tick before; also when the configuration changes at run
+//! time and the clock is set.
 
 use proptest::prelude::*;
 use throttleai::{
@@ -19,6 +20,14 @@ enum Op {
         back: usize,
     },
     Restore,
+    /// Only the limits whose bit is set stay; the others come back empty.
+    Reconfigure {
+        stay: u8,
+    },
+    /// The clock is set back, by more than is clamped.
+    SetClock {
+        seconds: u64,
+    },
 }
 
 /// What a call counts.
@@ -53,6 +62,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0usize..12, prop::option::of(call(50))).prop_map(|(back, used)| Op::Release { back, used }),
         1 => (0usize..4).prop_map(|back| Op::Annul { back }),
         1 => Just(Op::Restore),
+        1 => any::<u8>().prop_map(|stay| Op::Reconfigure { stay }),
+        1 => (2u64..50).prop_map(|seconds| Op::SetClock { seconds }),
     ]
 }
 
@@ -111,14 +122,22 @@ struct Admitted {
 
 struct Pair {
     governor: Governor,
+    /// In core time.
     now: u64,
+    /// Core time minus that of the clock.
+    ahead: u64,
     calls: Vec<Admitted>,
+    /// By place: the first call that the limit has counted.
+    since: Vec<usize>,
+    /// Every limit that there was.
+    all: Vec<Limit>,
 }
 
 impl Pair {
     fn new(config: Config) -> Self {
+        let (since, all) = (vec![0; config.limits.len()], config.limits.clone());
         let governor = Governor::new(config).expect("a valid configuration");
-        Self { governor, now: 1_000_000, calls: Vec::new() }
+        Self { governor, now: 10_000_000_000_000, ahead: 0, calls: Vec::new(), since, all }
     }
 
     fn run(&mut self, ops: Vec<(u64, Op)>) -> Result<(), TestCaseError> {
@@ -132,6 +151,12 @@ impl Pair {
                     let image = self.governor.save();
                     self.governor = Governor::restore(self.governor.config().clone(), &image).expect("its own image");
                 }
+                Op::Reconfigure { stay } => self.reconfigure(stay),
+                Op::SetClock { seconds } => {
+                    self.governor.handle_timeout(self.now());
+                    self.ahead += seconds * 1_000_000;
+                    self.governor.handle_timeout(self.now());
+                }
             }
             while let Some(output) = self.governor.poll_output() {
                 prop_assert!(matches!(output, Output::Expired { .. }), "{output:?}");
@@ -142,7 +167,31 @@ impl Pair {
     }
 
     fn now(&self) -> Instant {
-        Instant::from_micros(self.now)
+        Instant::from_micros(self.now - self.ahead)
+    }
+
+    /// Takes limits out and puts them in again, at other places and with nothing counted; the others stay.
+    fn reconfigure(&mut self, stay: u8) {
+        let stays = |index: usize| stay >> (index % 8) & 1 == 1;
+        let before = self.governor.config().limits.clone();
+        let without: Vec<Limit> =
+            before.iter().enumerate().filter(|(index, _)| stays(*index)).map(|(_, limit)| limit.clone()).collect();
+        let config = |limits: &[Limit]| Config { limits: limits.to_vec(), ..self.governor.config().clone() };
+        let (fewer, mut limits) = (config(&without), without.clone());
+        limits.splice(0..0, self.all.iter().filter(|limit| !without.iter().any(|own| own.name == limit.name)).cloned());
+        let more = config(&limits);
+        let now = self.now();
+        self.governor.reconfigure(now, fewer).expect("a valid configuration");
+        self.governor.reconfigure(now, more).expect("a valid configuration");
+        let since = |limit: &Limit| {
+            let place = before.iter().position(|own| own.name == limit.name).filter(|&place| stays(place));
+            place.map_or(self.calls.len(), |place| self.since[place])
+        };
+        self.since = limits.iter().map(since).collect();
+        // What is admitted from now on is later than what was before.
+        if without.len() < limits.len() {
+            (self.now, self.ahead) = (self.now + 1, self.ahead + 1);
+        }
     }
 
     fn acquire(&mut self, call: Call) -> Result<(), TestCaseError> {
@@ -195,10 +244,10 @@ impl Pair {
         };
         match denial.retry_at.map(Instant::as_micros) {
             Some(at) => {
-                prop_assert!(at > self.now && fits_at(at), "promised {at}");
+                prop_assert!(at > self.now - self.ahead && fits_at(at), "promised {at}");
                 prop_assert!(!fits_at(at - 1), "fits before {at}");
             }
-            None => prop_assert!(!fits_at(self.now + 1_000_000_000), "said to be impossible"),
+            None => prop_assert!(!fits_at(self.now - self.ahead + 1_000_000_000), "said to be impossible"),
         }
         Ok(())
     }
@@ -233,24 +282,25 @@ impl Pair {
     fn compare(&self) -> Result<(), TestCaseError> {
         for (place, limit) in self.governor.config().limits.iter().enumerate() {
             let view = self.governor.limit_view(self.now(), place as u32).expect("a limit");
+            let calls = &self.calls[self.since[place]..];
             let Window::Micros(window_us) = limit.window else { continue };
             match limit.algorithm {
                 Algorithm::SlidingWindow => {
-                    prop_assert_eq!(view.current, self.sum(limit.metric, |at| at + window_us > self.now));
+                    prop_assert_eq!(view.current, Self::sum(calls, limit.metric, |at| at + window_us > self.now));
                 }
                 Algorithm::FixedWindow => {
-                    let sum = self.sum(limit.metric, |at| at / window_us == self.now / window_us);
+                    let sum = Self::sum(calls, limit.metric, |at| at / window_us == self.now / window_us);
                     prop_assert_eq!(view.current, sum);
                 }
                 Algorithm::TokenBucket { burst } => {
                     let burst = burst.unwrap_or(limit.limit);
                     prop_assert_eq!(view.limit, burst);
-                    let used = self.bucket(limit, window_us, burst);
+                    let used = self.bucket(calls, limit, window_us, burst);
                     prop_assert!(view.current >= used, "{} instead of {used} used of {limit:?}", view.current);
                     let estimate_kept = |call: &Admitted| {
                         call.settled.is_none_or(|(_, used)| used.of(limit.metric) <= call.estimate.of(limit.metric))
                     };
-                    if self.calls.len() <= 16 && self.calls.iter().all(estimate_kept) {
+                    if calls.len() <= 16 && calls.iter().all(estimate_kept) {
                         prop_assert_eq!(view.current, used, "of {:?}", limit);
                     }
                 }
@@ -264,21 +314,21 @@ impl Pair {
         if call.annulled { 0 } else { used.of(metric) }
     }
 
-    fn sum(&self, metric: Metric, in_window: impl Fn(u64) -> bool) -> u64 {
-        let counted = self.calls.iter().filter(|call| in_window(call.at));
+    fn sum(calls: &[Admitted], metric: Metric, in_window: impl Fn(u64) -> bool) -> u64 {
+        let counted = calls.iter().filter(|call| in_window(call.at));
         counted.map(|call| Self::counted(call, metric)).sum()
     }
 
     /// What would be used of a bucket that had charged every call what it used from the start, and overuse when it was told.
-    fn bucket(&self, limit: &Limit, window_us: u64, burst: u64) -> u64 {
+    fn bucket(&self, calls: &[Admitted], limit: &Limit, window_us: u64, burst: u64) -> u64 {
         let metric = limit.metric;
         let admitted = |call: &Admitted| (call.at, Self::counted(call, metric).min(call.estimate.of(metric)));
         let more = |call: &Admitted| {
             let (at, used) = call.settled.filter(|_| !call.annulled)?;
             Some((at, used.of(metric).saturating_sub(call.estimate.of(metric))))
         };
-        let mut events: Vec<(u64, u64)> = self.calls.iter().map(admitted).collect();
-        events.extend(self.calls.iter().filter_map(more));
+        let mut events: Vec<(u64, u64)> = calls.iter().map(admitted).collect();
+        events.extend(calls.iter().filter_map(more));
         events.sort_by_key(|event| event.0);
         let (mut used, mut then) = (0u64, 0);
         for (at, amount) in events.into_iter().chain([(self.now, 0)]) {

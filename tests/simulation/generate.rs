@@ -4,8 +4,8 @@
 use fastrand::Rng;
 use throttleai::trace::Input;
 use throttleai::{
-    ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, Keys, LeaseId, Limit,
-    Metric, Outcome, Overflow, Priority, Rate, Report, ReportedAmounts, Request, Tokens, WaiterId, Window,
+    ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, KeyHandle, Keys, LeaseId,
+    Limit, Metric, Outcome, Overflow, Priority, Rate, Report, ReportedAmounts, Request, Tokens, WaiterId, Window,
 };
 
 use crate::oracle::Oracle;
@@ -63,6 +63,7 @@ impl Generator {
             queue_max: rng.u32(..50),
             caps: Caps {
                 actors: rng.u32(1..30),
+                keys: rng.u32(1..30),
                 leases: rng.u32(1..200),
                 overflow: if rng.bool() { Overflow::Share } else { Overflow::Deny },
                 ..Caps::default()
@@ -151,8 +152,8 @@ impl Generator {
                 _ => Tokens { prompt: rng.u64(..2_000), output: rng.u64(..2_000) },
             },
             amounts: if rng.bool() { Amounts::default() } else { amounts(rng) },
-            keys: Keys::default(),
-            unlimited: false,
+            keys: keys(rng, oracle, self.strangers),
+            unlimited: rng.u8(..20) == 0,
             barge: rng.u8(..10) == 0,
             claim: (rng.u8(..10) == 0).then(|| self.lease(oracle)),
         }
@@ -216,6 +217,18 @@ fn amounts(rng: &mut Rng) -> Amounts {
     Amounts { cost_micros: rng.u64(..most), custom: std::array::from_fn(|_| rng.u64(..most)) }
 }
 
+/// A key of most sets: one that was granted, or a new one.
+fn keys(rng: &mut Rng, oracle: &Oracle, strangers: bool) -> Keys {
+    let mut keys = Keys::default();
+    for (set, known) in (0u16..).zip(&oracle.keys) {
+        let handle = if rng.u8(..50) == 0 { Some(KeyHandle(rng.u32(..40))) } else { rng.choice(known).copied() };
+        if rng.u8(..8) > 0 {
+            keys.push(set, handle.filter(|_| !strangers || rng.bool()));
+        }
+    }
+    keys
+}
+
 /// Up to five limits of all kinds.
 fn limits(rng: &mut Rng) -> Vec<Limit> {
     let metrics = [
@@ -237,6 +250,8 @@ fn limits(rng: &mut Rng) -> Vec<Limit> {
             2 => (limit.algorithm, limit.window) = (Algorithm::FixedWindow, Window::Calendar),
             _ => {}
         }
+        limit.per = ["", "", "one", "other"][rng.usize(..4)].into();
+        limit.warn_at = if rng.bool() { vec![rng.u32(1..1_000_000), 1_000_000] } else { Vec::new() };
         limit.max_debt = (rng.u8(..3) == 0).then(|| rng.u64(..=amount));
         limit
     };

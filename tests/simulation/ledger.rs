@@ -148,6 +148,8 @@ impl Book {
         let place = self.enter(t, asked);
         let limit = u128::from(self.limit.limit);
         let most = match self.limit.algorithm {
+            // Each key has a limit of its own.
+            _ if !self.limit.per.is_empty() => u128::MAX,
             Algorithm::TokenBucket { .. } if self.unsettled => u128::MAX,
             Algorithm::TokenBucket { burst } => limit + burst.map_or(limit, u128::from),
             _ => limit,

@@ -7,8 +7,8 @@ use std::fmt;
 use fastrand::Rng;
 use throttleai::trace::{Answer, Input};
 use throttleai::{
-    ActorHandle, Config, Decision, Denial, Enqueued, Governor, Grant, Instant, LeaseId, Output, Released, Request,
-    TOKENS_MAX, Tokens, WaiterId,
+    ActorHandle, Config, Decision, Denial, Enqueued, Governor, Grant, Instant, KeyHandle, Keys, LeaseId, Output,
+    Released, Request, TOKENS_MAX, Tokens, WaiterId,
 };
 
 use crate::clock::Clock;
@@ -70,6 +70,8 @@ pub struct Oracle {
     expired: BTreeMap<LeaseId, Held>,
     pub actors: Vec<ActorHandle>,
     known_actors: BTreeSet<u32>,
+    /// By set.
+    pub keys: Vec<Vec<KeyHandle>>,
     /// The instant at which the last denied call would fit.
     pub promised: Option<Instant>,
     steps: u64,
@@ -161,6 +163,12 @@ impl fmt::Display for Totals {
     }
 }
 
+/// How many sets of keys there are.
+fn sets(config: &Config) -> usize {
+    let keyed: BTreeSet<&str> = config.limits.iter().map(|limit| &*limit.per).filter(|per| !per.is_empty()).collect();
+    keyed.len()
+}
+
 impl Oracle {
     pub fn new(config: &Config) -> Self {
         Self {
@@ -179,6 +187,7 @@ impl Oracle {
             expired: BTreeMap::new(),
             actors: Vec::new(),
             known_actors: BTreeSet::new(),
+            keys: vec![Vec::new(); sets(config)],
             promised: None,
             steps: 0,
             totals: Totals::default(),
@@ -221,7 +230,9 @@ impl Oracle {
             self.ledger.boundaries(t, limit, ends.max(0), next.max(0));
             self.calendars.retain(|&asked| asked != limit);
         }
-        if let Input::Record { request, .. } = input {
+        if let Input::Record { request, .. } = input
+            && !request.unlimited
+        {
             self.ledger.record(t, &Counted::asked(request));
             self.enter(t, Counted::asked(request).tokens);
         }
@@ -248,7 +259,10 @@ impl Oracle {
             (input, &answer)
         {
             let due = deadline.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
-            self.waiting.insert(*id, Waiting { request: *request, due, actor: *actor, arrival: self.steps });
+            let keys = self.governor.keys_of_waiter(*id);
+            self.note_keys(keys);
+            let request = Request { keys, ..*request };
+            self.waiting.insert(*id, Waiting { request, due, actor: *actor, arrival: self.steps });
         }
         let released = matches!(input, Input::Release { .. } | Input::Annul { .. });
         if released {
@@ -294,7 +308,8 @@ impl Oracle {
                 }
             }
             (Input::Annul { lease, .. }, Answer::Annulled(annulled)) => self.check_annulled(*lease, *annulled),
-            (Input::Timeout { .. } | Input::Boundaries { .. } | Input::Record { .. }, Answer::Done) => {}
+            (Input::Timeout { .. } | Input::Boundaries { .. }, Answer::Done) => {}
+            (Input::Record { .. }, Answer::Recorded(keys)) => self.note_keys(*keys),
             (Input::SetLimit { .. } | Input::Reconfigure { .. }, Answer::Changed(_)) => {}
             _ => panic!("{input:?} was answered with {answer:?}"),
         }
@@ -348,13 +363,18 @@ impl Oracle {
             self.weight += u128::from(weight);
             assert!(self.weight <= u128::from(concurrency.max_in_flight), "{} in flight", self.weight);
         }
-        let charge = self.charge(t, tokens);
         let counted = Counted::asked(request);
-        let charges = self.ledger.admit(t, &counted);
+        // What no limit counts stands nowhere.
+        let (charge, charges) = if request.unlimited {
+            (u64::MAX, Charges::new())
+        } else {
+            (self.charge(t, tokens), self.ledger.admit(t, &counted))
+        };
         let expires_at = t + i128::from(self.config.lease_ttl_us);
         assert_eq!(grant.expires_at, self.governor_now(expires_at), "expiry in the caller's time");
         self.held.insert(grant.lease, Held { weight, tokens, expires_at, charge, counted, charges });
         self.note_actor(grant.actor);
+        self.note_keys(self.governor.keys_of(grant.lease));
         self.totals.granted += 1;
     }
 
@@ -473,7 +493,17 @@ impl Oracle {
                 self.check_denial(denial);
                 self.totals.refused += 1;
             }
-            Output::KeyFreed(_) | Output::Warned(_) => panic!("{output:?}, and nothing asks for it"),
+            Output::KeyFreed(key) => {
+                let known: usize = self.keys.iter().map(Vec::len).sum();
+                self.keys.iter_mut().for_each(|keys| keys.retain(|own| own != key));
+                assert_eq!(self.keys.iter().map(Vec::len).sum::<usize>() + 1, known, "{key:?} was freed and not known");
+            }
+            Output::Warned(warning) => {
+                let first = self.config.rate.map_or(0, |rate| rate.requests.iter().chain(&rate.tokens).count());
+                let limit = &self.config.limits[warning.limit as usize - first];
+                let part = u128::from(limit.warn_at[warning.part as usize]);
+                assert!(u128::from(warning.used) * 1_000_000 >= part * u128::from(warning.max), "{warning:?}");
+            }
             Output::NeedBoundaries(limit) => self.calendars.push(*limit),
             Output::ActorFreed(actor) => {
                 assert!(self.known_actors.remove(&actor.0), "{actor:?} was freed and not known");
@@ -491,15 +521,29 @@ impl Oracle {
         }
     }
 
+    fn note_keys(&mut self, keys: Keys) {
+        for (set, handle) in keys.iter() {
+            let elsewhere = |(other, known): (usize, &Vec<KeyHandle>)| {
+                other != usize::from(set) && handle.is_some_and(|handle| known.contains(&handle))
+            };
+            assert!(!self.keys.iter().enumerate().any(elsewhere), "{handle:?} stands for two keys");
+            let known = &mut self.keys[usize::from(set)];
+            known.extend(handle.filter(|handle| !known.contains(handle)));
+        }
+    }
+
     fn check_state(&mut self, now: Instant) {
         let view = self.governor.view(now);
         assert_eq!(view.active_leases as usize, self.held.len(), "leases were lost or leaked");
         assert_eq!(view.waiting as usize, self.waiting.len(), "waiters were lost or leaked");
         assert_eq!(view.concurrency.map_or(0, |pool| u128::from(pool.active)), self.weight);
         assert_eq!(self.known_actors.len(), view.actors as usize, "handles were lost or leaked");
+        assert_eq!(self.keys.iter().map(Vec::len).sum::<usize>(), view.keys as usize, "keys were lost or leaked");
         let caps = &self.config.caps;
-        let within =
-            view.active_leases <= caps.leases && view.actors <= caps.actors && view.waiting <= self.config.queue_max;
+        let within = view.active_leases <= caps.leases
+            && view.actors <= caps.actors
+            && view.keys <= caps.keys
+            && view.waiting <= self.config.queue_max;
         assert!(within, "a cap is exceeded: {view:?}");
         if self.steps.is_multiple_of(64) {
             self.governor.check_invariants().expect("invariants");
@@ -516,6 +560,10 @@ impl Oracle {
         let due = self.governor.poll_timeout().is_some_and(|(at, _)| at <= now);
         let first = self.waiting.values().min_by_key(|waiting| (waiting.request.priority, waiting.arrival));
         let Some(first) = first.filter(|first| !due && (first.actor.is_some() || !fairness)) else { return };
+        // Who waits under a key that many share may get one of its own when it asks again.
+        if first.request.keys.iter().any(|(_, handle)| handle.is_none()) {
+            return;
+        }
         let mut twin = Governor::restore(self.config.clone(), &self.governor.save()).expect("its own image");
         let request = Request { actor: first.actor, barge: true, claim: None, ..first.request };
         if let Decision::Granted(grant) = twin.acquire(now, &request) {
