@@ -3,6 +3,7 @@
  * when it is free again; strings are kept exactly that long.
  */
 import { NO_HANDLE } from './binding.ts';
+import { composed } from './scopes.ts';
 
 export class ActorNames {
   readonly #handles = new Map<string, number>();
@@ -11,13 +12,14 @@ export class ActorNames {
   /** The handle of an actor, `NO_HANDLE` if it has none. */
   handle(actorId: string): number {
     if (this.#handles.size === 0) return NO_HANDLE;
-    return this.#handles.get(actorId) ?? NO_HANDLE;
+    return this.#handles.get(composed(actorId)) ?? NO_HANDLE;
   }
 
   /** Keeps what the core said of an actor after a command. */
   learn(actorId: string, handle: number): void {
-    this.#handles.set(actorId, handle);
-    this.#names.set(handle, actorId);
+    const name = composed(actorId);
+    this.#handles.set(name, handle);
+    this.#names.set(handle, name);
   }
 
   /** Forgets an actor whose handle is free. */

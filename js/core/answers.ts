@@ -81,7 +81,8 @@ export class Answers {
   configured({ strict, onEvent }: ReadConfig, counting: Counting): void {
     this.#counting = counting;
     this.#strict = strict;
-    this.#events = onEvent === undefined ? undefined : new Events(onEvent);
+    if (onEvent === undefined || this.#events === undefined) this.#events = onEvent && new Events(onEvent);
+    else this.#events.handler = onEvent;
     const rates = { requests: Gauge.RateLimit, tokens: Gauge.TokenRateLimit };
     this.#rates = Object.entries(rates)
       .filter(([, which]) => this.gauge(0, which) !== Infinity)

@@ -5,12 +5,13 @@
 import type { GovernorEvent, GovernorEventHandler } from './types.ts';
 
 export class Events {
-  readonly #handler: GovernorEventHandler;
+  /** Who is told of what is told from now on. */
+  handler: GovernorEventHandler;
   #waiting: GovernorEvent[] = [];
   #telling = false;
 
   constructor(handler: GovernorEventHandler) {
-    this.#handler = handler;
+    this.handler = handler;
   }
 
   /** Notes an event. Nobody is called before `tell`. */
@@ -31,7 +32,7 @@ export class Events {
   }
 
   #call(event: GovernorEvent): void {
-    const handler = this.#handler;
+    const { handler } = this;
     try {
       const result = handler(event);
       if (typeof result === 'object' && result !== null) Promise.resolve(result).then(undefined, ignore);

@@ -102,17 +102,18 @@ function millionthsOf(price: number): number {
  * @throws InputError for an amount whose price was not given, and for a cost above `COST_MAX`
  */
 export function estimatedCost(prices: PriceList, used: Used, field: string): number {
-  const { whole, millionths } = sumOf(prices, used, field);
+  const { whole, millionths } = sumOf(prices, used, field, 'maxOutputTokens');
   return bounded(whole + Math.ceil(millionths / MILLION), field);
 }
 
 /** What a call did cost, to the nearest micro-dollar, half a one up; else as `estimatedCost`. */
 export function actualCost(prices: PriceList, used: Used, field: string): number {
-  const { whole, millionths } = sumOf(prices, used, field);
+  const { whole, millionths } = sumOf(prices, used, field, 'outputTokens');
   return bounded(whole + Math.round(millionths / MILLION), field);
 }
 
-function sumOf(prices: PriceList, used: Used, field: string): Price {
+/** @param output what an error calls the output tokens */
+function sumOf(prices: PriceList, used: Used, field: string, output: string): Price {
   const prompt = Math.ceil(used.promptTokens);
   const cached = Math.ceil(used.cachedTokens ?? 0);
   if (cached > prompt)
@@ -121,7 +122,7 @@ function sumOf(prices: PriceList, used: Used, field: string): Price {
       value: cached,
       allowed: `at most the ${prompt} prompt tokens`,
     });
-  const { input, output, cachedInput = input, image, call } = prices;
+  const { input, cachedInput = input, image, call } = prices;
   let { whole, millionths } = call;
   const add = (amount: number, price: Price | undefined, priceName: string, name: string): void => {
     if (amount === 0) return;
@@ -138,7 +139,7 @@ function sumOf(prices: PriceList, used: Used, field: string): Price {
   };
   add(prompt - cached, input, 'input', 'promptTokens');
   add(cached, cachedInput, 'cachedInput', 'cachedTokens');
-  add(Math.ceil(used.outputTokens), output, 'output', 'outputTokens');
+  add(Math.ceil(used.outputTokens), prices.output, 'output', output);
   add(Math.ceil(used.images ?? 0), image, 'image', 'images');
   return { whole, millionths };
 }

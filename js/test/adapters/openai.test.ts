@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import OpenAI from 'openai';
-import { createTestClock, type AcquireDecision, type AcquireRequest } from 'throttleai';
+import { createGovernor, createTestClock, type AcquireDecision, type AcquireRequest } from 'throttleai';
 import { estimateTokensFromChars, estimateTokensFromMessages, wrapChatCompletions } from 'throttleai/adapters/openai';
 import { createMockProvider, type MockProvider, type MockProviderOptions } from 'throttleai/testing';
 import { collectUntil, gate, notedGovernor } from './support.ts';
@@ -38,6 +38,27 @@ test('the object, a bound method and an arrow all work', async (t) => {
   }
   assert.equal(provider.stats().done, 3);
   assert.deepEqual(asked[0], { actorId: 'default', action: 'chat.completions' });
+});
+
+test('the model of the parameters has its limits and prices', async (t) => {
+  const { openai } = await provide(t);
+  const governor = createGovernor({
+    clock: createTestClock(),
+    limits: [{ metric: 'costUsd', limit: 1, window: '1h' }],
+    models: {
+      'mock-small': {
+        limits: [{ metric: 'requests', limit: 1, window: '1m' }],
+        prices: { input: 1, output: 1, call: 0.25 },
+      },
+    },
+  });
+  t.after(() => governor.close());
+  const chat = wrapChatCompletions(openai.chat.completions, { governor });
+  const answer = await chat(ask, estimate);
+  const { prompt_tokens: input, completion_tokens: output } = (answer.ok && answer.result.usage) || assert.fail();
+  assert.equal(governor.snapshot().limits?.[0]?.used, (250_000 + input + output) / 1e6);
+  const denied = await chat(ask);
+  assert.ok(!denied.ok && denied.decision.limit === 'requests/1m/model=mock-small');
 });
 
 test('an unbound method ends the lease with an error that names the remedy', async (t) => {

@@ -142,3 +142,41 @@ test('an image keeps what the limits of functions count; the next process may gi
   assert.equal(await call(), 2);
   await assert.rejects(call(), { code: 'denied' });
 });
+
+test('types: arguments, results and options follow from the function', async (t) => {
+  const { governor } = bench(t);
+  const call: (text: string, times?: number) => Promise<number> = governor.wrap(
+    async (text: string, times: number = 1) => text.length * times,
+    {
+      key: 'k',
+      limits: { tokens: '9M/m' },
+      estimate: (text, times) => ({ promptTokens: text.length * (times ?? 1) }),
+      usage: (length) => ({ promptTokens: length }),
+    },
+  );
+  assert.equal(await call('ab', 2), 4);
+  const words: () => AsyncGenerator<string, number> = governor.wrap(
+    async function* () {
+      yield 'one';
+      return 1;
+    },
+    { key: 'words', usage: (word) => ({ outputTokens: word.length }) },
+  );
+  assert.deepEqual(await words().next(), { done: false, value: 'one' });
+  const model = { name: 'm', ask: (text: string) => text };
+  model.ask = governor.wrap(model.ask, { key: 'm' }) as unknown as typeof model.ask;
+  if (call.length > 9) {
+    // @ts-expect-error arguments are the function's
+    void call(5);
+    // @ts-expect-error a metric is a text, a rate too
+    governor.wrap(() => 1, { key: 'k', limits: { requests: 5 } });
+    // @ts-expect-error there is no such scope
+    governor.wrap(() => 1, { key: 'k', limits: [{ metric: 'requests', limit: 1, window: '1m', per: 'user' }] });
+    // @ts-expect-error the estimate's arguments are the function's
+    governor.wrap((text: string) => text, { key: 'k', estimate: (text: number) => ({ promptTokens: text }) });
+    // @ts-expect-error there is no such setting
+    createGovernor({ models: { m: { settle: 'never' } } });
+    // @ts-expect-error there is no such price
+    createGovernor({ models: () => ({ prices: { inputs: 1 } }) });
+  }
+});

@@ -84,6 +84,15 @@ test('two spellings of one name are one key; ids come out as they were given', (
   );
 });
 
+test('for fairness too, two spellings are one actor', (t) => {
+  const { governor } = bench(t, { concurrency: { maxInFlight: 4 }, fairness: { softCapRatio: 0.5 } });
+  granted(governor.acquire(ask('caf\u00e9')));
+  granted(governor.acquire(ask('cafe\u0301')));
+  assert.equal(denied(governor.acquire(ask('cafe\u0301'))).cause, 'share');
+  assert.equal(denied(governor.acquire(ask('caf\u00e9'))).cause, 'share');
+  granted(governor.acquire(ask('cafe')));
+});
+
 test('models of one family share a key, by the rule of names', (t) => {
   const { governor } = bench(t, { limits: [per('model')] });
   granted(governor.acquire(ask('a', { model: 'gpt-4o' })));

@@ -147,7 +147,7 @@ test('cached input without a price of its own is input', () => {
 test('what has no price is not free', () => {
   const missing: [prices: Prices, Partial<Used>, field: string, price: string][] = [
     [{ output: 1 }, { promptTokens: 5 }, 'promptTokens', 'input'],
-    [{ input: 1 }, { outputTokens: 5 }, 'outputTokens', 'output'],
+    [{ input: 1 }, { outputTokens: 5 }, '(?:maxOutput|output)Tokens', 'output'],
     [{ input: 1, output: 1 }, { images: 5 }, 'images', 'image'],
     [{ call: 1 }, { promptTokens: 5, cachedTokens: 5 }, 'cachedTokens', 'cachedInput'],
   ];

@@ -56,6 +56,21 @@ test('what is left out is off, what is new is on', (t) => {
   assert.equal(events.length, 4, 'nobody listens any more');
 });
 
+test('events keep their order when a handler takes over another configuration', (t) => {
+  const told: string[] = [];
+  const made = bench(t, {
+    onEvent({ type }) {
+      told.push(`old ${type}`);
+      if (told.length > 1) return;
+      const lease = granted(made.governor.acquire(ask('b')));
+      made.governor.reconfigure({ onEvent: (event) => void told.push(`new ${event.type}`) });
+      made.governor.release(lease);
+    },
+  });
+  granted(made.governor.acquire(ask('a')));
+  assert.deepEqual(told, ['old acquire', 'new acquire', 'new release']);
+});
+
 test('what cannot be used changes nothing', (t) => {
   const config: GovernorConfig = {
     limits: [perMinute(1, { per: 'actor' })],
