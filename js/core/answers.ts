@@ -297,13 +297,12 @@ export class Answers {
     const limit = this.#counting.placed.limits[place - this.#rates.length];
     if (this.#events === undefined || limit === undefined) return;
     const { known, plain } = limit;
-    const { name, metric } = known;
-    const unit = metric === 'costUsd' ? 1e6 : 1;
+    const unit = known.metric === 'costUsd' ? 1e6 : 1;
     const [used, max] = [view[View.OUT_C]! / unit, view[View.OUT_D]! / unit];
     const part = (plain['warnAt'] as number[])[index]!;
     const key = this.#counting.keyOf(known, view[View.OUT_E]!);
-    const message = limitWarnText(name, metric, used, max, part);
-    const event = { type: 'warn', timestamp: now, message, limit: name, used, max, part } as const;
+    const message = limitWarnText(known, used, max, part, key ?? {});
+    const event = { type: 'warn', timestamp: now, message, limit: known.name, used, max, part } as const;
     this.#events.push(key === undefined ? event : { ...event, key });
   }
 

@@ -31,11 +31,11 @@ export interface ReadConfig {
   /** For the core, without limits. */
   readonly plain: Plain;
   /** What was found, by path, as the user gave it. */
-  readonly found: Map<string, unknown>;
+  readonly found: ReadonlyMap<string, unknown>;
   readonly limits: readonly ReadLimit[];
   /** Not read yet; undefined: absent. */
   readonly models: unknown;
-  /** Reads limits of others than the configuration's own, noting what is found. */
+  /** Reads limits of families and functions. */
   readonly reader: Reader;
   readonly strict: boolean;
   readonly onEvent: GovernorEventHandler | undefined;
@@ -68,13 +68,13 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     plain[name] = copy;
   }
   for (const name of SCALARS) put(plain, name, read(config, name, name));
-  const reader = { read, keys: keysOf };
   return {
     plain,
     found,
-    limits: readLimits(read(config, 'limits', 'limits'), 'limits', reader),
+    limits: readLimits(read(config, 'limits', 'limits'), 'limits', { read, keys: keysOf }),
     models: get(config, 'models', 'models') ?? undefined,
-    reader,
+    // What it finds is not noted: names of models may come without end.
+    reader: { read: get, keys: keysOf },
     strict: readStrict(get(config, 'strict', 'strict')),
     onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),

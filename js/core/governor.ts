@@ -19,7 +19,7 @@ import { known, reportCost, settle } from './costs.ts';
 import { Counting } from './counting.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
-import { readImage, refuseImage, writeImage } from './image.ts';
+import { readImage, refuseImage, writeImage, type Tables } from './image.ts';
 import {
   newAsk,
   newTold,
@@ -90,10 +90,17 @@ export class Governor {
     this.#leases = this.#answers.leases;
     this.#counting = counting;
     this.#start(read);
-    if (image !== undefined && !this.#answers.restore(image.tables)) {
-      this.close();
-      throw refuseImage(restore);
+    if (image !== undefined) this.#restore(image.tables, restore);
+  }
+
+  #restore(tables: Tables, restore: unknown): void {
+    let restored = false;
+    try {
+      restored = this.#answers.restore(tables);
+    } finally {
+      if (!restored) this.close(); // A function that is asked for models may throw.
     }
+    if (!restored) throw refuseImage(restore);
   }
 
   /** The core has this configuration. */
@@ -104,6 +111,8 @@ export class Governor {
     this.#idBytes = answers.gauge(0, Gauge.IdBytes);
     this.#ask.amounts.metrics = this.#told.amounts.metrics = counting.metrics;
     counting.start((placed) => {
+      // A function that was asked for a model has taken over another configuration.
+      if (counting !== this.#counting) return;
       answers.reconfigure(answers.time.read(), counting.plainWith(placed), read.found, placed);
       this.#ask.amounts.metrics = this.#told.amounts.metrics = ownMetrics(placed.limits);
     });

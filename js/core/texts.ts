@@ -3,6 +3,7 @@
  * Texts that the documents show are exact.
  */
 import { TEXT } from './binding.ts';
+import type { NamedLimit } from './limits.ts';
 
 /** The numbers of one denial. */
 export interface DenialNumbers {
@@ -16,7 +17,7 @@ export interface DenialNumbers {
   maxAllowed: number;
   retryAfterMs: number;
   /** The limit that the text is about, where it is one of `limits`. */
-  named?: { readonly name: string; readonly metric: string } | undefined;
+  named?: NamedLimit | undefined;
 }
 
 /** What a denied caller should do. */
@@ -76,9 +77,17 @@ export function heldLongText(heldMs: number, ttlMs: number): string {
   return `Lease held for ${heldMs}ms (${percent}% of ${ttlMs}ms TTL). Consider releasing sooner or increasing leaseTtlMs.`;
 }
 
-/** What a limit counts has reached a part of it. */
-export function limitWarnText(name: string, metric: string, used: number, max: number, part: number): string {
-  return `Limit "${name}" is at ${Math.round(part * 100)}% (${used}/${max} ${metric}).`;
+/** What a limit counts has reached a part of it. @param key whose count it is */
+export function limitWarnText(
+  { name, metric }: NamedLimit,
+  used: number,
+  max: number,
+  part: number,
+  key: object,
+): string {
+  const whose = Object.entries(key).map(([scope, value]) => ` ${scope} ${JSON.stringify(value)}`);
+  const about = whose.length === 0 ? '' : ` for${whose.join()}`;
+  return `Limit "${name}"${about} is at ${Math.round(part * 100)}% (${used}/${max} ${metric}).`;
 }
 
 /** A report with a bad part. */

@@ -197,10 +197,27 @@ test('a warning tells whose count it is', (t) => {
   const about = { type: 'warn', timestamp: 100_000 };
   const key = { actor: 'caf\u00e9', tenant: '1:x' };
   const name = 'requests/1m/actor+tenant';
+  const whose = 'for actor "caf\u00e9", tenant "1:x"';
   assert.deepEqual(warnings, [
-    { ...about, limit: name, used: 2, max: 4, part: 0.5, key, message: `Limit "${name}" is at 50% (2/4 requests).` },
+    {
+      ...about,
+      limit: name,
+      used: 2,
+      max: 4,
+      part: 0.5,
+      key,
+      message: `Limit "${name}" ${whose} is at 50% (2/4 requests).`,
+    },
     { ...about, limit: 'spend', used: 8, max: 10, part: 0.8, message: 'Limit "spend" is at 80% (8/10 costUsd).' },
-    { ...about, limit: name, used: 4, max: 4, part: 1, key, message: `Limit "${name}" is at 100% (4/4 requests).` },
+    {
+      ...about,
+      limit: name,
+      used: 4,
+      max: 4,
+      part: 1,
+      key,
+      message: `Limit "${name}" ${whose} is at 100% (4/4 requests).`,
+    },
   ]);
   clock.advance(60_000);
   granted(governor.acquire(ask('b')));

@@ -153,6 +153,32 @@ test('a function may ask the governor itself', (t) => {
   assert.equal(denied(governor.acquire(of('m', 'outer'))).limit, 'requests/1m/model=m');
 });
 
+test('a function may take over another configuration', (t) => {
+  const made = bench(t, {
+    models: () => {
+      made.governor.reconfigure({ limits: [perMinute(2)], clock: made.clock });
+      return { limits: [perMinute(1)] };
+    },
+  });
+  granted(made.governor.acquire(of('m')));
+  granted(made.governor.acquire(of('m')));
+  assert.equal(denied(made.governor.acquire(of('m'))).limit, 'requests/1m');
+  assert.deepEqual(made.governor.snapshot().limits?.length, 1);
+});
+
+test('a function that throws while an image is read leaves no governor', () => {
+  const config: GovernorConfig = { clock: createTestClock(), models: () => ({ settle: 'reserved' }) };
+  const before = createGovernor(config);
+  granted(before.acquire(of('m')));
+  const image = before.save();
+  before.close();
+  const models = (): never => {
+    throw new RangeError('no connection');
+  };
+  assert.throws(() => createGovernor({ ...config, models }, { restore: image }), /no connection/);
+  createGovernor({ clock: createTestClock() }, { restore: image }).close();
+});
+
 test('an image keeps what families count, also those that a function has named', (t) => {
   const clock = createTestClock();
   const config: GovernorConfig = {
