@@ -208,19 +208,20 @@ export class Counting {
     if (sets === undefined) return;
     for (const set of sets) {
       const at = this.#count++;
-      const text = keyText(this.#scopes[set]!, this.#call);
       this.#sets[at] = set;
-      this.#texts[at] = text;
-      this.#handles[at] = this.keys.handle(set, text);
+      this.#texts[at] = keyText(this.#scopes[set]!, this.#call);
     }
   }
 
-  /** Writes the keys of the call at hand for the core. */
+  /** Writes the keys of the call at hand for the core, by the handles that they have now. */
   write(view: Float64Array): void {
     view[View.KEYS] = this.#count;
     for (let at = 0; at < this.#count; at++) {
-      view[View.KEYS + 1 + 2 * at] = this.#sets[at]!;
-      view[View.KEYS + 2 + 2 * at] = this.#handles[at]!;
+      const set = this.#sets[at]!;
+      const handle = this.keys.handle(set, this.#texts[at]!);
+      this.#handles[at] = handle;
+      view[View.KEYS + 1 + 2 * at] = set;
+      view[View.KEYS + 2 + 2 * at] = handle;
     }
   }
 

@@ -147,6 +147,23 @@ test('keys are forgotten when they limit nobody any more', (t) => {
   assert.equal(governor.snapshot().keys, 10);
 });
 
+test('a key that is forgotten while a call under an idempotency key is read is a new one', (t) => {
+  const { governor, clock } = bench(t, {
+    limits: [per('actor'), per('tenant')],
+    leaseTtlMs: 60_000,
+    reaperIntervalMs: 1,
+  });
+  const of = (actorId: string, tenant: string) => ask(actorId, { tenant, idempotencyKey: 'k' });
+  for (const name of ['a', 'b']) granted(governor.acquire(of(name, name)));
+  governor.dispose(); // No timer: the call itself lets happen what is due.
+  clock.advance(60_000);
+  for (const name of ['b', 'a']) granted(governor.acquire(of(name, name)));
+  for (const name of ['a', 'b']) {
+    assert.equal(denied(governor.acquire(ask(name))).limit, 'requests/1m/actor');
+    assert.equal(denied(governor.acquire(ask('c', { tenant: name }))).limit, 'requests/1m/tenant');
+  }
+});
+
 test('above the cap unknown keys count as one, or are denied', (t) => {
   const limits = [per('actor', 2)];
   const shared = bench(t, { limits, caps: { keys: 2 } }).governor;
