@@ -4,40 +4,21 @@
  * answer on to `answers.ts`. The core decides; nothing here does.
  */
 import { Answers } from './answers.ts';
-import {
-  DENIED,
-  FLAG_AMOUNTS,
-  FLAG_KEYS,
-  Gauge,
-  QUEUED,
-  ReleaseCode,
-  type CoreDiagnosis,
-  type CoreHandle,
-} from './binding.ts';
+import { Asking } from './asking.ts';
+import { DENIED, FLAG_AMOUNTS, FLAG_KEYS, Gauge, QUEUED, ReleaseCode } from './binding.ts';
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
 import { known, reportCost, settle } from './costs.ts';
 import { Counting } from './counting.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
 import { readImage, refuseImage, writeImage, type Tables } from './image.ts';
-import {
-  newAsk,
-  newTold,
-  outcomeCode,
-  readMs,
-  readReport,
-  readRequest,
-  readWait,
-  type Ask,
-  type Told,
-} from './input.ts';
+import { newTold, outcomeCode, readMs, readReport, readWait, type Told } from './input.ts';
 import { INTERNALS, type Internals } from './internals.ts';
 import { KeyNames } from './keys.ts';
 import type { LeaseRef, LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
 import { ownMetrics } from './limits.ts';
 import { Port } from './port.ts';
-import { shrink } from './shrink.ts';
 import { doubleReleaseText, unknownLeaseText } from './texts.ts';
 import { abortReason } from './timers.ts';
 import type {
@@ -63,12 +44,10 @@ export class Governor {
   readonly #port: Port;
   readonly #answers: Answers;
   readonly #leases: LeaseTable;
-  #strict!: boolean;
-  #idBytes!: number;
-  #counting: Counting;
-  // Written anew by each call, when nobody else's code can run before they are read.
-  readonly #ask: Ask = newAsk();
+  readonly #asking: Asking;
+  // Written anew by each call, when nobody else's code can run before it is read.
   readonly #told: Told = newTold();
+  #strict = false;
   #internals: Internals | undefined;
 
   /** `close()` at the end of a block: `using governor = createGovernor();`. There where the platform has it (Node 20 on). */
@@ -88,7 +67,7 @@ export class Governor {
     );
     this.#answers = new Answers(this.#port, read, counting);
     this.#leases = this.#answers.leases;
-    this.#counting = counting;
+    this.#asking = new Asking(this.#port, this.#answers, counting);
     this.#start(read);
     if (image !== undefined) this.#restore(image.tables, restore);
   }
@@ -105,16 +84,18 @@ export class Governor {
 
   /** The core has this configuration. */
   #start(read: ReadConfig): void {
-    const counting = this.#counting;
+    const asking = this.#asking;
     const answers = this.#answers;
+    const { counting } = asking;
+    const { amounts } = asking.ask;
     this.#strict = read.strict;
-    this.#idBytes = answers.gauge(0, Gauge.IdBytes);
-    this.#ask.amounts.metrics = this.#told.amounts.metrics = counting.metrics;
+    asking.idBytes = answers.gauge(0, Gauge.IdBytes);
+    amounts.metrics = this.#told.amounts.metrics = counting.metrics;
     counting.start((placed) => {
       // A function that was asked for a model has taken over another configuration.
-      if (counting !== this.#counting) return;
+      if (counting !== asking.counting) return;
       answers.reconfigure(answers.time.read(), counting.plainWith(placed), read.found, placed);
-      this.#ask.amounts.metrics = this.#told.amounts.metrics = ownMetrics(placed.limits);
+      amounts.metrics = this.#told.amounts.metrics = ownMetrics(placed.limits);
     });
   }
 
@@ -124,9 +105,12 @@ export class Governor {
       get(this: object): Internals | undefined {
         // An object that has a governor for its prototype is the user's own.
         if (!(#port in this)) return undefined;
+        const asking = this.#asking;
         return (this.#internals ??= {
           acquire,
-          idBytes: this.#idBytes,
+          get idBytes() {
+            return asking.idBytes;
+          },
           clock: this.#answers.time.clock,
           holders: this.#answers.holders,
           enter: (request, wait) => this.#enter(request, wait, true),
@@ -149,70 +133,15 @@ export class Governor {
    * else console.log(decision.recommendation, decision.retryAt);
    */
   acquire(request: AcquireRequest): GovernorDecision {
-    const now = this.#read(request);
-    const ask = this.#ask;
-    const core = this.#port.use();
+    const asking = this.#asking;
+    const now = asking.read(request);
+    const { ask } = asking;
+    this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
-    let code = this.#acquire(core, now, actor, claim);
-    if (code === DENIED && ask.canShrink && this.#shrink(now, actor)) code = this.#acquire(core, now, actor, claim);
+    let code = asking.acquire(now, actor, claim);
+    if (code === DENIED && ask.canShrink && asking.shrink(now, actor)) code = asking.acquire(now, actor, claim);
     return code >= 0 ? this.#answers.granted(ask, now, code, actor) : this.#answers.denied(ask, now);
-  }
-
-  #acquire(core: CoreHandle, now: number, actor: number, claim: LeaseRef | undefined): number {
-    const ask = this.#ask;
-    this.#hand(ask.flags);
-    try {
-      return core.acquire(
-        now,
-        actor | 0,
-        ask.flags | 0,
-        ask.weight,
-        ask.promptTokens,
-        ask.outputTokens,
-        claim === undefined ? -1 : claim.slot | 0,
-        claim === undefined ? 0 : claim.generation | 0,
-      );
-    } catch (error) {
-      throw this.#answers.lose(error);
-    }
-  }
-
-  /**
-   * Reads the clock and a request into `ask`, and finds what counts it. Where that asked a function of the user's, everything is
-   * read again.
-   */
-  #read(request: AcquireRequest, cost?: number): number {
-    for (;;) {
-      const now = this.#answers.time.read();
-      readRequest(request, this.#idBytes, this.#ask, cost);
-      const counting = this.#counting;
-      if (!counting.active || counting.look(this.#ask)) return now;
-    }
-  }
-
-  /** Writes what a command about the request reads beside its arguments. */
-  #hand(flags: number): void {
-    if ((flags & FLAG_AMOUNTS) !== 0) this.#port.hand(this.#ask.amounts.list);
-    if ((flags & FLAG_KEYS) !== 0) this.#counting.write(this.#port.look());
-  }
-
-  /** What the core says to the request. Changes nothing. */
-  #diagnose(now: number, actor: number): CoreDiagnosis {
-    const ask = this.#ask;
-    this.#hand(ask.flags);
-    return this.#answers.call((core) =>
-      core.diagnose(now, actor | 0, ask.flags | 0, ask.weight, ask.promptTokens, ask.outputTokens),
-    );
-  }
-
-  /** Shortens the request's output if that is what it was refused for. */
-  #shrink(now: number, actor: number): boolean {
-    return shrink(
-      this.#ask,
-      () => this.#diagnose(now, actor),
-      (place) => this.#answers.limitAt(place)?.metric ?? '',
-    );
   }
 
   /**
@@ -232,30 +161,15 @@ export class Governor {
   async #enter(request: AcquireRequest, wait: Wait | null | undefined, reserve: boolean): Promise<GovernorDecision> {
     const { signal, timeoutMs, deadline } = readWait(wait);
     if (signal?.aborted === true) throw abortReason(signal);
-    const now = this.#read(request);
-    const ask = this.#ask;
+    const asking = this.#asking;
+    const now = asking.read(request);
+    const { ask } = asking;
     const until = Math.min(now + timeoutMs, deadline);
-    const core = this.#port.use();
+    this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
-    if (ask.canShrink) this.#shrink(now, actor);
-    this.#hand(ask.flags);
-    let code: number;
-    try {
-      code = core.enqueue(
-        now,
-        actor | 0,
-        ask.flags | 0,
-        ask.weight,
-        ask.promptTokens,
-        ask.outputTokens,
-        claim === undefined ? -1 : claim.slot | 0,
-        claim === undefined ? 0 : claim.generation | 0,
-        until,
-      );
-    } catch (error) {
-      throw this.#answers.lose(error);
-    }
+    if (ask.canShrink) asking.shrink(now, actor);
+    const code = asking.enqueue(now, actor, claim, until);
     if (code === QUEUED) return this.#answers.queued(ask, now, actor, signal, until, reserve);
     if (code < 0) return this.#answers.denied(ask, now);
     const { key } = ask;
@@ -389,12 +303,13 @@ export class Governor {
     const told = this.#told;
     const problem = readReport({ usage }, told);
     if (problem !== undefined) throw problem;
-    const now = this.#read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
-    const ask = this.#ask;
+    const asking = this.#asking;
+    const now = asking.read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
+    const { ask } = asking;
     const wrong = reportCost(ask, told);
     if (wrong !== undefined) throw wrong;
     const flags = ask.flags | told.flags;
-    this.#hand(flags);
+    asking.hand(flags);
     if ((flags & FLAG_AMOUNTS) !== 0) {
       const of = (from: number, list: readonly number[], at: number): number => (from & FLAG_AMOUNTS ? list[at]! : NaN);
       const { list } = ask.amounts;
@@ -403,7 +318,7 @@ export class Governor {
     const promptTokens = known(told.promptTokens, ask.promptTokens);
     const outputTokens = known(told.outputTokens, ask.outputTokens);
     this.#answers.call((core) => core.record(now, flags, promptTokens, outputTokens));
-    if ((flags & FLAG_KEYS) !== 0) this.#counting.learn(this.#port.look());
+    if ((flags & FLAG_KEYS) !== 0) asking.counting.learn(this.#port.look());
     this.#answers.finish(now);
   }
 
@@ -418,10 +333,10 @@ export class Governor {
    * for (const { name, used, limit, fits, retryAt } of limits) console.log(name, used, limit, fits, retryAt);
    */
   diagnose(request: AcquireRequest): Diagnosis {
-    const now = this.#read(request);
-    const ask = this.#ask;
-    this.#port.use();
-    return this.#answers.diagnosed(this.#diagnose(now, this.#answers.actors.handle(ask.actorId)), now, ask.actorId);
+    const now = this.#asking.read(request);
+    const { actorId } = this.#asking.ask;
+    const said = this.#asking.diagnose(now, this.#answers.actors.handle(actorId));
+    return this.#answers.diagnosed(said, now, actorId);
   }
 
   /**
@@ -438,11 +353,11 @@ export class Governor {
    */
   reconfigure(config?: GovernorConfig | null): void {
     const read = readConfig(config);
-    const { keys, added } = this.#counting;
+    const { keys, added } = this.#asking.counting;
     const counting = new Counting(read, keys, added);
     const now = this.#answers.time.read();
     this.#answers.reconfigure(now, counting.plain, read.found, counting.placed);
-    this.#counting = counting;
+    this.#asking.counting = counting;
     this.#answers.configured(read, counting);
     this.#start(read);
     this.#answers.finish(now);
@@ -471,7 +386,7 @@ export class Governor {
     const wrapped = wrapFunction(this, fn, rest as typeof options);
     if (limits !== undefined && limits !== null) {
       this.#port.use();
-      this.#counting.wrap(rest.key, limits);
+      this.#asking.counting.wrap(rest.key, limits);
       this.#answers.finish(this.#answers.time.read());
     }
     return wrapped;
