@@ -29,6 +29,8 @@ function tables({ environment, timings, memory }: Report): string {
     `${subject} ${version} on ${cpu}, ${cores} cores, ${platform}, Node ${node} (V8 ${v8}); at most ${rounds} rounds, seed ${seed}.`,
     '### Decisions, growth and refusals',
     timingTable('ns', 'reference ns', of('governor')),
+    '### Limits',
+    timingTable('ns', 'reference ns', of('limits')),
     '### The shell around the wasm',
     timingTable('governor ns', 'bare ns', of('boundary')),
     '### Wrapped calls',

@@ -1,7 +1,14 @@
 /** Limits that count actors, models, tenants and actions apart. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createGovernor, createTestClock, type AcquireRequest, type GovernorConfig, type Limit } from 'throttleai';
+import {
+  createGovernor,
+  createTestClock,
+  formatEvent,
+  type AcquireRequest,
+  type GovernorConfig,
+  type Limit,
+} from 'throttleai';
 import { ask, bench, denied, granted } from './support.ts';
 
 const per = (scopes: Limit['per'], limit = 1): Limit => ({ metric: 'requests', limit, window: '1m', per: scopes });
@@ -236,6 +243,10 @@ test('a warning tells whose count it is', (t) => {
       message: `Limit "${name}" ${whose} is at 100% (4/4 requests).`,
     },
   ]);
+  assert.equal(
+    formatEvent(events.find(({ type }) => type === 'warn')!),
+    `[warn] Limit "${name}" ${whose} is at 50% (2/4 requests).`,
+  );
   clock.advance(60_000);
   granted(governor.acquire(ask('b')));
 });
