@@ -87,6 +87,16 @@ impl Keys {
         keys
     }
 
+    /// Drops the keys of sets from this number on.
+    pub(crate) fn keep_sets(&mut self, sets: usize) {
+        if self.each().any(|(set, _)| usize::from(set) >= sets) {
+            let all = core::mem::take(self);
+            for (set, handle) in all.iter().filter(|(set, _)| usize::from(*set) < sets) {
+                self.push(set, handle);
+            }
+        }
+    }
+
     /// Set and handle of each key, where [`NO_HANDLE`] is none.
     #[inline]
     pub(crate) fn each(&self) -> impl Iterator<Item = (u16, u32)> + '_ {

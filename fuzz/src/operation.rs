@@ -19,6 +19,7 @@ pub struct Setup {
     reaper_ms: u16,
     queue_max: u8,
     actors: u8,
+    keys: u8,
     leases: u8,
     deny_overflow: bool,
 }
@@ -32,6 +33,8 @@ struct Bounded {
     algorithm: u8,
     burst: Option<u8>,
     max_debt: Option<u8>,
+    per: u8,
+    warns: bool,
 }
 
 impl Bounded {
@@ -55,7 +58,9 @@ impl Bounded {
         };
         let metric = metrics[usize::from(self.metric) % metrics.len()];
         let limit = Limit::new(&format!("limit {index}"), metric, u64::from(self.amount.max(1)), 0);
-        Limit { algorithm, window, max_debt: self.max_debt.map(u64::from), ..limit }
+        let per = ["", "one", "other"][usize::from(self.per) % 3].into();
+        let warn_at = if self.warns { vec![500_000, 1_000_000] } else { Vec::new() };
+        Limit { algorithm, window, per, warn_at, max_debt: self.max_debt.map(u64::from), ..limit }
     }
 }
 
@@ -85,6 +90,7 @@ impl Setup {
             queue_max: u32::from(self.queue_max),
             caps: Caps {
                 actors: u32::from(self.actors.max(1)),
+                keys: u32::from(self.keys.max(1)),
                 leases: u32::from(self.leases.max(1)),
                 overflow: if self.deny_overflow { Overflow::Deny } else { Overflow::Share },
                 ..Caps::default()
@@ -111,9 +117,12 @@ pub struct Asked {
     pub pages: u8,
     pub barge: bool,
     pub claim: Option<u8>,
+    /// By set; of `None` the call names no key, and key 0 is one that the governor does not know.
+    pub keys: [Option<u8>; 2],
+    pub unlimited: bool,
 }
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+#[derive(Arbitrary, Debug)]
 pub enum Operation {
     Acquire(Asked),
     /// Weight and tokens of any size.
@@ -151,6 +160,14 @@ pub enum Operation {
         ends_ms: u16,
         next_ms: u16,
     },
+    /// The configuration changes; with ample caps, see `Run::restored`.
+    Reconfigure(Box<Setup>),
+    SetLimit {
+        place: u8,
+        amount: u8,
+    },
+    Record(Asked),
+    Diagnose(Asked),
     /// Time goes on.
     Pass {
         ms: u16,

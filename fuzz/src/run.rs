@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use throttleai::{
-    ActorHandle, Amounts, Caps, Config, Decision, Enqueued, Governor, Grant, Instant, LeaseId, Outcome, Output,
-    Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
+    ActorHandle, Amounts, Caps, Config, Decision, Enqueued, Governor, Grant, Instant, KeyHandle, Keys, LeaseId,
+    Outcome, Output, Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
 };
 
 use crate::{Asked, Operation, Setup};
@@ -19,6 +19,7 @@ pub struct Run {
     leases: VecDeque<LeaseId>,
     waiters: VecDeque<WaiterId>,
     actors: VecDeque<ActorHandle>,
+    keys: VecDeque<(u16, KeyHandle)>,
 }
 
 impl Run {
@@ -39,7 +40,14 @@ impl Run {
 
     fn of(governor: Governor) -> Self {
         let leases = governor.leases().take(REMEMBERED).collect();
-        Self { governor, now_us: 1_000_000_000, leases, waiters: VecDeque::new(), actors: VecDeque::new() }
+        Self {
+            governor,
+            now_us: 1_000_000_000,
+            leases,
+            waiters: VecDeque::new(),
+            actors: VecDeque::new(),
+            keys: VecDeque::new(),
+        }
     }
 
     /// Obeys one command, takes all outputs and checks the state.
@@ -82,6 +90,15 @@ impl Run {
                 let [ends, next_ends] = [ends, next_ends].map(Instant::from_micros);
                 self.governor.set_boundaries(now, u32::from(limit), ends, next_ends);
             }
+            Operation::Reconfigure(setup) => self.reconfigure(now, &setup),
+            Operation::SetLimit { place, amount } => {
+                let _ = self.governor.set_limit(now, place.into(), amount.into());
+            }
+            Operation::Record(asked) => {
+                let keys = self.governor.record(now, &self.request(asked));
+                self.learn(keys);
+            }
+            Operation::Diagnose(asked) => self.diagnose(now, &self.request(asked)),
             Operation::Pass { ms } => self.now_us = self.now_us.saturating_add(u64::from(ms) * 1_000),
             Operation::Jump { us } => self.now_us = us,
             Operation::Wake => self.wake(),
@@ -93,19 +110,49 @@ impl Run {
 
     fn acquire(&mut self, now: Instant, request: &Request) {
         if let Decision::Granted(grant) = self.governor.acquire(now, request) {
-            self.granted(now, grant);
+            self.granted(now, grant, request.unlimited);
         }
     }
 
     fn enqueue(&mut self, now: Instant, asked: Asked, deadline_ms: Option<u16>) {
         let deadline = deadline_ms.map(|ms| Instant::from_micros(self.now_us.saturating_add(u64::from(ms) * 1_000)));
         match self.governor.enqueue(now, &self.request(asked), deadline) {
-            Enqueued::Granted(grant) => self.granted(now, grant),
+            Enqueued::Granted(grant) => self.granted(now, grant, asked.unlimited),
             Enqueued::Waiting(waiter, actor) => {
+                self.learn(self.governor.keys_of_waiter(waiter));
                 remember(&mut self.waiters, waiter);
                 actor.into_iter().for_each(|actor| remember(&mut self.actors, actor));
             }
             Enqueued::Denied(_) => {}
+        }
+    }
+
+    fn learn(&mut self, keys: Keys) {
+        for (set, handle) in keys.iter() {
+            handle.into_iter().for_each(|handle| remember(&mut self.keys, (set, handle)));
+        }
+    }
+
+    /// Keys and actors of before may be gone: only outputs would say which.
+    fn reconfigure(&mut self, now: Instant, setup: &Setup) {
+        let config = Config { caps: Caps::default(), ..setup.config() };
+        self.governor.reconfigure(now, config).expect("the configuration is valid");
+        self.keys.clear();
+    }
+
+    /// A diagnosis says what a copy of the governor then does.
+    fn diagnose(&mut self, now: Instant, request: &Request) {
+        let diagnosis = self.governor.diagnose(now, request);
+        if self.governor.waiting() > 0 {
+            return;
+        }
+        let image = self.governor.save();
+        let mut copy =
+            Governor::restore(self.governor.config().clone(), &image).expect("a saved image can be restored");
+        match (copy.acquire(now, request), diagnosis.denial) {
+            (Decision::Granted(_), None) => {}
+            (Decision::Denied(own), Some(said)) => assert_eq!(own, said),
+            (own, said) => panic!("diagnosed {said:?}, and was {own:?}"),
         }
     }
 
@@ -129,11 +176,12 @@ impl Run {
         self.governor = again;
     }
 
-    fn granted(&mut self, now: Instant, grant: Grant) {
+    fn granted(&mut self, now: Instant, grant: Grant, unlimited: bool) {
         assert!(self.governor.is_live(grant.lease), "a granted lease is not live");
         remember(&mut self.leases, grant.lease);
+        self.learn(self.governor.keys_of(grant.lease));
         grant.actor.into_iter().for_each(|actor| remember(&mut self.actors, actor));
-        if grant.reused {
+        if grant.reused || unlimited {
             return;
         }
         let view = self.governor.view(now);
@@ -151,6 +199,7 @@ impl Run {
         while let Some(output) = self.governor.poll_output() {
             match output {
                 Output::ActorFreed(handle) => self.actors.retain(|&known| known != handle),
+                Output::KeyFreed(handle) => self.keys.retain(|&(_, known)| known != handle),
                 Output::Granted(_, grant) => remember(&mut self.leases, grant.lease),
                 _ => {}
             }
@@ -170,9 +219,24 @@ impl Run {
             weight: u64::from(asked.weight) * 100_000,
             tokens: Tokens { prompt: asked.prompt.into(), output: asked.output.into() },
             amounts: Amounts { cost_micros: asked.cost.into(), custom: [asked.pages.into(), 0, 0, 0] },
+            keys: self.keys(asked.keys),
+            unlimited: asked.unlimited,
             barge: asked.barge,
             claim: asked.claim.and_then(|lease| recent(&self.leases, lease)),
         }
+    }
+}
+
+impl Run {
+    fn keys(&self, wanted: [Option<u8>; 2]) -> Keys {
+        let mut keys = Keys::default();
+        for (set, wanted) in (0u16..).zip(wanted) {
+            let of_set: VecDeque<KeyHandle> = self.keys.iter().filter(|key| key.0 == set).map(|key| key.1).collect();
+            if let Some(wanted) = wanted {
+                keys.push(set, wanted.checked_sub(1).and_then(|index| recent(&of_set, index)));
+            }
+        }
+        keys
     }
 }
 

@@ -4,8 +4,8 @@
 use super::Governor;
 use crate::config::WEIGHT_MAX;
 use crate::decision::{
-    ActorHandle, Cause, Decision, Denial, Grant, LeaseId, Metric, Never, Output, Reason, Request, Subject, TOKENS_MAX,
-    Tokens,
+    ActorHandle, Cause, Decision, Denial, Grant, Keys, LeaseId, Metric, Never, Output, Reason, Request, Subject,
+    TOKENS_MAX, Tokens,
 };
 use crate::fairness::{Fairness, Who};
 use crate::lease::{Known, Lease, NO_ACTOR};
@@ -81,15 +81,18 @@ impl Governor {
         }
     }
 
-    /// The denial that a request would get.
-    pub(super) fn would_refuse(&mut self, t: CoreTime, request: &Request) -> Option<Denial> {
-        if self.claimed(request).is_some() {
-            return None;
-        }
-        let who = self.who(request);
+    /// The denial that a request would get, and the request with its keys as they are counted now.
+    pub(super) fn would_refuse(&mut self, t: CoreTime, request: &Request) -> (Option<Denial>, Request) {
         let ahead = self.queued_ahead(request, t);
-        let refusal = || self.check(t, request, who).map(|refusal| refusal.denial);
-        ahead.or_else(refusal).or_else(|| who.is_none().then(|| self.no_place(t)))
+        let (denial, keyed) = match self.keyed(t, request) {
+            Err(denial) => (Some(denial), Request { keys: Keys::default(), ..*request }),
+            Ok(keyed) => {
+                let who = self.who(&keyed);
+                let refusal = self.check(t, &keyed, who).map(|refusal| refusal.denial);
+                (refusal.or_else(|| who.is_none().then(|| self.no_place(t))), keyed)
+            }
+        };
+        (if self.claimed(request).is_some() { None } else { ahead.or(denial) }, keyed)
     }
 
     /// The request with its keys as they are counted now, or the denial of one for whose keys there is no place.

@@ -32,7 +32,7 @@ impl Governor {
         Ok(())
     }
 
-    /// The keys under which a lease is counted, in the order of its request; without a handle those that found no place and are
+    /// The keys under which a lease is counted, in the order of its request and without those of sets that there are not; without a handle those that found no place and are
     /// counted together with others. None for what is no lease.
     ///
     /// ```

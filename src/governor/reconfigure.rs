@@ -147,14 +147,7 @@ impl Governor {
     pub fn diagnose(&mut self, now: Instant, request: &Request) -> Diagnosis {
         self.handle_timeout(now);
         let t = self.clock.last();
-        let mut request = super::acquire::normal(request);
-        let denial = match self.keyed(t, &request) {
-            Err(denial) => Some(denial),
-            Ok(keyed) => {
-                request = keyed;
-                self.would_refuse(t, &request)
-            }
-        };
+        let (denial, request) = self.would_refuse(t, &super::acquire::normal(request));
         self.limits.advance(t, &request);
         let in_flight = self.leases.iter().map(|(lease, held)| (lease.slot, held.admitted, held.tokens));
         let in_flight: Vec<_> = in_flight.collect();

@@ -118,12 +118,11 @@ impl Keyed {
         overflow: Overflow,
         outputs: &mut VecDeque<Output>,
     ) -> Option<Keys> {
+        keys.keep_sets(self.sets.len());
         let mut missing = 0u32;
-        for (set, handle) in keys.each_mut() {
-            if self.key(set, *handle).is_none() {
-                *handle = NO_HANDLE;
-                missing = missing.saturating_add(u32::from(usize::from(set) < self.sets.len()));
-            }
+        for (_, handle) in keys.each_mut().filter(|(set, handle)| self.key(*set, **handle).is_none()) {
+            *handle = NO_HANDLE;
+            missing = missing.saturating_add(1);
         }
         if missing > 0 {
             // What this call names is needed.
