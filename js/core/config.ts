@@ -167,6 +167,8 @@ export function refusalFrom(
     return new ConfigError({ field, value: image, allowed }, `${field} must be ${allowed}: ${message}`);
   const [, index = -1, part = ''] = /^limits\[(\d+)\](?:\.(\w+))?/.exec(field) ?? [];
   const path = index === -1 ? field : `${fields[Number(index)]}${part === '' ? '' : `.${part}`}`;
+  // All that the core says of the list is that it is too long.
+  if (field === 'limits') return new ConfigError({ field, value: limits.length, allowed });
   // What was written in short, or not at all, is named too.
   const value = found.get(path) ?? limits[Number(index)]?.plain[part];
   // The core has seen a description of what it cannot carry, and would quote that; and its own path.

@@ -86,7 +86,7 @@ export interface GovernorConfig {
   /** Calls and tokens per rolling window. Default: no limit. */
   rate?: RateConfig | null | undefined;
   /**
-   * Any other limits, at most 4096 with those of `models`, taken all or nothing together with `rate`, which is sugar for two of them. In short:
+   * Any other limits, at most 1024 with those of `models`, taken all or nothing together with `rate`, which is sugar for two of them. In short:
    * `{ requests: ['50/s', '10k/d'], tokens: '200k/m' }`. Default: none.
    */
   limits?: readonly Limit[] | LimitRates | null | undefined;

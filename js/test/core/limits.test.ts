@@ -214,7 +214,7 @@ test('bad limits are refused by their path', () => {
     [[{ ...good, name: '' }], 'limits[0].name'],
     [[good, good], 'limits[1].name'],
     [{ a: '1/s', b: '1/s', c: '1/s', d: '1/s', e: '1/s' }, 'limits[4].metric'],
-    [Array.from({ length: 4097 }, (_, i) => ({ ...good, name: `n${i}` })), 'limits'],
+    [Array.from({ length: 1025 }, (_, i) => ({ ...good, name: `n${i}` })), 'limits'],
   ];
   for (const [limits, field] of cases) {
     assert.throws(

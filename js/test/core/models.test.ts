@@ -153,6 +153,24 @@ test('a function may ask the governor itself', (t) => {
   assert.equal(denied(governor.acquire(of('m', 'outer'))).limit, 'requests/1m/model=m');
 });
 
+test('limits of families are bounded: what comes after is refused, who came before goes on', (t) => {
+  const { governor } = bench(t, {
+    models: () => ({ limits: Array.from({ length: 64 }, (_, i) => perMinute(1, { window: i + 1 })) }),
+  });
+  const acquire = (model: string): string => {
+    try {
+      return String(governor.acquire(of(model)).granted);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const answers = Array.from({ length: 18 }, (_, i) => acquire(`m${i}x`));
+  assert.deepEqual(new Set(answers.slice(0, 16)), new Set(['true']));
+  for (const answer of answers.slice(16)) assert.equal(answer, 'limits must be a number from 0 to 1024, got 1088');
+  assert.equal(denied(governor.acquire(of('m0x'))).cause, 'limit');
+  assert.equal(governor.snapshot().keys, 16);
+});
+
 test('a function may take over another configuration', (t) => {
   const made = bench(t, {
     models: () => {
