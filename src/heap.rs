@@ -103,6 +103,7 @@ impl Heap {
         self.set_place(node.id, at);
     }
 
+    #[inline]
     fn sift_up(&mut self, mut at: usize, node: Node) -> usize {
         while at > 0 {
             let up = at.wrapping_sub(1) / ARITY;

@@ -85,6 +85,7 @@ impl List {
         self.unlink(id)
     }
 
+    #[inline]
     fn unlink(&mut self, id: u32) -> bool {
         let Some(link) = self.links.get_mut(id as usize).filter(|link| link.prev != OUT) else {
             return false;

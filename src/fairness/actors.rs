@@ -125,6 +125,7 @@ impl Actors {
         self.free.push(handle);
     }
 
+    #[inline]
     fn place(&mut self) -> u32 {
         let actor = Actor { alive: true, ..Actor::default() };
         if let Some(handle) = self.free.pop() {
@@ -160,6 +161,7 @@ impl Actors {
     }
 
     /// Something names the actor: it is not idle.
+    #[inline]
     pub(crate) fn attach(&mut self, handle: u32) {
         let Some(actor) = self.slots.get_mut(handle as usize) else { return };
         actor.refs = actor.refs.saturating_add(1);
@@ -169,6 +171,7 @@ impl Actors {
     }
 
     /// Something names it no more.
+    #[inline]
     pub(crate) fn detach(&mut self, handle: u32) {
         let Some(actor) = self.slots.get_mut(handle as usize) else { return };
         actor.refs = actor.refs.saturating_sub(1);
@@ -178,6 +181,7 @@ impl Actors {
     }
 
     /// Puts an actor that nothing names among the idle, unless it is starved or stands for others.
+    #[inline]
     fn rest(&mut self, handle: u32) {
         if !self.starved.contains(handle) && !self.is_overflow(handle) {
             self.idle.push_back(handle);

@@ -190,6 +190,7 @@ impl Governor {
         actor
     }
 
+    #[inline]
     pub(super) fn note_asked(&mut self, t: CoreTime, who: Option<Who>, denial: Option<&Denial>) {
         if let Some(adaptive) = &mut self.adaptive {
             let for_slots = |denial: &Denial| matches!(denial.reason, Reason::Concurrency | Reason::Policy);

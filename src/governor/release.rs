@@ -107,6 +107,7 @@ impl Governor {
     }
 
     /// Gives back what a lease held.
+    #[inline]
     fn free(&mut self, t: CoreTime, lease: LeaseId, held: &Lease) {
         if let Some(pool) = &mut self.pool {
             pool.give_back(held.weight);
@@ -119,6 +120,7 @@ impl Governor {
     }
 
     /// Serves the queue after something has come free, if anybody waits.
+    #[inline]
     fn serve_due(&mut self, now: Instant) {
         if !self.queue.is_empty() {
             let t = self.advance(now);

@@ -209,6 +209,7 @@ impl Leases {
         }
     }
 
+    #[inline]
     fn vacate(&mut self, slot: u32, released: bool) {
         let Some(entry) = self.slots.get_mut(slot as usize) else { return };
         entry.state = State::Free;

@@ -175,6 +175,7 @@ impl Rule {
     }
 
     /// Takes back all that was counted for a call.
+    #[inline]
     pub(super) fn give_back(&mut self, meter: &mut Meter, (now, admitted): (CoreTime, CoreTime), call: Counts<'_>) {
         if admitted >= self.since {
             self.advance(meter, now);
