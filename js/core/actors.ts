@@ -12,7 +12,8 @@ export class ActorNames {
   /** The handle of an actor, `NO_HANDLE` if it has none. */
   handle(actorId: string): number {
     if (this.#handles.size === 0) return NO_HANDLE;
-    return this.#handles.get(composed(actorId)) ?? NO_HANDLE;
+    // Names are composed already, nearly always, and a look is cheaper than composing.
+    return this.#handles.get(actorId) ?? this.#handles.get(composed(actorId)) ?? NO_HANDLE;
   }
 
   /** Keeps what the core said of an actor after a command. */

@@ -56,17 +56,16 @@ impl Governor {
         if let Some(denial) = self.queued_ahead(request, t) {
             return Decision::Denied(denial);
         }
-        if request.keys.is_empty() {
-            return self.decide_now(t, request);
-        }
-        match self.keyed(t, request) {
-            Ok(request) => self.decide_now(t, &request),
-            Err(denial) => Decision::Denied(denial),
-        }
-    }
-
-    #[inline]
-    fn decide_now(&mut self, t: CoreTime, request: &Request) -> Decision {
+        let keyed;
+        let request = if request.keys.is_empty() {
+            request
+        } else {
+            keyed = match self.keyed(t, request) {
+                Ok(request) => request,
+                Err(denial) => return Decision::Denied(denial),
+            };
+            &keyed
+        };
         let who = self.who(request);
         let refusal = self.check(t, request, who);
         self.note_asked(t, who, refusal.as_ref().map(|refusal| &refusal.denial));
@@ -229,7 +228,7 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
-        self.limits.shortages(t, request, &mut |shortage| {
+        self.limits.shortages(t, request, |shortage| {
             reasons.own &= shortage.keyed;
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
                 reasons.not_before = reasons.not_before.max(at);

@@ -146,6 +146,7 @@ impl Keyed {
     }
 
     /// Moves the meters of the keys that a call names to `now`.
+    #[inline(never)]
     pub(super) fn advance(&mut self, now: CoreTime, keys: &Keys, outputs: &mut VecDeque<Output>) {
         for (set, handle) in keys.each() {
             let Some(set) = self.sets.get_mut(usize::from(set)) else { continue };

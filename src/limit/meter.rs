@@ -43,10 +43,18 @@ impl Meter {
     }
 
     /// Moves it to `now`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, now: CoreTime, periods: &mut Periods) {
         match self {
             Self::Sliding(window) => window.advance(now),
+            _ => self.advance_other(now, periods),
+        }
+    }
+
+    #[inline(never)]
+    fn advance_other(&mut self, now: CoreTime, periods: &mut Periods) {
+        match self {
+            Self::Sliding(_) => {}
             Self::Bucket(bucket) => bucket.advance(now),
             Self::Fixed(window) => {
                 periods.advance(now);

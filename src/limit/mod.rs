@@ -124,7 +124,7 @@ impl Limits {
     }
 
     /// Moves every limit that counts a call to `now`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn advance(&mut self, now: CoreTime, request: &Request) {
         for (rule, meter) in self.rules.iter_mut().zip(&mut self.meters) {
             rule.advance(meter, now);
@@ -144,10 +144,19 @@ impl Limits {
     }
 
     /// Shows the limits without room, in the order of checks. Call `advance` first.
-    pub(crate) fn shortages(&self, now: CoreTime, request: &Request, see: &mut dyn FnMut(&Shortage)) {
-        self.visit(request, &mut |rule, meter, _| {
-            rule.shortage(meter, now, counts(request)).iter().for_each(&mut *see);
-        });
+    #[inline]
+    pub(crate) fn shortages(&self, now: CoreTime, request: &Request, mut see: impl FnMut(&Shortage)) {
+        if request.unlimited {
+            return;
+        }
+        for (rule, meter) in self.rules.iter().zip(&self.meters) {
+            rule.shortage(Some(meter), now, counts(request)).iter().for_each(&mut see);
+        }
+        if !request.keys.is_empty() {
+            self.keyed.visit(&request.keys, &mut |rule, meter, _| {
+                rule.shortage(meter, now, counts(request)).iter().for_each(&mut see);
+            });
+        }
     }
 
     /// Shows the limits that count a call.

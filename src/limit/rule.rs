@@ -102,13 +102,13 @@ impl Rule {
         Meter::new(&self.config)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, meter: &mut Meter, now: CoreTime) {
         meter.advance(now, &mut self.periods);
     }
 
     /// Whether a call fits; without a meter nothing is counted. Call `advance` first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fits(&self, meter: Option<&Meter>, call: Counts<'_>) -> bool {
         meter.map_or(0, Meter::used).saturating_add(call.of(self.metric)) <= self.max
     }
@@ -142,11 +142,13 @@ impl Rule {
     }
 
     /// Counts a call that fits; `key` is whose it is. Call `advance` first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&self, meter: &mut Meter, now: CoreTime, call: Counts<'_>, tell: &mut Tell<'_>) {
         let before = meter.used();
         meter.add(now, call.of(self.metric));
-        self.warn(before, meter.used(), tell);
+        if !self.warns.is_empty() {
+            self.warn(before, meter.used(), tell);
+        }
     }
 
     /// Counts a call whether it fits or not. Call `advance` first.
@@ -170,7 +172,9 @@ impl Rule {
             self.advance(meter, now);
             let before = meter.used();
             meter.settle(admitted, from, to, self.most);
-            self.warn(before, meter.used(), tell);
+            if !self.warns.is_empty() {
+                self.warn(before, meter.used(), tell);
+            }
         }
     }
 
@@ -189,15 +193,8 @@ impl Rule {
         self.set_bounds();
     }
 
-    #[inline]
-    fn warn(&self, before: u64, after: u64, tell: &mut Tell<'_>) {
-        if !self.warns.is_empty() {
-            self.warn_above(before, after, tell);
-        }
-    }
-
     #[cold]
-    fn warn_above(&self, before: u64, after: u64, tell: &mut Tell<'_>) {
+    fn warn(&self, before: u64, after: u64, tell: &mut Tell<'_>) {
         let reached = self.warns.iter().rposition(|&amount| before < amount && amount <= after);
         if let Some(part) = reached {
             let (limit, part, max) = (self.place, part as u32, self.max);
