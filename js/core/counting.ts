@@ -31,6 +31,8 @@ export interface Added {
 type Apply = (placed: PlacedLimits) => void;
 
 export class Counting {
+  /** Whether calls have to be looked at. */
+  active = false;
   readonly keys: KeyNames;
   readonly #read: ReadConfig;
   readonly #families: Families<ReadLimit> | undefined;
@@ -64,6 +66,7 @@ export class Counting {
     this.#placed = { limits: [], fields: [] };
     this.#append(limits, 'limits');
     const needed = models !== undefined || limits.some(({ known }) => known.scopes.list.includes('model'));
+    this.active ||= needed;
     if (needed)
       this.#families = new Families(models, {
         readLimits: (value, field, name) => readLimits(value, field, reader, { scope: 'model', name }),
@@ -74,10 +77,6 @@ export class Counting {
     if (restored === true) for (const action of this.#wrapped.keys()) this.#restored.add(action);
   }
 
-  /** Whether calls have to be looked at. */
-  get active(): boolean {
-    return this.#scopes.length > 0 || this.#families !== undefined;
-  }
 
   /** The configuration for the core. */
   get plain(): Record<string, unknown> {
@@ -134,6 +133,7 @@ export class Counting {
     if (this.#apply !== undefined) this.#apply(placed);
     this.#placed = placed;
     this.#scopes = scopes;
+    this.active ||= scopes.length > 0;
     this.#shared = shared;
     this.#own = own;
     this.#money ||= limits.some(({ known }) => known.metric === 'costUsd');

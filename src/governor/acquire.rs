@@ -400,10 +400,13 @@ fn polite_ms(us: u64) -> u32 {
 
 impl Governor {
     /// The denial of a request that stands behind waiters.
+    #[inline]
     pub(super) fn queued_ahead(&self, request: &Request, t: CoreTime) -> Option<Denial> {
-        if request.barge || self.queue.is_empty() {
-            return None;
-        }
+        if request.barge || self.queue.is_empty() { None } else { self.behind(request, t) }
+    }
+
+    #[inline(never)]
+    fn behind(&self, request: &Request, t: CoreTime) -> Option<Denial> {
         let actor = request.actor.map(|actor| actor.0).filter(|_| self.fairness.is_some());
         let (count, first) = self.queue.ahead_of(request.priority, actor, &request.keys)?;
         // Who wants nothing of what the first one waits for does not stand behind it.

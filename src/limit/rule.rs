@@ -159,7 +159,7 @@ impl Rule {
     }
 
     /// Corrects what was counted at `admitted`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn correct(
         &mut self,
         meter: &mut Meter,
