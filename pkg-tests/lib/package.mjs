@@ -9,8 +9,8 @@ import { filesUnder } from '../../scripts/lib/stamp.mjs';
 import { app, here, installed } from './install.mjs';
 import { nodeBinary } from './tools.mjs';
 
-/** 72 without `limits`, which is the goal again: what they add has not been made small yet. */
-const SIZE_KB_MAX = 86;
+/** 72 is the goal for leases, concurrency and rates; the rest is what limits by key, models, prices and `wrap` add. */
+const SIZE_KB_MAX = 72 + 26;
 const START_MS_MAX = 15;
 const START_RUNS = 30;
 const START_ROUNDS = 3;
