@@ -189,6 +189,10 @@ impl Actors {
     }
 
     pub(crate) fn starve(&mut self, handle: u32, now: CoreTime) {
+        // Who began to wait before a rule read actors has no handle.
+        if !self.knows(handle) {
+            return;
+        }
         let was_active = self.is_active(handle);
         if let Some(actor) = self.slots.get_mut(handle as usize) {
             actor.refused = now;

@@ -53,9 +53,6 @@ impl Governor {
         if let Some(grant) = self.claimed(request) {
             return Decision::Granted(grant);
         }
-        if let Some(denial) = self.queued_ahead(request, t) {
-            return Decision::Denied(denial);
-        }
         let keyed;
         let request = if request.keys.is_empty() {
             request
@@ -66,6 +63,9 @@ impl Governor {
             };
             &keyed
         };
+        if let Some(denial) = self.queued_ahead(request, t) {
+            return Decision::Denied(denial);
+        }
         let who = self.who(request);
         let refusal = self.check(t, request, who);
         self.note_asked(t, who, refusal.as_ref().map(|refusal| &refusal.denial));
@@ -97,11 +97,14 @@ impl Governor {
     /// The request with its keys as they are counted now, or the denial of one for whose keys there is no place.
     #[inline(never)]
     pub(super) fn keyed(&mut self, t: CoreTime, request: &Request) -> Result<Request, Denial> {
-        match self.limits.resolve(t, request.keys) {
+        let keys = if request.unlimited { Keys::default() } else { request.keys };
+        match self.limits.resolve(t, keys) {
             Some(keys) => Ok(Request { keys, ..*request }),
             None => {
                 let (keys, max) = (self.limits.keys(), self.config.caps.keys);
-                let retry_at = Some(self.clock.to_caller(self.leases.next_expiry().unwrap_or(t).max(t)));
+                // A key makes place when all it has counted is gone, which an expiry may bring about.
+                let at = self.limits.key_may_go_at().or(self.leases.next_expiry()).unwrap_or(t);
+                let retry_at = Some(self.clock.to_caller(at.max(t)));
                 Err(Denial { retry_at, ..self.at_cap(t, Subject::Keys, keys, max) })
             }
         }
@@ -412,6 +415,7 @@ impl Governor {
         // Who wants nothing of what the first one waits for does not stand behind it.
         let unconcerned = match first.subject {
             Subject::Slots => request.weight == 0,
+            Subject::Requests | Subject::Tokens if request.unlimited => true,
             Subject::Tokens => request.tokens.total() == 0,
             Subject::Limit(place) | Subject::Budget(place) => self.limits.asked_of(place, request) == 0,
             _ => false,

@@ -194,6 +194,7 @@ impl Governor {
         let t = self.advance(now);
         let [ends, next_ends] = [ends, next_ends].map(|at| self.clock.to_core(at));
         self.limits.set_boundaries(t, limit, ends, next_ends);
+        self.queue.look_at_keys(t);
         self.serve(t);
     }
 

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::keyed::{Key, Keyed, Set};
+use super::keyed::{Key, Keyed, LOOK_MAX_US, Set};
 use super::meter::Meter;
 use super::rule::Rule;
 use super::{Limits, Note};
@@ -113,7 +113,9 @@ impl Keyed {
                 Some(rule) => rules.push(rule),
                 None => r.fail(),
             });
-            let overflow = r.option().map(|handle| handle as u32);
+            let overflow = r.option();
+            r.require(overflow.is_none_or(|handle| handle < u64::from(u32::MAX)));
+            let overflow = overflow.map(|handle| handle as u32);
             self.sets.push(Set { per, rules, overflow });
         });
         r.each(|r| {
@@ -128,8 +130,12 @@ impl Keyed {
             r.require(unused);
             self.free.push(handle);
         });
-        let alive = |handle: u32| self.keys.get(handle as usize).is_some_and(|key| key.alive);
-        r.require(!unused.contains(&true) && self.sets.iter().filter_map(|set| set.overflow).all(alive));
+        // The key that stands for others is one of the set.
+        let own = |(number, set): (u16, &Set)| {
+            let key = set.overflow.map(|handle| self.keys.get(handle as usize));
+            key.is_none_or(|key| key.is_some_and(|key| key.alive && key.set == number))
+        };
+        r.require(!unused.contains(&true) && (0u16..).zip(&self.sets).all(own));
     }
 
     fn read_key(&mut self, r: &mut Reader<'_>, now: CoreTime) -> Key {
@@ -139,6 +145,7 @@ impl Keyed {
         let look_at = r.option().map(CoreTime::from_micros);
         let own = self.sets.get(set as usize);
         r.require(own.is_some() && since <= last && last <= now);
+        r.require(look_at.is_none_or(|at| at <= now.plus(LOOK_MAX_US)));
         let rules = own.map_or(&[][..], |own| &own.rules);
         let meters = rules.iter().map(|rule| Meter::read(r, &rule.config, now)).collect();
         let shared = own.is_some_and(|own| own.overflow == Some(handle));

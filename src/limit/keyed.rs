@@ -26,7 +26,7 @@ const LOOKS: u32 = 8;
 /// How many are forgotten then, if none has to be: more than are made, so that what is idle does not pile up.
 const FORGETS: u32 = 2;
 /// Longest pause between two looks at a key that seems to be needed.
-const LOOK_MAX_US: u64 = 3_600_000_000;
+pub(super) const LOOK_MAX_US: u64 = 3_600_000_000;
 
 /// Limits that count the same keys.
 #[derive(Clone, Debug, PartialEq)]
@@ -272,6 +272,11 @@ impl Keyed {
             own.overflow = Some(handle);
         }
         handle
+    }
+
+    /// Whether a key stands for others.
+    pub(super) fn is_shared(&self, handle: KeyHandle) -> bool {
+        self.keys.get(handle.0 as usize).is_some_and(|key| key.shared)
     }
 
     /// Keys without those that stand for others.

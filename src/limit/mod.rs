@@ -201,6 +201,7 @@ impl Limits {
                 }
             }
             let free_at = rule.fits_at(meter, now, asked);
+            let key = key.filter(|&key| !self.keyed.is_shared(key));
             let (place, metric, max, reserved) = (rule.place, rule.metric, rule.max, reserved.min(used));
             see(Finding { place, metric, key, used, max, asked, free_at, reserved });
         });
@@ -387,6 +388,11 @@ impl Limits {
     /// What the sets count by.
     pub(crate) fn sets(&self) -> Vec<alloc::string::String> {
         self.keyed.sets.iter().map(|set| set.per.clone()).collect()
+    }
+
+    /// When a key may be forgotten at the earliest, as far as is known.
+    pub(crate) fn key_may_go_at(&self) -> Option<CoreTime> {
+        self.keyed.looks.peek().map(|(at, _)| CoreTime::from_micros(at))
     }
 
     /// How many keys are remembered.

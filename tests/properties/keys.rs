@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use throttleai::{
-    Algorithm, Caps, Config, Decision, Governor, Instant, KeyHandle, Keys, LeaseId, Limit, Metric, Output, Report,
-    Request, Tokens,
+    Algorithm, Caps, Concurrency, Config, Decision, Enqueued, Fairness, Governor, Instant, KeyHandle, Keys, LeaseId,
+    Limit, Metric, Output, Overflow, Report, Request, Tokens,
 };
 
 /// Values of each of two scopes that calls name; 0: none.
@@ -71,6 +71,58 @@ fn config() -> impl Strategy<Value = Config> {
     let caps = prop_oneof![Just(Caps::default()), Just(Caps { keys: 2 * NAMES as u32, ..Caps::default() })];
     (prop::collection::vec(limit(), 1..6).prop_map(named), caps, 1_000u64..9_000)
         .prop_map(|(limits, caps, lease_ttl_us)| Config { limits, caps, lease_ttl_us, ..Config::default() })
+}
+
+fn at(ms: f64) -> Instant {
+    Instant::from_millis(ms)
+}
+
+fn slots(max: u64) -> Option<Concurrency> {
+    Some(Concurrency { max_in_flight: max * 1_000_000, interactive_reserve: 0 })
+}
+
+#[test]
+fn fairness_can_begin_while_somebody_waits() {
+    let mut governor = Governor::new(Config { concurrency: slots(1), ..Config::default() }).expect("valid");
+    governor.acquire(at(1.0), &Request::default());
+    let Enqueued::Waiting(waiter, _) = governor.enqueue(at(1.0), &Request::default(), Some(at(9.0))) else {
+        panic!("there is no slot");
+    };
+    let fair = Config { fairness: Some(Fairness::default()), ..governor.config().clone() };
+    governor.reconfigure(at(2.0), fair).expect("valid");
+    governor.handle_timeout(at(9.0));
+    assert!(matches!(governor.poll_output(), Some(Output::Refused(refused, _)) if refused == waiter));
+}
+
+#[test]
+fn who_waits_for_a_limit_of_its_key_is_served_when_that_is_raised() {
+    let limit = Limit { per: "a".into(), ..Limit::new("calls", Metric::Requests, 1, 86_400_000_000) };
+    let config = Config { concurrency: slots(2), limits: vec![limit], ..Config::default() };
+    let mut governor = Governor::new(config).expect("valid");
+    let mut keys = Keys::default();
+    assert!(keys.push(0, None));
+    let Decision::Granted(grant) = governor.acquire(at(1.0), &Request { keys, ..Request::default() }) else {
+        panic!("there is room");
+    };
+    let request = Request { keys: governor.keys_of(grant.lease), ..Request::default() };
+    let Enqueued::Waiting(waiter, _) = governor.enqueue(at(1.0), &request, None) else { panic!("it is spent") };
+    governor.set_limit(at(2.0), 0, 2).expect("an amount");
+    assert!(matches!(governor.poll_output(), Some(Output::Granted(served, _)) if served == waiter));
+}
+
+#[test]
+fn at_the_cap_of_keys_a_denial_says_when_one_may_go() {
+    let limit = Limit { per: "a".into(), ..Limit::new("calls", Metric::Requests, 1, 60_000_000) };
+    let caps = Caps { keys: 1, overflow: Overflow::Deny, ..Caps::default() };
+    let mut governor = Governor::new(Config { limits: vec![limit], caps, ..Config::default() }).expect("valid");
+    let mut keys = Keys::default();
+    assert!(keys.push(0, None));
+    let stranger = Request { keys, ..Request::default() };
+    let Decision::Granted(grant) = governor.acquire(at(1.0), &stranger) else { panic!("there is room") };
+    governor.release(at(2.0), grant.lease, &Report::default());
+    let Decision::Denied(denial) = governor.acquire(at(3.0), &stranger) else { panic!("there is no place") };
+    assert_eq!(denial.retry_at, Some(at(60_001.0)));
+    assert!(matches!(governor.acquire(at(60_001.0), &stranger), Decision::Granted(_)));
 }
 
 proptest! {
