@@ -27,8 +27,19 @@ export interface Added {
   readonly wrapped: readonly (readonly [action: string, limits: unknown])[];
 }
 
-/** Takes over another list of limits. @throws ConfigError; then everything is as it was */
-type Apply = (placed: PlacedLimits) => void;
+/**
+ * Takes over another list of limits.
+ *
+ * @returns whether it still counts: a function of the user's may have put another configuration in its place
+ * @throws ConfigError; then everything is as it was
+ */
+type Apply = (placed: PlacedLimits) => boolean;
+
+/** The limits of `rate`, by name. */
+const RATES = [
+  ['requests', 'requestsPerMinute'],
+  ['tokens', 'tokensPerMinute'],
+] as const;
 
 export class Counting {
   /** Whether calls have to be looked at. */
@@ -41,6 +52,8 @@ export class Counting {
   /** Actions whose limits come from an image: the functions of this process may have others. */
   readonly #restored = new Set<string>();
   #apply: Apply | undefined;
+  /** What `setLimit` has made of limits, by name. */
+  readonly #amounts = new Map<string, number>();
   #placed: PlacedLimits;
   /** By set. */
   #scopes: Scopes[] = [];
@@ -77,14 +90,28 @@ export class Counting {
     if (restored === true) for (const action of this.#wrapped.keys()) this.#restored.add(action);
   }
 
-
   /** The configuration for the core. */
   get plain(): Record<string, unknown> {
     return this.plainWith(this.#placed);
   }
 
   plainWith({ limits }: PlacedLimits): Record<string, unknown> {
-    return limits.length === 0 ? this.#read.plain : { ...this.#read.plain, limits: limits.map(({ plain }) => plain) };
+    const { plain } = this.#read;
+    const amounts = this.#amounts;
+    if (limits.length === 0 && amounts.size === 0) return plain;
+    const own = limits.map(({ known, plain: each }) =>
+      amounts.has(known.name) ? { ...each, limit: amounts.get(known.name) } : each,
+    );
+    const changed: Record<string, unknown> = own.length === 0 ? { ...plain } : { ...plain, limits: own };
+    const rate: Record<string, unknown> = { ...(plain['rate'] as object | undefined) };
+    for (const [name, field] of RATES) if (amounts.has(name)) rate[field] = amounts.get(name);
+    if (Object.keys(rate).length > 0) changed['rate'] = rate;
+    return changed;
+  }
+
+  /** `setLimit` has changed an amount: limits that come in later leave it as it is. */
+  setAmount(name: string, amount: number): void {
+    this.#amounts.set(name, amount);
   }
 
   get placed(): PlacedLimits {
@@ -110,6 +137,7 @@ export class Counting {
 
   /** @param field what an error calls the limits. @param instead those whose place they take */
   #append(limits: readonly ReadLimit[], field: string, instead: readonly ReadLimit[] = []): void {
+    if (limits.length === 0 && instead.length === 0) return;
     const { limits: before, fields } = this.#placed;
     const stays = before.map((limit) => !instead.includes(limit));
     const placed = {
@@ -130,14 +158,14 @@ export class Counting {
     const value = shared.length + most(own.model) + most(own.action);
     if (value > KEYS_MAX)
       throw new ConfigError({ field: `${field}: different "per" for one call`, value, allowed: `at most ${KEYS_MAX}` });
-    if (this.#apply !== undefined) this.#apply(placed);
+    const counts = this.#apply?.(placed);
     this.#placed = placed;
     this.#scopes = scopes;
     this.active ||= scopes.length > 0;
     this.#shared = shared;
     this.#own = own;
     this.#money ||= limits.some(({ known }) => known.metric === 'costUsd');
-    if (this.#apply !== undefined) this.keys.arrange(scopes.map(({ per }) => per));
+    if (counts === true) this.keys.arrange(scopes.map(({ per }) => per));
   }
 
   /**

@@ -76,6 +76,8 @@ const SETTLE: readonly SettlePolicy[] = ['actual', 'reserved', 'input'];
 
 export class Families<L> {
   readonly #options: FamiliesOptions<L>;
+  /** Names are made up by whoever calls. */
+  readonly #open: boolean;
   /** What is said of one name, in NFC. */
   readonly #entryOf: (name: string) => Entry | undefined;
   readonly #limited = new Map<string, Limited<L>>();
@@ -89,6 +91,7 @@ export class Families<L> {
    */
   constructor(models: unknown, options: FamiliesOptions<L>) {
     this.#options = options;
+    this.#open = typeof models === 'function';
     if (typeof models === 'function') {
       this.#entryOf = (name) => readEntry(models(name), name, `models(${JSON.stringify(name)})`);
       return;
@@ -172,6 +175,8 @@ export class Families<L> {
     const field = `${entry.field}.limits`;
     const limits = unlimited ? [] : this.#options.readLimits(entry.limits, field, name);
     const key = unlimited ? 'unlimited' : keyOf(limits);
+    // Whoever names models to a function must not fill a table with families that limit nothing.
+    if (known === undefined && limits.length === 0 && this.#open) return { name, limits, unlimited, field };
     if (known === undefined) return this.#add({ family: { name, limits, unlimited, field }, key, entry });
     if (known.key === key) return known.family;
     const other = known.entry.field;

@@ -93,9 +93,10 @@ export class Governor {
     amounts.metrics = this.#told.amounts.metrics = counting.metrics;
     counting.start((placed) => {
       // A function that was asked for a model has taken over another configuration.
-      if (counting !== asking.counting) return;
+      if (counting !== asking.counting) return false;
       answers.reconfigure(answers.time.read(), counting.plainWith(placed), read.found, placed);
       amounts.metrics = this.#told.amounts.metrics = ownMetrics(placed.limits);
+      return true;
     });
   }
 
@@ -287,6 +288,7 @@ export class Governor {
     const changed = this.#answers.call((core) => core.set_limit(now, place, limit, money)) === 1;
     this.#answers.finish(now);
     if (!changed) throw new InputError({ field: 'limit', value: limit, allowed });
+    this.#asking.counting.setAmount(name, limit);
   }
 
   /**
@@ -301,9 +303,11 @@ export class Governor {
    */
   record(request: AcquireRequest, usage?: TokenUsage | null): void {
     const told = this.#told;
+    const asking = this.#asking;
+    // A model that is named for the first time may bring limits, and metrics that the usage has; what it costs is read then.
+    asking.read(request, 0);
     const problem = readReport({ usage }, told);
     if (problem !== undefined) throw problem;
-    const asking = this.#asking;
     const now = asking.read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
     const { ask } = asking;
     const wrong = reportCost(ask, told);
@@ -336,7 +340,9 @@ export class Governor {
     const now = this.#asking.read(request);
     const { actorId } = this.#asking.ask;
     const said = this.#asking.diagnose(now, this.#answers.actors.handle(actorId));
-    return this.#answers.diagnosed(said, now, actorId);
+    const diagnosis = this.#answers.diagnosed(said, now, actorId);
+    this.#answers.finish(now);
+    return diagnosis;
   }
 
   /**

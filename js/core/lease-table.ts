@@ -45,8 +45,8 @@ export type LeaseRow = readonly [
   about?: AboutRow,
 ];
 
-/** Expired leases whose `About` is kept for a late release; of more the oldest is forgotten, and what was reserved stays charged. */
-const LATE_MAX = 1_000;
+/** Expired leases whose `About` is kept for a late release: as many as the core remembers. */
+const LATE_MAX = 10_000;
 
 const RADIX = 36;
 const DIGITS: readonly string[] = '0123456789abcdefghijklmnopqrstuvwxyz'.split('');

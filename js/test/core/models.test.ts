@@ -184,6 +184,48 @@ test('a function may take over another configuration', (t) => {
   assert.deepEqual(made.governor.snapshot().limits?.length, 1);
 });
 
+test('keys of a configuration that a function takes over are its own', (t) => {
+  const limits = (['actor', 'tenant'] as const).map((per) => ({ ...perMinute(2), per, name: per }));
+  const made = bench(t, {
+    models: () => {
+      made.governor.reconfigure({ limits, clock: made.clock });
+      return { limits: [perMinute(1)] };
+    },
+  });
+  for (let i = 0; i < 2; i++) granted(made.governor.acquire({ ...of('m'), tenant: 'one' }));
+  assert.equal(denied(made.governor.acquire({ ...of('m'), tenant: 'one' })).cause, 'limit');
+});
+
+test('limits that come in leave those that were set', (t) => {
+  const { governor } = bench(t, {
+    rate: { requestsPerMinute: 9 },
+    limits: [{ ...perMinute(9), name: 'spend' }],
+    models: (name) => ({ limits: [{ ...perMinute(9), name: `own ${name}` }] }),
+  });
+  governor.setLimit('spend', 1);
+  governor.setLimit('requests', 3);
+  granted(governor.acquire(of('m')));
+  assert.equal(denied(governor.acquire(of('other'))).limit, 'spend');
+  governor.setLimit('spend', 9);
+  for (const name of ['a', 'b']) granted(governor.acquire(of(name)));
+  assert.equal(denied(governor.acquire(of('c'))).limit, 'requests');
+});
+
+test('names that limit nothing fill nothing', (t) => {
+  const { governor } = bench(t, { models: () => ({ limits: 'unlimited' }) });
+  for (let i = 0; i < 20_000; i++) {
+    governor.release(granted(governor.acquire(of(`m${i}x`))));
+  }
+  assert.ok(governor.save().length < 2_000);
+});
+
+test('usage of a model that is recorded first is counted by its own metrics', (t) => {
+  const { governor } = bench(t, { models: () => ({ limits: [{ metric: 'pages', limit: 1_000, window: '1m' }] }) });
+  governor.record(of('m'), { metrics: { pages: 900 } });
+  const request = { ...of('m'), estimate: { metrics: { pages: 200 } } };
+  assert.equal(denied(governor.acquire(request)).cause, 'limit');
+});
+
 test('a function that throws while an image is read leaves no governor', () => {
   const config: GovernorConfig = { clock: createTestClock(), models: () => ({ settle: 'reserved' }) };
   const before = createGovernor(config);
