@@ -42,9 +42,14 @@ function bare(config: object): Bare {
   // An instance of its own: a second governor could grow the memory, which would detach the first one's view.
   const instance = instantiate();
   const core = new instance.glue.Core(readConfig(config).plain);
-  // The first lease makes what memory the later ones use again.
+  const look = (): Float64Array => new Float64Array(instance.memory.buffer, core.view_ptr(), View.LENGTH);
+  // Full windows take what memory they ever need: when it grows later on, the view is detached.
+  for (let now = START_MS - 2_000; now < START_MS; now++) {
+    const warm = core.acquire(now, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0);
+    core.release(now, warm | 0, (look()[View.GENERATION] as number) | 0, 0, 800, 90, 120);
+  }
   const slot = core.acquire(START_MS, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0);
-  const view = new Float64Array(instance.memory.buffer, core.view_ptr(), View.LENGTH);
+  const view = look();
   if (slot !== 0) throw new Error('the core did not grant a first lease');
   return { core, view };
 }
