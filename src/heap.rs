@@ -5,7 +5,7 @@
 //! `peek`; a key that is larger than all others (a lease with the usual lifetime) is pushed in O(1).
 //!
 //! Four children a node: one 64-byte cache line (D. B. Johnson, "Priority queues with update", 1975, d-heaps).
-//! Used by `lease` (expiry) and `queue` (deadlines).
+//! Used by `lease` (expiry), `queue` (deadlines, lanes) and `limit` (keys to be looked at).
 
 use alloc::vec::Vec;
 

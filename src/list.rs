@@ -1,7 +1,7 @@
 //! Decides nothing: doubly linked lists over small numeric ids, O(1) to add, remove and look at either end.
 //!
 //! One `List` is one list: an id is in it at most once. Memory grows with the largest id ever added (8 bytes each).
-//! Used by `fairness` (idle and starved actors) and `queue` (waiters of a class).
+//! Used by `fairness` (idle and starved actors) and `queue` (lanes that are held back).
 
 use alloc::vec::Vec;
 

@@ -46,7 +46,7 @@ export type LeaseRow = readonly [
 ];
 
 /** Expired leases whose `About` is kept for a late release: as many as the core remembers. */
-const LATE_MAX = 10_000;
+export const LATE_MAX = 10_000;
 
 const RADIX = 36;
 const DIGITS: readonly string[] = '0123456789abcdefghijklmnopqrstuvwxyz'.split('');

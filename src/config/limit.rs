@@ -21,7 +21,7 @@ pub(crate) const BUCKET_MAX: u64 = (1 << 53) / 1_000;
 /// How many times its burst a bucket may owe by default.
 const DEBT_BURSTS: u64 = 9;
 
-/// So much of a metric in each window. It is its name: another metric, window or algorithm is another limit.
+/// So much of a metric in each window. It is its name: another metric, window, algorithm or `per` is another limit.
 ///
 /// ```
 /// use throttleai::{Algorithm, Config, Limit, Metric, Window};

@@ -1,6 +1,7 @@
 //! Decides nothing itself: it asks the leaf modules in the documented order, takes from all or from none, and tells what
 //! happened. Arithmetic is theirs, coordination is here: `acquire` (admission), `release` (settlement, expiry), `waiting`
-//! (the queue), `view` (getters), `image` (save and restore).
+//! (the queue), `limits` (amounts at run time, recorded calls), `reconfigure` (another configuration, diagnosis), `view`
+//! (getters), `image` (save and restore).
 //!
 //! Invariants, checked by [`Governor::check_invariants`] after every step of the simulation: the weight in flight is the
 //! sum of the live leases' weights; every live lease is charged once in every limit; a waiter or lease is never in two
@@ -98,13 +99,14 @@ impl Governor {
         })
     }
 
-    /// The configuration it was made with.
+    /// The configuration in force.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The next thing that happened besides the answers of commands, oldest first.
+    /// The next thing that happened besides the answers of commands, oldest first; what limits tell
+    /// (keys that are freed, warnings) comes last.
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.outputs.pop_front().or_else(|| self.limits.outputs.pop_front())?;
         match (&output, &mut self.fairness) {

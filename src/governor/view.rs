@@ -130,6 +130,9 @@ impl Governor {
         if self.fairness.as_ref().is_some_and(|fairness| !fairness.actors.all_accounted_for()) {
             return Err("an actor is neither needed nor idle".into());
         }
+        if !self.limits.keys_accounted_for() {
+            return Err("a key is neither needed nor listed, or miscounted".into());
+        }
         if self.leases.live() > 0 && self.reaper_at.is_none() {
             return Err("leases are held and no timeout is pending".into());
         }

@@ -14,7 +14,7 @@
 //! exactly to that while no call exceeds its estimate, the quantum stays and segments are not merged (`segments`);
 //! `used` parts are at most 2^53; the debt is at most `max_debt` unless the limit was lowered. Instants are core time.
 //!
-//! Called by `limit::Limit`. Sources: RFC 2697, section 3, for a bucket with whole increments; J. S. Turner, "New directions
+//! Called by `meter`. Sources: RFC 2697, section 3, for a bucket with whole increments; J. S. Turner, "New directions
 //! in communications", 1986, for the meter. Leaves to others: what is counted, whether the call may go.
 
 mod segments;

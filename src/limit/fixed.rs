@@ -11,7 +11,7 @@
 //!
 //! Invariants: the sum is what was admitted since the period began, as corrected; a correction of an earlier period changes
 //! nothing; a period never ends before its boundary. Amounts in whole units, instants in core time; everything is O(1).
-//! Called by `limit::Limit`. Leaves to others: what is counted, what the limit is, time zones.
+//! Called by `meter`. Leaves to others: what is counted, what the limit is, time zones.
 
 #[cfg(test)]
 mod tests;

@@ -337,6 +337,13 @@ impl Keyed {
         }
     }
 
+    /// Whether every key is held, listed to be looked at, or shared, and the others are counted: for checks of invariants.
+    pub(super) fn all_accounted_for(&self) -> bool {
+        let needed = |key: &Key| key.refs > 0 || key.look_at.is_some();
+        let mut own = self.keys.iter().filter(|key| key.alive && !key.shared);
+        own.clone().count() == self.alive as usize && own.all(needed)
+    }
+
     /// Makes a handle that was taken away usable again.
     pub(super) fn reclaim(&mut self, handle: KeyHandle) {
         self.free.push(handle.0);

@@ -400,6 +400,11 @@ impl Limits {
         self.keyed.alive()
     }
 
+    /// Whether no key is kept for nothing: for checks of invariants.
+    pub(crate) fn keys_accounted_for(&self) -> bool {
+        self.keyed.all_accounted_for()
+    }
+
     /// Makes the handle of a forgotten key usable again.
     pub(crate) fn reclaim(&mut self, handle: KeyHandle) {
         self.keyed.reclaim(handle);

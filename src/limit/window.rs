@@ -12,7 +12,7 @@
 //! DEVIATION: a Fenwick tree over the ring would make `free_at` O(log n), at ten steps for each `add`; with n <= 600 the
 //! block sums are cheaper for both.
 //!
-//! Called by `limit::Limit`. Leaves to others: what is counted, what the limit is.
+//! Called by `meter`. Leaves to others: what is counted, what the limit is.
 
 use alloc::vec::Vec;
 

@@ -52,11 +52,11 @@ pub enum Answer {
     Released(Released),
     /// Of `renew`: the new end.
     Renewed(Option<Instant>),
-    /// Of `handle_timeout`, `set_boundaries` and `record`.
+    /// Of `handle_timeout` and `set_boundaries`.
     Done,
     /// Of `annul`: whether the lease was live.
     Annulled(bool),
-    /// Of `set_limit`: whether it was done.
+    /// Of `set_limit` and `reconfigure`: whether it was done.
     Changed(bool),
 }
 
