@@ -361,7 +361,7 @@ pub enum Subject {
     /// Tokens in the window.
     Tokens,
     /// What one of the configured limits counts, in whole units of its metric: its place among them, see
-    /// [`Denial::binding`].
+    /// [`Denial::binding`]; `u32::MAX` if a change of the configuration has taken it away since.
     Limit(u32),
     /// The same of a limit that is a budget: one of money, or of a calendar period.
     Budget(u32),
@@ -400,6 +400,20 @@ pub struct Denial {
     /// The limit that frees last: its place among the configured limits, requests and tokens of `rate` before those of
     /// `limits`.
     pub binding: Option<u32>,
+}
+
+impl Denial {
+    /// Names limits by other places; `None` of one that is gone.
+    #[inline(never)]
+    pub(crate) fn move_places(&mut self, place_of: &dyn Fn(u32) -> Option<u32>) {
+        self.binding = self.binding.and_then(place_of);
+        let subjects = [Some(&mut self.subject), self.never.as_mut().map(|never| &mut never.subject)];
+        for subject in subjects.into_iter().flatten() {
+            if let Subject::Limit(place) | Subject::Budget(place) = subject {
+                *place = place_of(*place).unwrap_or(u32::MAX);
+            }
+        }
+    }
 }
 
 /// More than could ever be granted.
@@ -480,9 +494,9 @@ pub enum Released {
     Live {
         /// How long it was held, in microseconds.
         held_us: u64,
-        /// Its lifetime without renewal, in microseconds.
+        /// The lifetime that it was granted, in microseconds; the configured one if it was renewed.
         ttl_us: u64,
-        /// It was held for more than 80 % of that.
+        /// It was held for more than 80 % of that, and not renewed.
         late: bool,
         /// The weight it held, in millionths.
         weight: u64,
@@ -518,13 +532,6 @@ pub enum Output {
     /// A limit of calendar periods, by its place among the configured limits, has to be told when the current and the next
     /// period end: see [`Governor::set_boundaries`](crate::Governor::set_boundaries).
     NeedBoundaries(u32),
-}
-
-impl Output {
-    /// Whether it names a limit by its place, which another configuration may give to another one.
-    pub(crate) const fn has_place(&self) -> bool {
-        matches!(self, Self::NeedBoundaries(_) | Self::Warned(_))
-    }
 }
 
 /// A limit is nearly used up, or entirely.

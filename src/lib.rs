@@ -56,6 +56,7 @@ mod error;
 mod fairness;
 mod governor;
 mod heap;
+mod index;
 mod lease;
 mod limit;
 mod list;

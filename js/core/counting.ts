@@ -23,8 +23,8 @@ type OwnSets = Readonly<Record<Only['scope'], Map<string, number[]>>>;
 export interface Added {
   /** Models whose families a function has named. */
   readonly families: readonly string[];
-  /** Limits of wrapped functions by action, as a configuration has them. */
-  readonly wrapped: readonly (readonly [action: string, limits: unknown])[];
+  /** Limits of wrapped functions by action, as a configuration has them, and whether a function of this process has them. */
+  readonly wrapped: readonly (readonly [action: string, limits: unknown, own: boolean])[];
 }
 
 /**
@@ -86,8 +86,10 @@ export class Counting {
         admit: ({ limits: own, field }) => this.#append(own, field!),
       });
     for (const name of added?.families ?? []) this.model(name);
-    for (const [action, own] of added?.wrapped ?? []) this.wrap(action, own);
-    if (restored === true) for (const action of this.#wrapped.keys()) this.#restored.add(action);
+    for (const [action, wrapped, own] of added?.wrapped ?? []) {
+      this.wrap(action, wrapped);
+      if (restored === true || !own) this.#restored.add(action);
+    }
   }
 
   /** The configuration for the core. */
@@ -120,7 +122,9 @@ export class Counting {
 
   /** For an image or the next configuration. */
   get added(): Added {
-    const wrapped = [...this.#wrapped].map(([action, limits]) => [action, limits.map(written)] as const);
+    const wrapped = [...this.#wrapped].map(
+      ([action, limits]) => [action, limits.map(written), !this.#restored.has(action)] as const,
+    );
     return { families: this.#families?.names ?? [], wrapped };
   }
 

@@ -14,7 +14,7 @@ export class Denials {
   readonly #gauge: ReadGauge;
   // A refused caller that asks again at once gets the same numbers, so the same text.
   #text = -1;
-  #about = -1;
+  #named: NamedLimit | undefined;
   #used = NaN;
   #limit = NaN;
   #asked = NaN;
@@ -34,7 +34,8 @@ export class Denials {
     const cause = CAUSES[view[View.DENY_CAUSE]! | 0] ?? 'cap';
     const text = view[View.DENY_TEXT]! | 0;
     const about = view[View.DENY_ABOUT]! | 0;
-    const unit = about < 0 ? 1 : this.#unit(about);
+    const named = about < 0 ? undefined : this.#limitAt(about);
+    const unit = unitOf(named);
     const used = compact(view[View.DENY_USED]! / unit);
     const limit = compact(view[View.DENY_LIMIT]! / unit);
     const asked = view[View.DENY_ASKED]! / unit;
@@ -45,7 +46,7 @@ export class Denials {
     const maxAllowed = view[View.DENY_MAX_ALLOWED]! / unit;
     if (
       text !== this.#text ||
-      about !== this.#about ||
+      named !== this.#named ||
       used !== this.#used ||
       limit !== this.#limit ||
       asked !== this.#asked ||
@@ -53,10 +54,9 @@ export class Denials {
       retryAfterMs !== this.#retryAfterMs ||
       actorId !== this.#actorId
     ) {
-      const named = this.#limitAt(about);
       this.#recommendation = denialText({ text, used, limit, asked, maxAllowed, retryAfterMs, named }, actorId);
       this.#text = text;
-      this.#about = about;
+      this.#named = named;
       this.#used = used;
       this.#limit = limit;
       this.#asked = asked;
@@ -88,18 +88,18 @@ export class Denials {
       return { inFlight: gauge(Gauge.ConcurrencyActive), maxInFlight: gauge(Gauge.ConcurrencyEffectiveMax) };
     // Behind waiters for slots nothing binds.
     const place = Math.max(binding, 0);
-    const unit = this.#unit(place);
+    const unit = unitOf(this.#limitAt(place));
     const which = Gauge.Limits + 2 * place;
     const used = gauge(which) / unit;
     const rateLimit = gauge(which + 1) / unit;
     // What a limit counts by key is not one number.
     return used === used ? { rateUsed: used, rateLimit } : { rateLimit };
   }
+}
 
-  /** The core counts money in millionths. */
-  #unit(place: number): number {
-    return this.#limitAt(place)?.metric === 'costUsd' ? 1e6 : 1;
-  }
+/** The core counts money in millionths. */
+function unitOf(limit: NamedLimit | undefined): number {
+  return limit?.metric === 'costUsd' ? 1e6 : 1;
 }
 
 /** The same number; engines keep small whole ones in an object without allocating for each. */

@@ -7,7 +7,7 @@ import { withoutComments } from './text.mjs';
  * vocabulary. A module that is not named here is an error: decide its place first.
  */
 const LEVELS = [
-  ['time', 'config', 'decision', 'error', 'codec', 'chunks', 'heap', 'list'],
+  ['time', 'config', 'decision', 'error', 'codec', 'chunks', 'heap', 'index', 'list'],
   ['lease', 'limit', 'queue', 'fairness', 'adaptive', 'provider'],
   ['governor'],
   ['trace'],

@@ -9,6 +9,7 @@ use super::mistakes::Mistakes;
 use super::{Config, LIMIT_MAX, SPAN_MAX_US};
 use crate::decision::{METRICS_MAX, Metric};
 use crate::error::{ConfigError, Mistake};
+use crate::index::Index;
 
 /// Limits of one governor, at most: each that counts a call costs time at that call.
 const LIMITS_MAX: usize = 1_024;
@@ -194,16 +195,47 @@ impl Config {
 pub(super) fn check(config: &Config, mistakes: &mut Mistakes<'_>) {
     let Config { limits, metrics, rate, .. } = config;
     mistakes.count("metrics", metrics.len() as u64, 0, METRICS_MAX as u64);
+    let mut own = Index::default();
+    for (index, name) in metrics.iter().enumerate().take(METRICS_MAX) {
+        if own.note(name, index).is_some() {
+            mistakes.note(
+                &format!("metrics[{index}]"),
+                &format_args!("\"{name}\""),
+                &"a name that no other metric has",
+            );
+        }
+    }
     mistakes.count("limits", limits.len() as u64, 0, LIMITS_MAX as u64);
     let rate = rate.as_ref().map(|rate| [rate.requests.map(|_| "requests"), rate.tokens.map(|_| "tokens")]);
-    let mut names: Vec<&str> = rate.into_iter().flatten().flatten().collect();
+    let mut names: Index<'_> = rate.into_iter().flatten().flatten().collect();
     for (index, limit) in limits.iter().enumerate().take(LIMITS_MAX) {
         let path = format!("limits[{index}]");
         let mut mistakes = mistakes.at(&path);
-        if limit.name.is_empty() || names.contains(&limit.name.as_str()) {
+        if limit.name.is_empty() || names.note(&limit.name, index).is_some() {
             mistakes.note("name", &format_args!("\"{}\"", limit.name), &"a name that no other limit has");
         }
-        names.push(&limit.name);
         limit.check(&mut mistakes, metrics.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn field_of(config: &Config) -> Option<String> {
+        config.check().err().map(|error| error.field.clone())
+    }
+
+    #[test]
+    fn no_two_limits_and_no_two_metrics_have_one_name() {
+        let limit = |name: &str| Limit::new(name, Metric::Requests, 1, 1_000);
+        let limits = vec![limit("b"), limit("a"), limit("c"), limit("a")];
+        assert_eq!(field_of(&Config { limits, ..Config::default() }).as_deref(), Some("limits[3].name"));
+        let rate = Some(crate::config::Rate { requests: Some(1), ..Default::default() });
+        let config = Config { rate, limits: vec![limit("tokens"), limit("requests")], ..Config::default() };
+        assert_eq!(field_of(&config).as_deref(), Some("limits[1].name"));
+        let metrics = vec!["images".to_string(), "pages".to_string(), "images".to_string()];
+        assert_eq!(field_of(&Config { metrics, ..Config::default() }).as_deref(), Some("metrics[2]"));
     }
 }

@@ -84,7 +84,7 @@ impl Governor {
         self.clock = TimeLine::read(r);
         self.leases = Leases::read(r);
         let saved = Limits::read(r, self.clock.last());
-        if r.ok().is_ok() && self.limits.adopt(saved, self.clock.last()) {
+        if r.ok().is_ok() && self.limits.adopt(saved, self.clock.last()).begins {
             self.clock.tick();
         }
         self.queue = Queue::read(r);

@@ -1,5 +1,8 @@
 //! Another configuration at run time, and what the present one says of a call.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::vec::Vec;
 
 use super::Governor;
@@ -59,7 +62,8 @@ impl Governor {
     /// Goes by another configuration from now on. Limits that are still there (the same name, metric, window, algorithm and
     /// `per`) go on with what they have counted, others count what is admitted from now on, and leases are settled only in
     /// limits that have counted them. Waiters stay, also more than a lowered [`Config::queue_max`]. Actors and keys that nobody
-    /// needs any more are freed. Takes time in proportion to leases, keys and waiters.
+    /// needs any more are freed. Outputs that are still pending name limits by their places of today. Takes time in proportion to
+    /// limits, leases, keys and waiters.
     ///
     /// # Errors
     /// [`ConfigError`], as of [`new`](Self::new); nothing has changed then.
@@ -80,11 +84,10 @@ impl Governor {
     pub fn reconfigure(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
         let mut t = self.advance(now);
-        self.serve(t);
-        self.outputs.retain(|output| !output.has_place());
-        let sets = self.limits.sets();
         let old = core::mem::replace(&mut self.limits, Limits::new(&config));
-        if self.limits.adopt(old, t) {
+        let adopted = self.limits.adopt(old, t);
+        self.outputs.retain_mut(|output| output.move_places(&adopted));
+        if adopted.begins {
             self.clock.tick();
             t = self.clock.last();
         }
@@ -104,10 +107,10 @@ impl Governor {
             }
             (adaptive, _) => adaptive.map(|(adaptive, max)| Adaptive::new(adaptive, max)),
         };
-        let limits = &self.limits;
         let forgets = self.fairness.is_none();
         self.queue.change_all(|waiter| {
-            waiter.request.keys = limits.translate(waiter.request.keys, &sets);
+            waiter.request.keys = adopted.keys(waiter.request.keys);
+            waiter.why.move_places(&|place| adopted.place(place));
             waiter.actor = waiter.actor.filter(|_| !forgets);
         });
         self.config = config;

@@ -19,7 +19,7 @@ impl Governor {
                 self.leases.release(lease);
                 self.settle(t, lease, &held, report);
                 self.free(t, lease, &held);
-                let answer = self.describe_end(t, &held);
+                let answer = self.describe_end(t, lease, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
                 if let Some(adaptive) = &mut self.adaptive {
                     adaptive.ended(report.outcome, report.latency_us.unwrap_or(held_us));
@@ -64,11 +64,12 @@ impl Governor {
         true
     }
 
-    fn describe_end(&self, t: CoreTime, held: &Lease) -> Released {
-        let (held_us, ttl_us) = (t.since(held.admitted), self.config.lease_ttl_us);
+    fn describe_end(&self, t: CoreTime, lease: LeaseId, held: &Lease) -> Released {
+        // Who renewed a lease meant to hold it longer. Of others the lifetime is that of when they were admitted.
+        let renewed = self.leases.is_renewed(lease);
+        let ttl_us = if renewed { self.config.lease_ttl_us } else { held.expires_at.since(held.admitted) };
+        let held_us = t.since(held.admitted);
         // Neither can overflow: core time stays below 2^61. (Saturating products cost a call each in wasm.)
-        // Who renewed a lease meant to hold it longer.
-        let renewed = held.expires_at != held.admitted.plus(ttl_us);
         let late = !renewed && held_us.wrapping_mul(5) > ttl_us.wrapping_mul(4);
         Released::Live { held_us, ttl_us, late, weight: held.weight }
     }

@@ -18,6 +18,7 @@ impl Leases {
             w.u8(slot.state as u8);
             if slot.state != State::Free {
                 write_lease(&slot.lease, w);
+                w.bool(slot.renewed);
             }
         }
         w.len(self.free.len());
@@ -90,7 +91,8 @@ fn read_slot(r: &mut Reader<'_>) -> Slot {
         }
     };
     let lease = if state == State::Free { Lease::default() } else { read_lease(r) };
-    Slot { lease: Lease { generation, ..lease }, state, released }
+    let renewed = state != State::Free && r.bool();
+    Slot { lease: Lease { generation, ..lease }, state, renewed, released }
 }
 
 fn write_lease(lease: &Lease, w: &mut Writer) {

@@ -50,6 +50,7 @@ enum State {
 struct Slot {
     lease: Lease,
     state: State,
+    renewed: bool,
     /// How the last 32 generations ended, newest in bit 0: 1 released, 0 expired.
     released: u32,
 }
@@ -103,7 +104,7 @@ impl Leases {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                self.slots.push(Slot { lease, state: State::Free, released: 0 });
+                self.slots.push(Slot { lease, state: State::Free, renewed: false, released: 0 });
                 (self.slots.len() as u32).saturating_sub(1)
             }
         };
@@ -112,6 +113,7 @@ impl Leases {
             id.generation = entry.lease.generation;
             entry.lease = Lease { generation: id.generation, ..lease };
             entry.state = State::Live;
+            entry.renewed = false;
         }
         self.expiry.push(slot, lease.expires_at.as_micros());
         self.live = self.live.saturating_add(1);
@@ -154,9 +156,16 @@ impl Leases {
     pub(crate) fn renew(&mut self, id: LeaseId, expires_at: CoreTime) {
         if let Some(slot) = self.slots.get_mut(id.slot as usize) {
             slot.lease.expires_at = expires_at;
+            slot.renewed = true;
         }
         self.expiry.push(id.slot, expires_at.as_micros());
         self.latest = self.latest.max(expires_at);
+    }
+
+    /// Whether its end was moved.
+    #[inline]
+    pub(crate) fn is_renewed(&self, id: LeaseId) -> bool {
+        self.slots.get(id.slot as usize).is_some_and(|slot| slot.renewed)
     }
 
     /// Takes out the lease that expired first, if one has by `now`. With `remember_until` it leaves a tombstone.

@@ -9,13 +9,36 @@ use super::keyed::{Key, Set};
 use super::meter::Meter;
 use super::rule::Rule;
 use super::{Limits, Note};
-use crate::decision::{Amounts, Metric};
+use crate::decision::{Amounts, Keys, Metric, Output};
+use crate::index::Index;
 use crate::time::CoreTime;
 
+/// What limits and sets of before are called today.
+#[derive(Debug, Default)]
+pub(crate) struct Adopted {
+    /// Some limits were not there before: they count what is admitted later than now.
+    pub(crate) begins: bool,
+    /// By number of a set.
+    sets: Vec<Option<u16>>,
+    /// By place of a limit.
+    places: Vec<Option<u32>>,
+}
+
+impl Adopted {
+    /// Keys without those of sets that are gone.
+    pub(crate) fn keys(&self, keys: Keys) -> Keys {
+        keys.in_sets(&self.sets)
+    }
+
+    /// The place today of the limit that was at `place`.
+    pub(crate) fn place(&self, place: u32) -> Option<u32> {
+        self.places.get(place as usize).copied().flatten()
+    }
+}
+
 impl Limits {
-    /// Takes over from the limits of before. Whether some of its own were not there: they count what is admitted later than
-    /// `now`.
-    pub(crate) fn adopt(&mut self, mut old: Self, now: CoreTime) -> bool {
+    /// Takes over from the limits of before.
+    pub(crate) fn adopt(&mut self, mut old: Self, now: CoreTime) -> Adopted {
         let metrics: Vec<Option<u8>> = old.metrics.iter().map(|name| self.place_of_metric(name)).collect();
         for rule in old.rules.iter_mut().chain(old.keyed.sets.iter_mut().flat_map(|set| &mut set.rules)) {
             if let Metric::Custom(index) = rule.config.metric {
@@ -24,28 +47,31 @@ impl Limits {
                     Metric::Custom(metrics.get(usize::from(index)).copied().flatten().unwrap_or(u8::MAX));
             }
         }
-        let places = adopt_rules(&mut self.rules, &mut old.rules, now);
-        let mut begins = places.contains(&None);
-        adopt_meters(&self.rules, &mut self.meters, &places, &mut old.meters, now);
-        let mut sets = Vec::new();
-        for own in &mut self.keyed.sets {
-            let number = old.keyed.sets.iter().position(|set| set.per == own.per);
-            let before = number.and_then(|number| old.keyed.sets.get_mut(number));
+        let mut adopted = Adopted::default();
+        let taken = adopted.rules(&mut self.rules, &mut old.rules, now);
+        adopt_meters(&self.rules, &mut self.meters, &taken, &mut old.meters, now);
+        let before: Index<'_> = old.keyed.sets.iter().map(|set| set.per.as_str()).collect();
+        let before: Vec<Option<usize>> = self.keyed.sets.iter().map(|set| before.get(&set.per)).collect();
+        adopted.sets.resize(old.keyed.sets.len(), None);
+        let mut taken_in_sets = Vec::new();
+        for ((number, own), before) in (0u16..).zip(&mut self.keyed.sets).zip(before) {
+            if let Some(today) = before.and_then(|before| adopted.sets.get_mut(before)) {
+                *today = Some(number);
+            }
+            let before = before.and_then(|before| old.keyed.sets.get_mut(before));
             own.overflow = before.as_ref().and_then(|set| set.overflow);
-            let places = adopt_rules(&mut own.rules, before.map_or(&mut [], |set| &mut set.rules), now);
-            begins |= places.contains(&None);
-            sets.push((number, places));
+            taken_in_sets.push(adopted.rules(&mut own.rules, before.map_or(&mut [], |set| &mut set.rules), now));
         }
-        let numbers: Vec<Option<u16>> = (0..old.keyed.sets.len()).map(|before| number_of(&sets, before)).collect();
         self.keyed.take_keys(&mut old.keyed);
         self.outputs = old.outputs;
-        self.outputs.retain(|output| !output.has_place());
+        self.outputs.retain_mut(|output| output.move_places(&adopted));
         for handle in 0..self.keyed.keys.len() as u32 {
             let number = self.keyed.keys.get(handle as usize).filter(|key| key.alive).map(|key| usize::from(key.set));
             let Some(before) = number else { continue };
-            match numbers.get(before).copied().flatten() {
+            match adopted.sets.get(before).copied().flatten() {
                 Some(number) => {
-                    self.keyed.adopt_key(handle, number, sets.get(usize::from(number)).map_or(&[], |set| &set.1), now)
+                    let taken = taken_in_sets.get(usize::from(number)).map_or(&[][..], |taken| taken);
+                    self.keyed.adopt_key(handle, number, taken, now);
                 }
                 None => self.keyed.forget(handle, &mut self.outputs),
             }
@@ -53,14 +79,11 @@ impl Limits {
         // Leases may have some that no limit of today would note.
         self.notes_needed |= !old.notes.is_empty();
         if self.notes_needed {
-            let today = |note: Note| Note {
-                amounts: placed(note.amounts, &metrics),
-                keys: note.keys.in_sets(&numbers),
-                ..note
-            };
+            let today =
+                |note: Note| Note { amounts: placed(note.amounts, &metrics), keys: adopted.keys(note.keys), ..note };
             self.notes = old.notes.into_iter().map(today).collect();
         }
-        begins
+        adopted
     }
 
     fn place_of_metric(&self, name: &str) -> Option<u8> {
@@ -68,18 +91,47 @@ impl Limits {
     }
 }
 
-/// For each rule the place of what it was; it goes on with that one's periods.
-fn adopt_rules(rules: &mut [Rule], old: &mut [Rule], now: CoreTime) -> Vec<Option<usize>> {
-    let adopt = |rule: &mut Rule| {
-        rule.since = now.plus(1);
-        let place = old.iter().position(|old| old.config.is_same(&rule.config))?;
-        let old = old.get_mut(place)?;
-        rule.since = old.since;
-        core::mem::swap(&mut rule.periods, &mut old.periods);
-        rule.periods.not_asked();
-        Some(place)
-    };
-    rules.iter_mut().map(adopt).collect()
+impl Adopted {
+    /// For each rule which of `old` it was; it goes on with that one's periods.
+    #[inline(never)]
+    fn rules(&mut self, rules: &mut [Rule], old: &mut [Rule], now: CoreTime) -> Vec<Option<usize>> {
+        let names: Index<'_> = old.iter().map(|rule| rule.config.name.as_str()).collect();
+        let found: Vec<Option<usize>> = rules.iter().map(|rule| names.get(&rule.config.name)).collect();
+        let adopt = |(rule, found): (&mut Rule, Option<usize>)| {
+            let taken = found.filter(|&at| old.get(at).is_some_and(|old| old.config.is_same(&rule.config)));
+            rule.since = now.plus(1);
+            self.begins |= taken.is_none();
+            let old = old.get_mut(taken?)?;
+            rule.since = old.since;
+            core::mem::swap(&mut rule.periods, &mut old.periods);
+            rule.periods.not_asked();
+            let before = old.place as usize;
+            if self.places.len() <= before {
+                self.places.resize(before.saturating_add(1), None);
+            }
+            *self.places.get_mut(before)? = Some(rule.place);
+            taken
+        };
+        rules.iter_mut().zip(found).map(adopt).collect()
+    }
+}
+
+impl Output {
+    /// Names limits by their places of today. Whether there is still something to tell: limits that are gone warn no more,
+    /// and calendars are asked for again.
+    #[inline(never)]
+    pub(crate) fn move_places(&mut self, adopted: &Adopted) -> bool {
+        match self {
+            Self::NeedBoundaries(_) => return false,
+            Self::Warned(warning) => match adopted.place(warning.limit) {
+                Some(place) => warning.limit = place,
+                None => return false,
+            },
+            Self::Refused(_, denial) => denial.move_places(&|place| adopted.place(place)),
+            _ => {}
+        }
+        true
+    }
 }
 
 #[inline(never)]
@@ -90,10 +142,6 @@ fn adopt_meters(rules: &[Rule], meters: &mut [Meter], places: &[Option<usize>], 
             meter.change(now, &rule.config);
         }
     }
-}
-
-fn number_of(sets: &[(Option<usize>, Vec<Option<usize>>)], before: usize) -> Option<u16> {
-    sets.iter().position(|(number, _)| *number == Some(before)).map(|number| number as u16)
 }
 
 /// The same amounts where the metrics stand today.

@@ -71,20 +71,6 @@ impl Keyed {
         Self { max, ..Self::default() }
     }
 
-    /// Gives a `per` the next number, if it is one and has none.
-    pub(super) fn number(&mut self, per: &str) {
-        if !per.is_empty() && self.sets.iter().all(|set| set.per != per) {
-            self.sets.push(Set { per: per.into(), rules: Vec::new(), overflow: None });
-        }
-    }
-
-    /// Adds a limit to the set of its `per`.
-    pub(super) fn add(&mut self, rule: Rule) {
-        if let Some(set) = self.sets.iter_mut().find(|set| set.per == rule.config.per) {
-            set.rules.push(rule);
-        }
-    }
-
     /// How many keys have places of their own.
     pub(super) const fn alive(&self) -> u32 {
         self.alive

@@ -24,8 +24,9 @@ use alloc::vec::Vec;
 
 use crate::config::{self, Config, Overflow};
 use crate::decision::{Amounts, KeyHandle, Keys, Metric, Output, ReportedAmounts, Request, Subject, Tokens};
+use crate::index::Index;
 use crate::time::CoreTime;
-use keyed::Keyed;
+use keyed::{Keyed, Set};
 use meter::Meter;
 pub(crate) use pool::{Full, Pool};
 pub(crate) use rule::Shortage;
@@ -87,29 +88,39 @@ impl Limits {
             let requests = ("requests", Metric::Requests, Subject::Requests, rate.requests);
             for (name, metric, subject, max) in [requests, ("tokens", Metric::Tokens, Subject::Tokens, rate.tokens)] {
                 let Some(max) = max else { continue };
-                limits.add(&config::Limit::new(name, metric, max, rate.window_us), first, subject);
+                limits.add(&config::Limit::new(name, metric, max, rate.window_us), first, subject, None);
                 first = first.saturating_add(1);
             }
         }
-        config.limits.iter().for_each(|limit| limits.keyed.number(&limit.per));
+        let mut sets = Index::default();
+        for limit in config.limits.iter().filter(|limit| !limit.per.is_empty()) {
+            let sets_so_far = limits.keyed.sets.len();
+            if sets.note(&limit.per, sets_so_far).is_none() {
+                limits.keyed.sets.push(Set { per: limit.per.clone(), rules: Vec::new(), overflow: None });
+            }
+        }
         // Budgets last. (A stable sort would be 20 KB of wasm.)
         for budgets in [false, true] {
             for (place, limit) in (first..).zip(&config.limits).filter(|(_, limit)| limit.is_budget() == budgets) {
-                limits.add(limit, place, if budgets { Subject::Budget(place) } else { Subject::Limit(place) });
+                let subject = if budgets { Subject::Budget(place) } else { Subject::Limit(place) };
+                limits.add(limit, place, subject, sets.get(&limit.per));
             }
         }
         limits
     }
 
-    fn add(&mut self, config: &config::Limit, place: u32, subject: Subject) {
+    /// With the set of its keys, if it counts by keys.
+    #[inline(never)]
+    fn add(&mut self, config: &config::Limit, place: u32, subject: Subject, set: Option<usize>) {
         let rule = Rule::new(config, place, subject);
         self.notes_needed |= !config.per.is_empty() || matches!(config.metric, Metric::CostUsd | Metric::Custom(_));
         self.calendars |= config.window == config::Window::Calendar;
-        if config.per.is_empty() {
-            self.meters.push(rule.meter());
-            self.rules.push(rule);
-        } else {
-            self.keyed.add(rule);
+        match set.and_then(|set| self.keyed.sets.get_mut(set)) {
+            Some(set) => set.rules.push(rule),
+            None => {
+                self.meters.push(rule.meter());
+                self.rules.push(rule);
+            }
         }
     }
 
@@ -375,19 +386,6 @@ impl Limits {
     fn usage_where(&self, now: CoreTime, mut wanted: impl FnMut(&Rule) -> bool) -> Option<(u64, u64)> {
         let (rule, meter) = self.rules.iter().zip(&self.meters).find(|(rule, _)| wanted(rule))?;
         Some((meter.used_at(now, &rule.periods), rule.max))
-    }
-
-    /// Keys as they are in these limits, named in those of another configuration.
-    pub(crate) fn translate(&self, keys: Keys, other: &[alloc::string::String]) -> Keys {
-        let number = |per: &alloc::string::String| {
-            self.keyed.sets.iter().position(|set| set.per == *per).map(|number| number as u16)
-        };
-        keys.in_sets(&other.iter().map(number).collect::<Vec<_>>())
-    }
-
-    /// What the sets count by.
-    pub(crate) fn sets(&self) -> Vec<alloc::string::String> {
-        self.keyed.sets.iter().map(|set| set.per.clone()).collect()
     }
 
     /// When a key may be forgotten at the earliest, as far as is known.

@@ -138,7 +138,10 @@ test('an image keeps what the limits of functions count; the next process may gi
   const other = createGovernor({ clock }, { restore: image });
   t.after(() => other.close());
   assert.equal(denied(other.acquire(ask('a', { action: 'k', tenant: 'x' }))).limit, 'requests/day/tenant+action=k');
+  other.reconfigure({ limits: { tokens: '9/m' } });
   const call = other.wrap(() => 2, { ...options, limits: limits(2) });
+  other.reconfigure();
+  assert.throws(() => other.wrap(() => 1, options), { code: 'config' }, 'now it has those of a function');
   assert.equal(await call(), 2);
   await assert.rejects(call(), { code: 'denied' });
 });

@@ -196,3 +196,25 @@ test('diagnose of what can never fit', () => {
   assert.deepEqual([fits, denial?.cause, denial?.maxAllowed, limits[0]?.retryAt], [false, 'too-large', 100, null]);
   governor.close();
 });
+
+test('a denial names the limits of today, also where the numbers are those of the last one', async (t) => {
+  const { governor } = bench(t, { limits: [perMinute(1, { name: 'before' })] });
+  granted(governor.acquire(ask('a')));
+  assert.match(denied(governor.acquire(ask('a'))).recommendation, /^Limit "before" reached/);
+  governor.reconfigure({ limits: [perMinute(1, { name: 'after' })] });
+  granted(governor.acquire(ask('a')));
+  assert.match(denied(governor.acquire(ask('a'))).recommendation, /^Limit "after" reached/);
+});
+
+test('a call whose time is up when the configuration changes is told of a limit of today', async (t) => {
+  const tokens: Limit = { metric: 'tokens', limit: 10, window: '1m', name: 'tokens' };
+  const { governor, clock } = bench(t, { limits: [tokens] });
+  const ten = ask('a', { estimate: { promptTokens: 10 } });
+  granted(governor.acquire(ten));
+  const waiting = governor.acquireAsync(ten, { timeoutMs: 1_000 });
+  clock.time += 2_000; // The timer is late.
+  governor.reconfigure({ limits: [perMinute(9), tokens] });
+  const { limit, cause, recommendation } = denied(await waiting);
+  assert.deepEqual([limit, cause], ['tokens', 'deadline']);
+  assert.equal(denied(governor.acquire(ten)).limit, 'tokens', recommendation);
+});
