@@ -406,6 +406,8 @@ export class Answers {
 
   /** The limit at a place; undefined: none. */
   limitAt(place: number): NamedLimit | undefined {
+    // An array is slow to answer for a place before its first.
+    if (place < 0) return undefined;
     const { length } = this.#rates;
     return place < length ? this.#rates[place] : this.#counting.placed.limits[place - length]?.known;
   }
@@ -484,9 +486,11 @@ export class Answers {
 }
 
 /** What the core does not keep of a call, if anything will need it. */
-function aboutOf({ family, model: name, promptTokens, outputTokens, images, shrunk }: Ask): About | undefined {
+function aboutOf(ask: Ask): About | undefined {
+  const { family, shrunk } = ask;
   const settles = family !== undefined && (family.prices !== undefined || family.settle !== 'actual');
   if (!settles && shrunk === 0) return undefined;
+  const { model: name, promptTokens, outputTokens, images } = ask;
   return { name, family, promptTokens, outputTokens, images, shrunk };
 }
 

@@ -35,7 +35,12 @@ export class Driver<T extends object> {
 
   /** Whether `update` has anything to do. Asked after every command, so it must cost nothing. */
   mustUpdate(at: number, waiting: boolean, now: number): boolean {
-    return at < this.#at || waiting !== this.#waiting || now > this.#at + LOST_AFTER_MS;
+    return waiting !== this.#waiting || this.#mustArm(at, now);
+  }
+
+  /** A timer that is armed for what is overdue is not armed again at every command while nothing else runs. */
+  #mustArm(at: number, now: number): boolean {
+    return (at < this.#at && now < this.#at) || now > this.#at + LOST_AFTER_MS;
   }
 
   /**
@@ -46,7 +51,7 @@ export class Driver<T extends object> {
    */
   update(at: number, waiting: boolean, now: number): void {
     if (waiting !== this.#waiting) this.#setWaiting(waiting);
-    if (at < this.#at || now > this.#at + LOST_AFTER_MS) this.#arm(at, now);
+    if (this.#mustArm(at, now)) this.#arm(at, now);
   }
 
   /** Ends the timer. Only while somebody waits it is armed again. */
@@ -76,7 +81,7 @@ export class Driver<T extends object> {
     } catch {
       return; // No timers at module scope of a Worker; expiry is lazy, and a later command tries again.
     }
-    this.#at = at;
+    this.#at = Math.max(at, now);
     keepProcessAlive(this.#timer, this.#waiting);
   }
 

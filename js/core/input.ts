@@ -187,7 +187,8 @@ function readName(value: unknown, field: string, idBytes: number): string {
 function refuseMisspelt(estimate: object): void {
   // Every request pays for this: the names are listed only when one is not known.
   for (const name in estimate)
-    if (!ESTIMATE_FIELDS.has(name)) return refuseOthers(estimate, 'request.estimate', [...ESTIMATE_FIELDS]);
+    if (name !== 'promptTokens' && name !== 'maxOutputTokens' && !ESTIMATE_FIELDS.has(name))
+      return refuseOthers(estimate, 'request.estimate', [...ESTIMATE_FIELDS]);
 }
 
 /** @throws InputError unless `metrics` is an object in which the metrics that count are amounts */
@@ -323,7 +324,7 @@ function problemOf(report: ReleaseReport, error: unknown): InputError {
 }
 
 function readOutcome(value: unknown): LeaseOutcome {
-  if (value === undefined || value === null) return 'success';
+  if (value === 'success' || value === undefined || value === null) return 'success';
   const outcome = OUTCOMES.find((known) => known === value);
   if (outcome === undefined)
     throw bad('report.outcome', value, `one of ${OUTCOMES.map((known) => `"${known}"`).join(', ')}`);

@@ -68,6 +68,19 @@ test('no timer at construction; one at the first grant; a busy governor does not
   assert.deepEqual(delays, [5000]);
 });
 
+test('a timer that is overdue is armed again once a second, not at every command', (t) => {
+  let now = 1_000_000;
+  const delays: number[] = [];
+  const never = { now: () => now, setTimeout: (_: () => void, ms: number) => delays.push(ms), clearTimeout: () => {} };
+  const governor = createGovernor({ clock: never, concurrency: { maxInFlight: 5 } });
+  t.after(() => governor.close());
+  for (let i = 0; i < 10_000; i++) {
+    governor.release(granted(governor.acquire(ask('a'))));
+    now += 1;
+  }
+  assert.deepEqual(delays, [5000, 1, 1, 1, 1]);
+});
+
 test('the timer keeps the process alive while somebody waits, and not otherwise', async (t) => {
   const { clock, refs, armed } = notedClock();
   const governor = createGovernor({ clock, concurrency: { maxInFlight: 1 } });
