@@ -1,6 +1,6 @@
 /**
  * Reads the wasm back from the text that `scripts/build/wasm-text.mjs` makes of it, which says why it is not base64. The
- * work is done by a module of 130 bytes, `scripts/build/read-text.wat`, which says why.
+ * work is done by a module of 300 bytes, `scripts/build/read-text.wat`, which says why.
  */
 import { TextEncoder } from '../core/text-codec.ts';
 
@@ -14,14 +14,18 @@ export interface WasmText {
   readonly escapes: number;
   /** The 256 byte values, by frequency, in hex. */
   readonly bytes: string;
-  /** Bytes of the module. */
-  readonly length: number;
+  /** By opcode: the streams of what follows it, the second one times 256; 0: none. */
+  readonly kinds: readonly number[];
+  /** Where each stream begins among the bytes of all. */
+  readonly starts: readonly number[];
+  /** Bytes of all streams, and of the module. */
+  readonly lengths: readonly [streams: number, module: number];
   readonly text: string;
 }
 
 interface Reader {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  read(text: number, out: number, end: number): void;
+  read(text: number, streams: number, out: number, end: number): void;
 }
 
 /** What is used of the platform's `WebAssembly`, declared here because the main entry has no DOM types. */
@@ -34,24 +38,29 @@ const PAGE_BYTES = 65_536;
 /** In the table of single characters: this one opens a pair. */
 const PAIR = 256;
 const PAIRS_AT = 256;
-const TEXT_AT = PAIRS_AT + 128 * 128;
+const STARTS_AT = PAIRS_AT + 128 * 128;
+const KINDS_AT = STARTS_AT + 4 * 64;
+const TEXT_AT = KINDS_AT + 2 * 256;
 
 export function readWasmText({ Module, Instance }: WebAssemblyLike, wasm: WasmText): Uint8Array {
   const codes = new TextEncoder().encode(wasm.text);
-  const out = TEXT_AT + codes.length;
-  const end = out + wasm.length;
+  const streams = TEXT_AT + codes.length;
+  const out = streams + wasm.lengths[0];
+  const end = out + wasm.lengths[1];
 
   const { memory, read } = new Instance(new Module(Uint8Array.from(wasm.reader))).exports as Reader;
   memory.grow(Math.ceil(end / PAGE_BYTES) - 1);
-  writeTables(memory.buffer, wasm);
+  writeTables(memory.buffer, wasm, streams);
   const bytes = new Uint8Array(memory.buffer);
   bytes.set(codes, TEXT_AT);
-  read(TEXT_AT, out, end);
+  read(TEXT_AT, streams, out, end);
   return bytes.slice(out, end);
 }
 
-/** Byte values by the code of one character, and by those of two. */
-function writeTables(memory: ArrayBuffer, { alphabet, escapes, bytes }: WasmText): void {
+/** Byte values by the code of one character, and by those of two; streams. */
+function writeTables(memory: ArrayBuffer, { alphabet, escapes, bytes, kinds, starts }: WasmText, first: number): void {
+  new Uint32Array(memory, STARTS_AT).set(starts.map((start) => first + start));
+  new Uint16Array(memory, KINDS_AT).set(kinds);
   const single = new Uint16Array(memory, 0, 128).fill(PAIR);
   const pair = new Uint8Array(memory, PAIRS_AT, 128 * 128);
   const size = alphabet.length;

@@ -10,7 +10,7 @@ import { app, here, installed } from './install.mjs';
 import { nodeBinary } from './tools.mjs';
 
 /** 72 is the goal for leases, concurrency and rates; the rest is what limits by key, models, prices and `wrap` add. */
-const SIZE_KB_MAX = 72 + 26;
+const SIZE_KB_MAX = 72 + 17;
 const START_MS_MAX = 15;
 const START_RUNS = 30;
 const START_ROUNDS = 3;

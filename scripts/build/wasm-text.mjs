@@ -1,9 +1,14 @@
 /**
  * The wasm as text in a JavaScript file. Base64 cuts bytes apart, so gzip no longer sees the repetitions in them: it adds
  * 30 % to what is sent. Here the most frequent bytes are one character each and the others two, which gzip packs as
- * well as the module itself, and which is a fifth smaller than base64 even unpacked. Only printable ASCII that no
+ * well as the bytes themselves, and which is a fifth smaller than base64 even unpacked. Only printable ASCII that no
  * tool needs to escape, so that bundlers and servers with any charset leave it as it is.
+ *
+ * The bytes stand in streams, see `wasm-streams.mjs`. Those of like bytes stand beside each other: gzip learns what is
+ * frequent for a stretch at a time.
  */
+import { splitWasm } from './wasm-streams.mjs';
+
 /** Quotes, escapes and what HTML looks at. The backtick is not among them: it keeps minifiers from making a template of
  * the text, which engines read more slowly. */
 const FORBIDDEN = `"'\\$<`;
@@ -18,16 +23,25 @@ const SINGLES = ALPHABET.length - ESCAPES;
 /**
  * A module for `js/entrypoints/wasm-text.ts` to read, and its declaration.
  *
- * @param {Uint8Array} bytes the wasm
+ * @param {Uint8Array} wasm
  * @param {Uint8Array} reader `read-text.wat`, assembled
  */
-export function wasmTextModule(bytes, reader) {
+export function wasmTextModule(wasm, reader) {
+  const { streams, kinds } = splitWasm(wasm);
   const count = new Array(256).fill(0);
-  for (const byte of bytes) count[byte] += 1;
+  for (const byte of streams.flat()) count[byte] += 1;
   const order = count.map((_, byte) => byte).sort((a, b) => count[b] - count[a] || a - b);
   const codes = [];
   order.forEach((byte, rank) => (codes[byte] = codeOf(rank)));
-  const text = Array.from(bytes, (byte) => codes[byte]).join('');
+
+  const numbers = streams.map((_, number) => number).sort((a, b) => mean(streams[a]) - mean(streams[b]) || a - b);
+  const starts = [];
+  let length = 0;
+  for (const number of numbers) {
+    starts[number] = length;
+    length += streams[number].length;
+  }
+  const text = numbers.flatMap((number) => streams[number].map((byte) => codes[byte])).join('');
   const hex = order.map((byte) => byte.toString(16).padStart(2, '0')).join('');
   return {
     source: `export const wasm = {
@@ -35,7 +49,9 @@ export function wasmTextModule(bytes, reader) {
   alphabet: '${ALPHABET}',
   escapes: ${ESCAPES},
   bytes: '${hex}',
-  length: ${bytes.length},
+  kinds: [${kinds}],
+  starts: [${starts}],
+  lengths: [${length},${wasm.length}],
   text: '${text}',
 };
 `,
@@ -43,6 +59,10 @@ export function wasmTextModule(bytes, reader) {
 export declare const wasm: WasmText;
 `,
   };
+}
+
+function mean(bytes) {
+  return bytes.reduce((sum, byte) => sum + byte, 0) / Math.max(bytes.length, 1);
 }
 
 function codeOf(rank) {

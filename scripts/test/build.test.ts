@@ -40,12 +40,57 @@ for (const [what, source] of Object.entries({
   });
 }
 
+const MAGIC = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
+function leb(number) {
+  return number < 128 ? [number] : [(number % 128) + 128, ...leb(Math.floor(number / 128))];
+}
+
+const section = (id, bytes) => [id, ...leb(bytes.length), ...bytes];
+
+/** Instructions with all that can follow an opcode, the numbers of several bytes. */
+const INSTRUCTIONS = [
+  [0x02, 0x40, 0x03, 0x7f, 0x04, 0x7e, 0x05, 0x0b, 0x0b, 0x0b, 0x00, 0x01, 0x0f, 0x1a, 0x1b, 0xd1],
+  [0x0c, 0x81, 0x01, 0x0d, 0x00, 0x0e, 0x02, 0x00, 0x80, 0x01, 0x05, 0x10, 0xff, 0x7f, 0x11, 0x80, 0x01, 0x00],
+  [
+    0x20, 0x00, 0x21, 0x80, 0x01, 0x22, 0x7f, 0x23, 0x00, 0x24, 0x81, 0x02, 0x25, 0x00, 0x26, 0x00, 0xd0, 0x70, 0xd2,
+    0x85, 0x01,
+  ],
+  ...Array.from({ length: 0x3e - 0x28 + 1 }, (_, at) => [0x28 + at, at % 4, 0x80 + at, 0x80, 0x01]),
+  [
+    0x3f, 0x00, 0x40, 0x00, 0x41, 0x80, 0x80, 0x7c, 0x42, 0xff, 0x00, 0x43, 1, 2, 3, 0xff, 0x44, 1, 2, 3, 4, 5, 6, 7,
+    0xff,
+  ],
+  ...Array.from({ length: 0xc4 - 0x45 + 1 }, (_, at) => [0x45 + at]),
+  [0xfc, 0x07, 0xfc, 0x0a, 0x00, 0x00, 0xfc, 0x0b, 0x00, 0xfc, 0x0c, 0x81, 0x01, 0x00, 0xfc, 0x0f, 0x00],
+].flat();
+
+function moduleOf(...bodies) {
+  const functions = bodies.map((body) => [...leb(body.length), ...body]);
+  return [...MAGIC, ...section(1, [0, 1, 2]), ...section(10, [...leb(bodies.length), ...functions.flat()])];
+}
+
 test('the wasm comes back from its text as it was', async () => {
-  const every = Uint8Array.from({ length: 256 * 3 }, (_, i) => i);
-  const skewed = Uint8Array.from({ length: 70_000 }, (_, i) => (i % 7 === 0 ? (i * i) % 256 : i % 50));
+  const every = Array.from({ length: 256 * 3 }, (_, i) => i % 256);
+  const skewed = Array.from({ length: 70_000 }, (_, i) => (i % 7 === 0 ? (i * i) % 256 : i % 50));
   const reader = assemble(at('scripts/build/read-text.wat'));
-  for (const bytes of [every, skewed, Uint8Array.of(0)]) {
+  const twice = moduleOf([0, ...INSTRUCTIONS, 0x0b], [2, 0x81, 0x01, 0x7f, 0x01, 0x7e, ...INSTRUCTIONS, 0x0b]);
+  const modules = [
+    MAGIC,
+    [...MAGIC, ...section(0, every)],
+    [...MAGIC, ...section(0, skewed)],
+    moduleOf([0, 0x0b]),
+    twice,
+  ];
+  for (const bytes of [...modules, [...twice, ...section(11, skewed)], reader].map((each) => Uint8Array.from(each))) {
     const { wasm } = await evaluated(wasmTextModule(bytes, reader).source);
     assert.deepEqual(readWasmText(WebAssembly, wasm), bytes);
   }
+});
+
+test('an instruction that nobody has described stops the build', () => {
+  assert.throws(
+    () => wasmTextModule(Uint8Array.from(moduleOf([0, 0xfd, 0x00])), new Uint8Array()),
+    /opcode 0xfd at \d+/,
+  );
 });

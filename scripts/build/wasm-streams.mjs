@@ -1,0 +1,142 @@
+/**
+ * The wasm taken apart by what its bytes mean. Compressors find little in code as it stands, where opcodes alternate with
+ * numbers of every kind; a stream of opcodes, one of offsets and so on is a seventh smaller. Nothing is left out: an
+ * instruction is put together again from its opcode and the next number of the streams that the opcode names.
+ *
+ * What that does not describe (sections that are no code, heads of functions, rare instructions) is literal: the opcode
+ * `LITERAL`, how many bytes, the bytes.
+ */
+import { StepError } from '../lib/run.mjs';
+
+/** No opcode. */
+const LITERAL = 0xff;
+const LITERAL_BYTES_MAX = 255;
+/** The streams that the reader knows by number, as in `read-text.wat`. */
+const FIXED = ['opcodes', 'lengths', 'literals'];
+
+const isMemory = (op) => op >= 0x28 && op <= 0x3e;
+
+/** Streams of what follows an opcode: each a number in LEB128. Alignments hang on the opcode, so each has a stream. */
+function streamsOf(op) {
+  if (op >= 0x02 && op <= 0x04) return ['types'];
+  if (op === 0x0c || op === 0x0d) return ['branches'];
+  if (op === 0x10) return ['calls'];
+  if (op >= 0x20 && op <= 0x22) return [`locals ${op}`];
+  if (op === 0x23 || op === 0x24) return ['globals'];
+  if (isMemory(op)) return [`alignments ${op}`, op < 0x36 ? 'offsets of loads' : 'offsets of stores'];
+  if (op === 0x41) return ['i32'];
+  if (op === 0x42) return ['i64'];
+  return [];
+}
+
+/**
+ * @param {Uint8Array} wasm
+ * @returns {{ streams: number[][], kinds: number[] }} streams by number, and by opcode the one or two streams of what
+ *   follows it, the second one times 256; 0: none
+ */
+export function splitWasm(wasm) {
+  const streams = new Map(FIXED.map((name) => [name, []]));
+  const put = (name, bytes) => {
+    if (!streams.has(name)) streams.set(name, []);
+    streams.get(name).push(...bytes);
+  };
+  const literal = (from, to) => {
+    for (let at = from; at < to; at += LITERAL_BYTES_MAX) {
+      const bytes = wasm.subarray(at, Math.min(to, at + LITERAL_BYTES_MAX));
+      put('opcodes', [LITERAL]);
+      put('lengths', [bytes.length]);
+      put('literals', bytes);
+    }
+  };
+
+  let done = 0;
+  for (const { start, end } of functionBodies(wasm)) {
+    literal(done, start);
+    for (let at = start; at < end; ) {
+      const op = wasm[at];
+      const after = endOfInstruction(wasm, at);
+      const names = streamsOf(op);
+      if (names.length === 0 && after > at + 1) literal(at, after);
+      else {
+        put('opcodes', [op]);
+        let from = at + 1;
+        for (const name of names) {
+          const to = endOfNumber(wasm, from);
+          put(name, wasm.subarray(from, to));
+          from = to;
+        }
+      }
+      at = after;
+    }
+    done = end;
+  }
+  literal(done, wasm.length);
+
+  const number = new Map([...streams.keys()].map((name, index) => [name, index]));
+  const kinds = Array.from({ length: 0x43 }, (_, op) =>
+    streamsOf(op).reduce((sum, name, place) => sum + ((number.get(name) ?? 0) << (8 * place)), 0),
+  );
+  return { streams: [...streams.values()], kinds };
+}
+
+/** Where the instructions of each function stand. */
+function* functionBodies(wasm) {
+  const CODE = 10;
+  for (let at = 8; at < wasm.length; ) {
+    const id = wasm[at];
+    let [length, next] = numberAt(wasm, at + 1);
+    at = next + length;
+    if (id !== CODE) continue;
+    let functions;
+    for ([functions, next] = numberAt(wasm, next); functions > 0; functions--) {
+      let groups;
+      [length, next] = numberAt(wasm, next);
+      const end = next + length;
+      for ([groups, next] = numberAt(wasm, next); groups > 0; groups--) next = endOfNumber(wasm, next) + 1;
+      yield { start: next, end };
+      next = end;
+    }
+  }
+}
+
+/** @throws StepError for an instruction that is not known here */
+function endOfInstruction(wasm, at) {
+  const numbers = (count, from = at + 1) => {
+    for (; count > 0; count--) from = endOfNumber(wasm, from);
+    return from;
+  };
+  const op = wasm[at];
+  const described = streamsOf(op).length;
+  if (described > 0) return numbers(described);
+  // Those without anything behind them: control, `drop` and `select`, comparisons and arithmetic.
+  const bare = [0x00, 0x01, 0x05, 0x0b, 0x0f, 0x1a, 0x1b, 0xd1].includes(op) || (op >= 0x45 && op <= 0xc4);
+  if (bare) return at + 1;
+  // Tables, memory, references.
+  if ([0x25, 0x26, 0x3f, 0x40, 0xd0, 0xd2].includes(op)) return numbers(1);
+  if (op === 0x0e) {
+    const [targets, from] = numberAt(wasm, at + 1);
+    return numbers(targets + 1, from);
+  }
+  if (op === 0x11) return numbers(2);
+  if (op === 0x43) return at + 5;
+  if (op === 0x44) return at + 9;
+  if (op === 0xfc) {
+    const second = wasm[at + 1];
+    if (second <= 7) return at + 2;
+    if ([10, 12, 14].includes(second)) return numbers(3);
+    if ([11, 13, 15, 16, 17].includes(second)) return numbers(2);
+  }
+  throw new StepError(`opcode 0x${op.toString(16)} at ${at} of the wasm is not known to scripts/build/wasm-streams.mjs`);
+}
+
+function endOfNumber(wasm, at) {
+  while (wasm[at] >= 0x80) at++;
+  return at + 1;
+}
+
+function numberAt(wasm, at) {
+  const end = endOfNumber(wasm, at);
+  let number = 0;
+  for (let byte = end - 1; byte >= at; byte--) number = number * 128 + (wasm[byte] & 127);
+  return [number, end];
+}
