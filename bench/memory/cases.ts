@@ -25,7 +25,7 @@ const LEASES = 200_000;
 const ACTORS = 200_000;
 const GOVERNORS = 200;
 /** Of one governor: as many as its window keeps before it merges neighbours, and as many as its first table holds. */
-const ENTRIES = 600;
+const ENTRIES = 1024;
 const ENTRIES_AT_START = 32;
 
 export const MEMORY_CASES: readonly MemoryCase[] = [

@@ -95,12 +95,12 @@ impl Meter {
     /// Corrects what was counted at `admitted` from `from` to `to`; more than `most` altogether is forgiven. Call `advance`
     /// first.
     #[inline]
-    pub(super) fn settle(&mut self, admitted: CoreTime, from: u64, to: u64, most: u64) {
+    pub(super) fn settle(&mut self, (now, admitted): (CoreTime, CoreTime), from: u64, to: u64, most: u64) {
         // A bucket knows its own bound.
         let bounded =
             if to <= from { to } else { to.min(most.saturating_sub(self.used().saturating_sub(from)).max(from)) };
         match self {
-            Self::Sliding(window) => window.settle(admitted, from, bounded),
+            Self::Sliding(window) => window.settle(now, admitted, from, bounded),
             Self::Bucket(bucket) => bucket.settle(admitted, from, to),
             Self::Fixed(window) => window.settle(admitted, from, bounded),
         }

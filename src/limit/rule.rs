@@ -171,7 +171,7 @@ impl Rule {
         if from != to && admitted >= self.since {
             self.advance(meter, now);
             let before = meter.used();
-            meter.settle(admitted, from, to, self.most);
+            meter.settle((now, admitted), from, to, self.most);
             if !self.warns.is_empty() {
                 self.warn(before, meter.used(), tell);
             }
@@ -183,7 +183,7 @@ impl Rule {
     pub(super) fn give_back(&mut self, meter: &mut Meter, (now, admitted): (CoreTime, CoreTime), call: Counts<'_>) {
         if admitted >= self.since {
             self.advance(meter, now);
-            meter.settle(admitted, call.of(self.metric), 0, u64::MAX);
+            meter.settle((now, admitted), call.of(self.metric), 0, u64::MAX);
         }
     }
 
