@@ -1,12 +1,11 @@
 /** The generated part of docs/benchmarks.md: the results of one run as tables, between two markers. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { GROUPS, type GroupName } from './cases/index.ts';
+import { between, table } from './markdown.ts';
 import type { Memory, Report, Timing } from './report.ts';
 import type { Spread } from './statistics.ts';
 
 const FILE = new URL('../docs/benchmarks.md', import.meta.url);
-const BEGIN = '<!-- bench: begin -->';
-const END = '<!-- bench: end -->';
 
 export function writeDocument(report: Report): void {
   writeFileSync(FILE, withTables(readFileSync(FILE, 'utf8'), report));
@@ -14,9 +13,7 @@ export function writeDocument(report: Report): void {
 
 /** The document with its generated part made anew. */
 export function withTables(document: string, report: Report): string {
-  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`docs/benchmarks.md has lost its markers ${BEGIN} and ${END}`);
-  return `${document.slice(0, begin)}${BEGIN}\n\n${tables(report)}\n\n${document.slice(end)}`;
+  return between(document, 'bench', tables(report));
 }
 
 function tables({ environment, timings, memory }: Report): string {
@@ -89,12 +86,6 @@ function memoryTable(memory: readonly Memory[]): string {
     budget(most),
   ]);
   return table(['bytes of', 'made', 'total (low to high)', 'wasm', 'JavaScript', 'at worst', 'at most'], rows);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const rule = head.map((_, index) => (index === 0 ? '---' : '--:'));
-  return [line(head), line(rule), ...rows.map(line)].join('\n');
 }
 
 /** Adding 0 makes 0 of -0. */

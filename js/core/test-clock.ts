@@ -15,11 +15,12 @@ export interface TestClock extends ClockWithTimers {
    * Promises that they settle are seen after the next `await`.
    */
   readonly advance: (ms: number) => void;
+  /** Moves the time to the timer that is due first and fires it. Returns false, and moves nothing, where none is armed. */
+  readonly next: () => boolean;
 }
 
 interface Timer {
   readonly at: number;
-  readonly order: number;
   readonly callback: () => void;
 }
 
@@ -43,16 +44,28 @@ function finite(value: number, field: string): number {
  * await second; // granted
  */
 export function createTestClock(startMs: number = START_MS): TestClock {
-  const timers = new Map<number, Timer>();
-  let count = 0;
+  /** Those due later first, among equals those armed later, so that the next one is the last. */
+  const timers: Timer[] = [];
 
-  /** The timer that is due first, not after `until`; among equals the one armed first. */
-  const next = (until: number): Timer | undefined => {
-    let first: Timer | undefined;
-    for (const timer of timers.values()) {
-      if (timer.at <= until && (first === undefined || timer.at < first.at)) first = timer;
+  /** Where a timer that is armed now belongs. */
+  const placeOf = (at: number): number => {
+    let [low, high] = [0, timers.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (timers[middle]!.at > at) low = middle + 1;
+      else high = middle;
     }
-    return first;
+    return low;
+  };
+
+  /** Fires the next timer, unless it is due after `until`. */
+  const fire = (until: number): boolean => {
+    const timer = timers.at(-1);
+    if (timer === undefined || timer.at > until) return false;
+    timers.pop();
+    clock.time = Math.max(clock.time, timer.at);
+    timer.callback();
+    return true;
   };
 
   const clock: TestClock = {
@@ -60,22 +73,20 @@ export function createTestClock(startMs: number = START_MS): TestClock {
     fn: () => clock.time,
     now: () => clock.time,
     setTimeout: (callback, ms) => {
-      const order = ++count;
-      timers.set(order, { at: clock.time + Math.max(0, ms), order, callback });
-      return order;
+      const timer = { at: clock.time + (ms > 0 ? ms : 0), callback };
+      timers.splice(placeOf(timer.at), 0, timer);
+      return timer;
     },
     clearTimeout: (timer) => {
-      timers.delete(timer as number);
+      const place = timers.indexOf(timer as Timer);
+      if (place >= 0) timers.splice(place, 1);
     },
     advance(ms: number): void {
       const until = clock.time + finite(ms, 'ms');
-      for (let timer = next(until); timer !== undefined; timer = next(until)) {
-        timers.delete(timer.order);
-        clock.time = Math.max(clock.time, timer.at);
-        timer.callback();
-      }
+      while (fire(until));
       clock.time = until;
     },
+    next: () => fire(Infinity),
   };
   return clock;
 }

@@ -1,5 +1,5 @@
 /** The mock provider: routes, the door, the answers, on a real socket. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { createServer, IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Door } from './admission.ts';
 import { modelList } from './answers.ts';
@@ -30,11 +30,11 @@ class Provider implements MockProvider {
   #closed: Promise<void> | undefined;
   baseURL = '';
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, create: typeof createServer) {
     this.#settings = settings;
     this.#door = new Door(settings.limits, Math.max(1, settings.latency.medianMs), settings.clock.now());
     this.#random = new CallRandom(settings.seed);
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server = create((request, response) => void this.#answer(request, response));
   }
 
   listen(): Promise<this> {
@@ -127,5 +127,8 @@ class Provider implements MockProvider {
  * await provider.close();
  */
 export async function createMockProvider(options: MockProviderOptions = {}): Promise<MockProvider> {
-  return new Provider(checkOptions(options)).listen();
+  const settings = checkOptions(options);
+  // Loaded here, because the rest of this entry runs where there is no Node.
+  const { createServer } = await import('node:http');
+  return new Provider(settings, createServer).listen();
 }

@@ -64,6 +64,11 @@ export const steps = [
     parts: () => [build, buildLab, nodeTests('js', 'js', 'demo', 'scripts', 'bench')],
   },
   {
+    name: 'sim',
+    about: 'the scenarios of the simulator, briefly: what is known of other schedulers, the targets of the governor',
+    parts: () => [build, nodeTests('sim', 'simulator')],
+  },
+  {
     name: 'package',
     about: 'what is in the tarball, publint, attw, size and start-up budgets',
     parts: () => [counted('package', node, 'pkg-tests/run.mjs', 'package')],

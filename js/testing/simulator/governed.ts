@@ -1,0 +1,59 @@
+/** A governor as the scheduler of a simulation. */
+import type { AcquireDecision, AcquireRequest, GovernorLike, ReleaseReport, Wait } from '../../core/types.ts';
+import type { Answer, CallEnd, Scheduler, SimulatedCall } from './types.ts';
+
+/** What is used of a governor: all that `createGovernor` returns has it. */
+export interface QueueingGovernor extends GovernorLike {
+  acquireAsync(request: AcquireRequest, wait?: Wait | null): Promise<AcquireDecision>;
+  close?(): void;
+}
+
+const OUTCOMES = { success: 'success', error: 'error', refused: 'error' } as const;
+
+function requestOf({ actor, weight, tokens }: SimulatedCall): AcquireRequest {
+  return {
+    actorId: actor.id,
+    action: 'simulated',
+    priority: actor.priority ?? 'interactive',
+    estimate: { weight, promptTokens: tokens },
+  };
+}
+
+/**
+ * Lets calls through as the governor says. An actor that waits does so in `acquireAsync`, with its deadline; one that has a
+ * `whenDenied` asks with `acquire`.
+ *
+ * @param governor made with the clock of the simulation
+ */
+export function governed(governor: QueueingGovernor): Scheduler {
+  const leases = new Map<SimulatedCall, string>();
+  let closed = false;
+  const take = (call: SimulatedCall, decision: AcquireDecision): Answer => {
+    if (!decision.granted)
+      return { granted: false, retryAfterMs: decision.retryAt === null ? null : decision.retryAfterMs };
+    leases.set(call, decision.leaseId);
+    return { granted: true };
+  };
+  return {
+    ask(call, answer) {
+      const request = requestOf(call);
+      if (call.actor.whenDenied !== undefined) return answer(take(call, governor.acquire(request)));
+      return governor.acquireAsync(request, { deadline: call.deadline }).then(
+        (decision) => answer(take(call, decision)),
+        (error: unknown) => {
+          if (!closed) throw error;
+        },
+      );
+    },
+    end(call, { outcome }: CallEnd) {
+      const lease = leases.get(call);
+      leases.delete(call);
+      const report: ReleaseReport = { outcome: OUTCOMES[outcome] };
+      if (lease !== undefined) governor.release(lease, report);
+    },
+    close() {
+      closed = true;
+      governor.close?.();
+    },
+  };
+}

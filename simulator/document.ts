@@ -1,0 +1,49 @@
+/** The generated part of docs/simulation.md. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { between, table } from '../bench/markdown.ts';
+import type { CellResult } from './cell.ts';
+import { COLUMNS, nameOf } from './report.ts';
+import type { Verdict } from './targets.ts';
+
+const FILE = new URL('../docs/simulation.md', import.meta.url);
+
+export function writeDocument(results: readonly CellResult[], verdicts: readonly Verdict[]): void {
+  writeFileSync(FILE, withTables(readFileSync(FILE, 'utf8'), results, verdicts));
+}
+
+/** The document with its generated part made anew. */
+export function withTables(document: string, results: readonly CellResult[], verdicts: readonly Verdict[]): string {
+  const seeds = results[0]?.seeds ?? [];
+  const heads = ['scenario', 'scheduler', ...COLUMNS.map(({ head }) => head)];
+  const rows = (some: readonly CellResult[]): string =>
+    table(
+      heads,
+      some.map((result) => [nameOf(result), result.contender, ...COLUMNS.map(({ cell }) => cell(result.summary))]),
+      2,
+    );
+  const about = new Map(results.map((result) => [result.scenario, result]));
+  const missed = verdicts.filter(({ holds }) => !holds);
+  const text = [
+    `Seeds ${seeds[0]} to ${seeds.at(-1)}. Medians; the range of Jain's index is the lowest and the highest, inversions are the most of a run.`,
+    [...about.values()]
+      .map(
+        ({ scenario, about: what, terms: { slots, serviceMs } }) =>
+          `- **${scenario}**: ${what}; ${slots} slots, calls of ${serviceMs / 1000} s on average`,
+      )
+      .join('\n'),
+    rows(results.filter(({ base }) => base)),
+    '### Variants',
+    rows(results.filter(({ base }) => !base)),
+    '### Targets',
+    `${verdicts.length - missed.length} of ${verdicts.length} hold.`,
+    ...(missed.length === 0
+      ? []
+      : [
+          table(
+            ['missed', 'found'],
+            missed.map(({ target, found }) => [target, found]),
+          ),
+        ]),
+  ];
+  return between(document, 'simulation', text.join('\n\n'));
+}

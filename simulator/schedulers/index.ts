@@ -1,0 +1,27 @@
+/** Everything that a scenario can be played with. */
+import { createGovernor } from 'throttleai';
+import { governed } from 'throttleai/testing';
+import type { Contender, MakeScheduler } from './contender.ts';
+import { deficitRoundRobin, fifo, leastInFlight, virtualCounters } from './references.ts';
+
+export { LIBRARIES } from './libraries.ts';
+
+/** Longer than any simulated call, so that no lease expires. */
+const LEASE_TTL_MS = 3_600_000;
+
+const contender = (name: string, make: MakeScheduler): Contender => ({ name, load: () => Promise.resolve(make) });
+
+export const GOVERNOR: Contender = contender('throttleai', ({ clock }, { slots, config }) =>
+  governed(
+    createGovernor({ concurrency: { maxInFlight: slots }, leaseTtlMs: LEASE_TTL_MS, seed: 1, clock, ...config }),
+  ),
+);
+
+export const FIFO: Contender = contender('fifo', (_, setup) => fifo(setup));
+
+export const REFERENCES: readonly Contender[] = [
+  FIFO,
+  contender('drr', (_, setup) => deficitRoundRobin(setup)),
+  contender('least in flight', (_, setup) => leastInFlight(setup)),
+  contender('virtual counters', (_, setup) => virtualCounters(setup)),
+];

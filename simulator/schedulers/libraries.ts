@@ -1,0 +1,54 @@
+/** Queues that people use, in virtual time: they take their timers from the platform, which is replaced meanwhile. */
+import type { Scheduler, SimulatedCall, Surroundings } from 'throttleai/testing';
+import { SLOT_LIBRARIES, type Run } from '../../bench/libraries/slots.ts';
+import type { Contender } from './contender.ts';
+
+/** A call is a function that ends when the server says so. */
+function through(run: Run, close: () => void): Scheduler {
+  const ends = new Map<SimulatedCall, () => void>();
+  return {
+    async ask(call, answer) {
+      await run(
+        () =>
+          new Promise((resolve) => {
+            ends.set(call, resolve);
+            answer({ granted: true });
+          }),
+      );
+    },
+    end(call) {
+      ends.get(call)?.();
+      ends.delete(call);
+    },
+    close,
+  };
+}
+
+/** Shorter ones are as long as this on Node and in browsers, in ms. */
+const TIMER_MS_MIN = 1;
+
+/** Puts virtual time in the place of the platform's. Returns what undoes it. */
+function virtualPlatform({ clock }: Surroundings): () => void {
+  const { setTimeout, clearTimeout } = globalThis;
+  const { now } = Date;
+  Object.assign(globalThis, {
+    setTimeout: (callback: () => void, ms = 0) => clock.setTimeout(callback, Math.max(ms, TIMER_MS_MIN)),
+    clearTimeout: (timer: unknown) => clock.clearTimeout(timer),
+  });
+  Date.now = () => clock.now();
+  return () => {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+    Date.now = now;
+  };
+}
+
+export const LIBRARIES: readonly Contender[] = SLOT_LIBRARIES.map(({ name, load }) => ({
+  name,
+  async load() {
+    const make = await load();
+    return (surroundings, { slots }) => {
+      const restore = virtualPlatform(surroundings);
+      return through(make(slots), restore);
+    };
+  },
+}));
