@@ -28,16 +28,29 @@ function through(run: Run, close: () => void): Scheduler {
 const TIMER_MS_MIN = 1;
 
 /** Puts virtual time in the place of the platform's. Returns what undoes it. */
-function virtualPlatform({ clock }: Surroundings): () => void {
-  const { setTimeout, clearTimeout } = globalThis;
+export function virtualPlatform({ clock }: Pick<Surroundings, 'clock'>): () => void {
+  const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
   const { now } = Date;
+  const after = (callback: () => void, ms = 0): unknown => clock.setTimeout(callback, Math.max(ms, TIMER_MS_MIN));
   Object.assign(globalThis, {
-    setTimeout: (callback: () => void, ms = 0) => clock.setTimeout(callback, Math.max(ms, TIMER_MS_MIN)),
+    setTimeout: after,
     clearTimeout: (timer: unknown) => clock.clearTimeout(timer),
+    setInterval(callback: () => void, ms?: number) {
+      const interval = { timer: undefined as unknown };
+      const arm = (): void => {
+        interval.timer = after(() => {
+          arm();
+          callback();
+        }, ms);
+      };
+      arm();
+      return interval;
+    },
+    clearInterval: (interval?: { timer: unknown }) => clock.clearTimeout(interval?.timer),
   });
   Date.now = () => clock.now();
   return () => {
-    Object.assign(globalThis, { setTimeout, clearTimeout });
+    Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval });
     Date.now = now;
   };
 }
