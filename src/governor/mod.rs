@@ -140,6 +140,7 @@ impl Governor {
         let t = self.advance(now);
         if self.reaper_at.is_some_and(|at| at <= t) {
             self.reaper_at = (self.leases.live() > 0).then(|| t.plus(self.config.reaper_interval_us));
+            self.limits.sweep(t);
         }
         self.serve(t);
     }

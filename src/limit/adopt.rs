@@ -77,11 +77,13 @@ impl Limits {
             }
         }
         // Leases may have some that no limit of today would note.
-        self.notes_needed |= !old.notes.is_empty();
+        self.notes_needed |= old.notes.len() > 0;
         if self.notes_needed {
-            let today =
-                |note: Note| Note { amounts: placed(note.amounts, &metrics), keys: adopted.keys(note.keys), ..note };
-            self.notes = old.notes.into_iter().map(today).collect();
+            self.notes = old.notes;
+            for note in self.notes.iter_mut() {
+                let (amounts, keys) = (placed(note.amounts, &metrics), adopted.keys(note.keys));
+                *note = Note { amounts, keys, ..*note };
+            }
         }
         adopted
     }

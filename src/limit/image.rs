@@ -23,7 +23,7 @@ impl Limits {
         }
         self.keyed.write(w, self.outputs.iter().filter_map(freed));
         w.len(self.notes.len());
-        for note in &self.notes {
+        for note in self.notes.iter() {
             w.u64(note.amounts.cost_micros);
             note.amounts.custom.iter().take(self.metrics.len()).for_each(|&amount| w.u64(amount));
             note.keys.write(w);

@@ -3,8 +3,9 @@
 //! Limits with the same `per` are a set and share keys: a key has one meter for each of the set's limits. A key is made when
 //! a call under it is admitted or waits, so what is refused leaves none. It is forgotten when it is needed no more: no lease
 //! or waiter names it, and everything it has counted is gone and cannot be corrected any more. That is looked at when a new
-//! key needs a place, oldest promise first, a few each time. At the cap, with nothing to forget, all keys of a set without a place
-//! share its overflow key, on top of the cap. A handle that was taken away is not used again before `reclaim`, that is, before
+//! key needs a place, oldest promise first, a few each time, and by the reaper. At the cap, with nothing to forget, all keys of a set without a place
+//! share its overflow key, on top of the cap. Who gets a place later may be one of them: as long as the overflow key counts
+//! anything it is asked for keys that are not known, and a new one begins with a copy of what it counts. A handle that was taken away is not used again before `reclaim`, that is, before
 //! the caller was told.
 //!
 //! Invariants: a key that is alive is held by leases and waiters, listed to be looked at, or an overflow key; one that still
@@ -25,6 +26,8 @@ use crate::time::CoreTime;
 const LOOKS: u32 = 8;
 /// How many are forgotten then, if none has to be: more than are made, so that what is idle does not pile up.
 const FORGETS: u32 = 2;
+/// How many are looked at by the reaper: a fraction of a millisecond.
+const SWEEPS: u32 = 1_000;
 /// Longest pause between two looks at a key that seems to be needed.
 pub(super) const LOOK_MAX_US: u64 = 3_600_000_000;
 
@@ -35,6 +38,13 @@ pub(super) struct Set {
     pub(super) rules: Vec<Rule>,
     /// The key that stands for those without a place.
     pub(super) overflow: Option<u32>,
+}
+
+impl Set {
+    /// The key that counts for a handle: where there is none, those that found no place, who may be the same.
+    fn counting(&self, handle: u32) -> u32 {
+        if handle == NO_HANDLE { self.overflow.unwrap_or(NO_HANDLE) } else { handle }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,7 +123,7 @@ impl Keyed {
         if missing > 0 {
             // What this call names is needed.
             self.hold_known(&keys);
-            self.forget_idle(now, missing, outputs);
+            self.forget_idle(now, (missing.saturating_mul(LOOKS), FORGETS), missing, outputs);
             self.let_go(now, &keys);
             if self.alive.saturating_add(missing) > self.max {
                 if overflow == Overflow::Deny {
@@ -136,7 +146,7 @@ impl Keyed {
     pub(super) fn advance(&mut self, now: CoreTime, keys: &Keys, outputs: &mut VecDeque<Output>) {
         for (set, handle) in keys.each() {
             let Some(set) = self.sets.get_mut(usize::from(set)) else { continue };
-            let key = self.keys.get_mut(handle as usize);
+            let key = self.keys.get_mut(set.counting(handle) as usize);
             let mut meters = key.map_or(&mut [][..], |key| &mut key.meters).iter_mut();
             for rule in &mut set.rules {
                 match meters.next() {
@@ -163,6 +173,7 @@ impl Keyed {
     pub(super) fn visit(&self, keys: &Keys, see: &mut See<'_>) {
         for (set, handle) in keys.each() {
             let Some(own) = self.sets.get(usize::from(set)) else { continue };
+            let handle = own.counting(handle);
             let key = self.key(set, handle);
             let name = key.map(|_| KeyHandle(handle));
             for (index, rule) in own.rules.iter().enumerate() {
@@ -236,10 +247,15 @@ impl Keyed {
         }
     }
 
-    /// A new key, with nothing counted. One that is shared is not counted against the cap. Its handle; none without the set.
+    /// A new key, that counts what the overflow key does. One that is shared is not counted against the cap. Its handle; none
+    /// without the set.
     fn create(&mut self, set: u16, now: CoreTime, shared: bool) -> u32 {
         let Some(own) = self.sets.get_mut(usize::from(set)) else { return NO_HANDLE };
-        let mut meters: Vec<Meter> = own.rules.iter().map(Rule::meter).collect();
+        let before = own.overflow.and_then(|handle| self.keys.get(handle as usize));
+        let mut meters: Vec<Meter> = match before {
+            Some(others) => others.meters.iter().map(Meter::copy).collect(),
+            None => own.rules.iter().map(Rule::meter).collect(),
+        };
         own.rules.iter_mut().zip(&mut meters).for_each(|(rule, meter)| rule.advance(meter, now));
         let key = Key { set, alive: true, shared, refs: 0, since: now, last: now, look_at: None, meters };
         self.alive = self.alive.saturating_add(u32::from(!shared));
@@ -288,12 +304,18 @@ impl Keyed {
         idle_at.min(now.plus(LOOK_MAX_US))
     }
 
-    /// Forgets keys that are needed no more: a few, and further ones while `places` are missing.
-    fn forget_idle(&mut self, now: CoreTime, places: u32, outputs: &mut VecDeque<Output>) {
+    /// Forgets some of the keys that are needed no more, so that their memory comes back also where no new ones come.
+    pub(super) fn sweep(&mut self, now: CoreTime, outputs: &mut VecDeque<Output>) {
+        self.forget_idle(now, (SWEEPS, SWEEPS), 0, outputs);
+    }
+
+    /// Looks at so many keys and forgets those that are needed no more: up to `most`, and further ones while `places` are
+    /// missing.
+    fn forget_idle(&mut self, now: CoreTime, (looks, most): (u32, u32), places: u32, outputs: &mut VecDeque<Output>) {
         let mut forgotten = 0u32;
-        for _ in 0..places.saturating_mul(LOOKS) {
+        for _ in 0..looks {
             let Some((_, handle)) = self.looks.peek().filter(|&(at, _)| at <= now.as_micros()) else { return };
-            if forgotten >= FORGETS && self.alive.saturating_add(places) <= self.max {
+            if forgotten >= most && self.alive.saturating_add(places) <= self.max {
                 return;
             }
             self.looks.remove(handle);

@@ -22,6 +22,7 @@ mod window;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use crate::chunks::Chunks;
 use crate::config::{self, Config, Overflow};
 use crate::decision::{Amounts, KeyHandle, Keys, Metric, Output, ReportedAmounts, Request, Subject, Tokens};
 use crate::index::Index;
@@ -48,7 +49,7 @@ pub(crate) struct Limits {
     meters: Vec<Meter>,
     keyed: Keyed,
     /// By slot of the lease; empty while no lease needs one.
-    notes: Vec<Note>,
+    notes: Chunks<Note>,
     notes_needed: bool,
     overflow: Overflow,
     /// Names of the metrics of the user's own.
@@ -249,8 +250,8 @@ impl Limits {
             self.keyed.change_all(now, &keys, &mut self.outputs, take);
         }
         let at = slot as usize;
-        if self.notes.len() <= at {
-            self.notes.resize(at.saturating_add(1), Note::default());
+        while self.notes.len() <= at {
+            self.notes.push(Note::default());
         }
         if let Some(note) = self.notes.get_mut(at) {
             *note = Note { amounts: request.amounts.capped(), keys, unlimited };
@@ -265,6 +266,11 @@ impl Limits {
     /// Keys without those that stand for others.
     pub(crate) fn told(&self, keys: Keys) -> Keys {
         self.keyed.told(keys)
+    }
+
+    /// Forgets some of the keys that are needed no more.
+    pub(crate) fn sweep(&mut self, now: CoreTime) {
+        self.keyed.sweep(now, &mut self.outputs);
     }
 
     /// A waiter names these keys, which are made where there are none.

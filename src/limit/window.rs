@@ -232,6 +232,21 @@ impl SlidingWindow {
         self.change(at, 0, entry.amount);
     }
 
+    /// A window that holds the same in at most a block of entries, each of which leaves when the last in it would.
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = Self::new(self.window_us);
+        let each = self.len.div_ceil(BLOCK);
+        let mut amount = 0u64;
+        for (number, entry) in (1..).zip(self.entries()) {
+            amount = amount.saturating_add(entry.amount);
+            if number == self.len || number % each == 0 {
+                copy.push(Entry { amount, ..entry });
+                amount = 0;
+            }
+        }
+        copy
+    }
+
     /// Goes on in another ring, with neighbours merged that together hold less than `merge_below`.
     #[cold]
     fn rebuild(&mut self, capacity: usize, merge_below: u64) {
@@ -419,6 +434,20 @@ mod tests {
                 window.entries().collect::<Vec<_>>()
             });
             prop_assert_eq!(&ends[0], &ends[1]);
+        }
+    }
+
+    #[test]
+    fn a_copy_holds_the_same_in_a_block_and_leaves_no_sooner() {
+        let mut window = SlidingWindow::new(10_000);
+        for instant in 0..1_000 {
+            window.add(at(instant), 3);
+            let mut copy = window.copy();
+            assert_eq!((copy.sum, copy.entries().count() <= BLOCK), (window.sum, true));
+            copy.advance(at(10_000 + instant / 2));
+            assert!(copy.sum >= window.sum_at(at(10_000 + instant / 2)));
+            copy.advance(at(10_000 + instant));
+            assert_eq!(copy.sum, 0);
         }
     }
 

@@ -125,6 +125,33 @@ fn at_the_cap_of_keys_a_denial_says_when_one_may_go() {
     assert!(matches!(governor.acquire(at(60_001.0), &stranger), Decision::Granted(_)));
 }
 
+#[test]
+fn the_reaper_forgets_keys_that_are_needed_no_more() {
+    let limit = Limit { per: "a".into(), ..Limit::new("calls", Metric::Requests, 1, 60_000_000) };
+    let mut governor = Governor::new(Config { limits: vec![limit], ..Config::default() }).expect("valid");
+    let mut keys = Keys::default();
+    assert!(keys.push(0, None));
+    for call in 0..1_500 {
+        let now = at(1.0 + f64::from(call));
+        let Decision::Granted(grant) = governor.acquire(now, &Request { keys, ..Request::default() }) else {
+            panic!("each has a key of its own");
+        };
+        governor.release(now, grant.lease, &Report::default());
+    }
+    let now = at(1_501.0);
+    let Decision::Granted(held) = governor.acquire(now, &Request::default()) else { panic!("no key, no limit") };
+    governor.renew(now, held.lease, Some(1_000_000_000));
+    let mut swept = Vec::new();
+    while let Some((now, _)) = governor.poll_timeout().filter(|_| governor.is_live(held.lease)) {
+        governor.handle_timeout(now);
+        let freed =
+            core::iter::from_fn(|| governor.poll_output()).filter(|output| matches!(output, Output::KeyFreed(_)));
+        swept.extend(Some(freed.count()).filter(|&freed| freed > 0));
+    }
+    assert!(swept.iter().all(|&freed| freed <= 1_000) && swept.iter().sum::<usize>() == 1_500, "{swept:?}");
+    assert_eq!(governor.view(at(2_000_000.0)).keys, 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
 
@@ -134,6 +161,50 @@ proptest! {
         ops in prop::collection::vec((0u64..900, op()), 1..100),
     ) {
         Ensemble::new(config).run(ops)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    /// Names come and go through fewer places than there are of them. Whatever a name was granted, with a place or without,
+    /// a governor of its own would have granted too.
+    #[test]
+    fn nobody_gets_past_a_limit_by_the_place_that_others_share(
+        limit in limit(),
+        keys in 1u32..4,
+        ops in prop::collection::vec((0u64..1_500, 0usize..7, 0u64..40, prop::option::of(0u64..100)), 1..120),
+    ) {
+        let limit = Limit { name: "limit".into(), per: "a".into(), ..limit };
+        let config = Config { caps: Caps { keys, ..Caps::default() }, lease_ttl_us: 1_000_000_000, ..Config::default() };
+        let mut governor = Governor::new(Config { limits: vec![limit.clone()], ..config.clone() }).expect("valid");
+        let alone = Config { limits: vec![Limit { per: String::new(), ..limit }], ..config };
+        let mut owns: Vec<Governor> = (0..7).map(|_| Governor::new(alone.clone()).expect("valid")).collect();
+        let mut handles: BTreeMap<usize, KeyHandle> = BTreeMap::new();
+        let mut now_us = 1_000_000;
+        for (step, name, tokens, part_used) in ops {
+            now_us += step;
+            let now = Instant::from_micros(now_us);
+            let mut keys = Keys::default();
+            prop_assert!(keys.push(0, handles.get(&name).copied()));
+            let plain = Request { tokens: Tokens { prompt: tokens, output: 0 }, ..Request::default() };
+            if let Decision::Granted(grant) = governor.acquire(now, &Request { keys, ..plain }) {
+                let known = governor.keys_of(grant.lease).iter().next().and_then(|(_, handle)| handle);
+                handles.extend(known.map(|handle| (name, handle)));
+                let Decision::Granted(own) = owns[name].acquire(now, &plain) else {
+                    return Err(TestCaseError::fail(format!("{name} is granted more than it may have")));
+                };
+                // Overruns of calls in flight would be known to those who share only.
+                let used = part_used.map(|part| tokens * part / 100);
+                let report = Report { prompt_tokens: used, ..Report::default() };
+                governor.release(now, grant.lease, &report);
+                owns[name].release(now, own.lease, &report);
+            }
+            while let Some(output) = governor.poll_output() {
+                if let Output::KeyFreed(handle) = output { handles.retain(|_, own| *own != handle) }
+            }
+            prop_assert!(governor.check_invariants().is_ok());
+        }
     }
 }
 
