@@ -157,7 +157,7 @@ export class Answers {
     if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     // Before the row is written: an output may be about the lease that had the slot before.
     if (view[View.PENDING] !== 0) this.#takeOutputs(now);
-    const about = reused ? this.leases.about(slot) : aboutOf(ask);
+    const about = reused ? this.leases.about(slot) : this.#aboutOf(ask);
     const leaseId = reused
       ? this.leases.id(slot)
       : this.#newLease(slot, generation, actorId, action, weight, key, about, now);
@@ -196,7 +196,7 @@ export class Answers {
       const onAbort = (): void => {
         if (signal !== undefined) this.#withdraw(waiter, abortReason(signal));
       };
-      const row = { index, generation, actorId, action, weight, key, about: aboutOf(ask), reserve };
+      const row = { index, generation, actorId, action, weight, key, about: this.#aboutOf(ask), reserve };
       const waiter: Waiter = { ...row, resolve, reject, signal, onAbort };
       try {
         this.#waiters.add(waiter);
@@ -452,6 +452,7 @@ export class Answers {
     return {
       part: leases.part,
       leases: leases.entries(),
+      late: leases.late,
       actors: actors.entries(),
       keys: keys.entries(),
       added,
@@ -460,7 +461,7 @@ export class Answers {
   }
 
   /** Takes over the strings of an image. @returns false if they are not those of the leases that the core holds */
-  restore({ part, leases, actors, keys, lastDeny }: Tables): boolean {
+  restore({ part, leases, late, actors, keys, lastDeny }: Tables): boolean {
     if (part !== '') this.leases.name(part);
     for (const [slot, generation, actorId, action, key, row] of leases) {
       // Before the row is written: a slot that the core does not have could be any number.
@@ -468,6 +469,7 @@ export class Answers {
       this.leases.add(slot, generation, actorId, action, key ?? undefined, row && this.#aboutFrom(row));
     }
     if (this.leases.entries().length !== this.gauge(0, Gauge.ActiveLeases)) return false;
+    for (const [leaseId, row] of late) this.leases.addLate(leaseId, this.#aboutFrom(row));
     // A core that reads no actors keeps none: it would hand the same handles out again, to others.
     if (this.gauge(0, Gauge.ReadsActors) === 1)
       for (const [handle, actorId] of actors) this.actors.learn(actorId, handle);
@@ -480,18 +482,18 @@ export class Answers {
     return true;
   }
 
+  /** What the core does not keep of a call, if anything will need it. */
+  #aboutOf(ask: Ask): About | undefined {
+    const { family, shrunk } = ask;
+    const settles = family !== undefined && (family.settle !== 'actual' || (family.prices && this.#counting.money));
+    if (!settles && shrunk === 0) return undefined;
+    const { model: name, promptTokens, outputTokens, images } = ask;
+    return { name, family, promptTokens, outputTokens, images, shrunk };
+  }
+
   #aboutFrom([name, promptTokens, outputTokens, images, shrunk]: AboutRow): About {
     return { name, family: this.#counting.model(name), promptTokens, outputTokens, images, shrunk };
   }
-}
-
-/** What the core does not keep of a call, if anything will need it. */
-function aboutOf(ask: Ask): About | undefined {
-  const { family, shrunk } = ask;
-  const settles = family !== undefined && (family.prices !== undefined || family.settle !== 'actual');
-  if (!settles && shrunk === 0) return undefined;
-  const { model: name, promptTokens, outputTokens, images } = ask;
-  return { name, family, promptTokens, outputTokens, images, shrunk };
 }
 
 function grantOf(leaseId: string, expiresAt: number, about: About | undefined): AcquireGranted {

@@ -5,7 +5,6 @@
 import { FLAG_AMOUNTS } from './binding.ts';
 import type { InputError } from './errors.ts';
 import { dollarsOf, type Ask, type Told } from './input.ts';
-import type { About } from './lease-table.ts';
 import { actualCost, estimatedCost } from './prices.ts';
 
 type Charged = Pick<Ask, 'family' | 'promptTokens' | 'outputTokens' | 'images'>;
@@ -36,7 +35,7 @@ export function reserveCost(ask: Ask): boolean {
  * @param estimated what stands for a half that is missing
  * @returns what was wrong with the usage: then it has no cost
  */
-export function reportCost(estimated: Charged, told: Told): InputError | undefined {
+function reportCost(estimated: Charged, told: Told): InputError | undefined {
   const { promptTokens, outputTokens, images } = estimated;
   const { list } = told.amounts;
   const prices = estimated.family?.prices;
@@ -64,13 +63,14 @@ export function known(used: number, estimated: number): number {
 }
 
 /**
- * Turns the usage that was reported of a lease into what settles it.
+ * Turns the usage that was reported of a call into what settles it.
  *
+ * @param money whether any limit counts dollars
  * @returns what was wrong with the usage: then the cost stays as estimated
  */
-export function settle(about: About, told: Told): InputError | undefined {
-  const problem = reportCost(about, told);
-  const policy = about.family?.settle;
+export function settle(estimated: Charged, told: Told, money: boolean): InputError | undefined {
+  const problem = money ? reportCost(estimated, told) : undefined;
+  const policy = estimated.family?.settle;
   if (policy === 'reserved') told.promptTokens = told.outputTokens = NaN;
   else if (policy === 'input' && told.used) told.outputTokens = 0;
   return problem;

@@ -59,8 +59,8 @@ export class Counting {
   #scopes: Scopes[] = [];
   #shared: readonly number[] = [];
   #own: OwnSets = { model: new Map(), action: new Map() };
-  /** Whether any limit counts dollars. */
-  #money = false;
+  /** Whether any limit counts dollars. Where none does, prices matter to nothing. */
+  money = false;
   // Of the call at hand: its scopes; sets, texts and handles of its keys.
   readonly #call: { -readonly [S in keyof Scoped]: string } = { actor: '', model: '', tenant: '', action: '' };
   #count = 0;
@@ -168,7 +168,7 @@ export class Counting {
     this.active ||= scopes.length > 0;
     this.#shared = shared;
     this.#own = own;
-    this.#money ||= limits.some(({ known }) => known.metric === 'costUsd');
+    this.money ||= limits.some(({ known }) => known.metric === 'costUsd');
     if (counts === true) this.keys.arrange(scopes.map(({ per }) => per));
   }
 
@@ -216,7 +216,7 @@ export class Counting {
     call.tenant = ask.tenant;
     call.action = ask.action;
     // With a configuration of models the cost of every call must be known: what has no price would pass any budget.
-    if (this.#money && this.#read.models !== undefined && !reserveCost(ask)) this.#refuseUnpriced(ask);
+    if (this.money && this.#read.models !== undefined && !reserveCost(ask)) this.#refuseUnpriced(ask);
     const { model: ofFamily, action: ofAction } = this.#own;
     this.#note(this.#shared);
     if (ofFamily.size > 0) this.#note(ofFamily.get(call.model));

@@ -7,7 +7,7 @@ import { Answers } from './answers.ts';
 import { Asking } from './asking.ts';
 import { DENIED, FLAG_AMOUNTS, FLAG_KEYS, Gauge, QUEUED, ReleaseCode } from './binding.ts';
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
-import { known, reportCost, settle } from './costs.ts';
+import { known, settle } from './costs.ts';
 import { Counting } from './counting.ts';
 import { InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
@@ -206,7 +206,7 @@ export class Governor {
     const generation = leases.generation;
     const outcome = told.outcome;
     const about = leases.about(slot, leaseId);
-    if (about !== undefined) problem = settle(about, told) ?? problem;
+    if (about !== undefined) problem = settle(about, told, this.#asking.counting.money) ?? problem;
     if (told.flags !== 0) this.#port.hand(told.amounts.list);
     let code: number;
     try {
@@ -295,7 +295,7 @@ export class Governor {
    * Counts a call that was made without a lease, such as one of another program: in all limits, whether it fits or not.
    * Nothing is in flight for it.
    *
-   * @param usage what it used; what is left out is as estimated in `request`
+   * @param usage what it used; what is left out is as estimated in `request`. It counts as its model is settled: see `settle`
    * @throws InputError for a bad request or usage; nothing has changed then
    *
    * @example
@@ -310,7 +310,8 @@ export class Governor {
     if (problem !== undefined) throw problem;
     const now = asking.read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
     const { ask } = asking;
-    const wrong = reportCost(ask, told);
+    const { promptTokens: prompt, outputTokens: output } = told;
+    const wrong = settle(ask, told, asking.counting.money);
     if (wrong !== undefined) throw wrong;
     const flags = ask.flags | told.flags;
     asking.hand(flags);
@@ -319,8 +320,8 @@ export class Governor {
       const { list } = ask.amounts;
       this.#port.hand(list.map((_, at) => known(of(told.flags, told.amounts.list, at), of(ask.flags, list, at))));
     }
-    const promptTokens = known(told.promptTokens, ask.promptTokens);
-    const outputTokens = known(told.outputTokens, ask.outputTokens);
+    const promptTokens = known(told.promptTokens, ask.promptTokens || known(prompt, 0));
+    const outputTokens = known(told.outputTokens, ask.outputTokens || known(output, 0));
     this.#answers.call((core) => core.record(now, flags, promptTokens, outputTokens));
     if ((flags & FLAG_KEYS) !== 0) asking.counting.learn(this.#port.look());
     this.#answers.finish(now);

@@ -7,7 +7,7 @@
 import type { Added } from './counting.ts';
 import { ConfigError } from './errors.ts';
 import type { SavedKeys } from './keys.ts';
-import type { LeaseRow } from './lease-table.ts';
+import type { AboutRow, LateRow, LeaseRow } from './lease-table.ts';
 import type { GovernorSnapshot } from './types.ts';
 
 const VERSION = 1;
@@ -19,6 +19,7 @@ export interface Tables {
   /** The random part of lease ids; empty before the first grant. */
   readonly part: string;
   readonly leases: readonly LeaseRow[];
+  readonly late: readonly LateRow[];
   /** Handle and id of every actor that the core remembers. */
   readonly actors: readonly (readonly [number, string])[];
   /** Texts and handles of the keys that the core remembers. */
@@ -72,10 +73,11 @@ export function readImage(value: unknown): { core: Uint8Array; tables: Tables } 
 function readTables(json: string, value: unknown): Tables {
   try {
     const tables = JSON.parse(json) as Tables;
-    const { part, leases, actors, keys, added, lastDeny } = tables;
+    const { part, leases, late, actors, keys, added, lastDeny } = tables;
     if (
       typeof part === 'string' &&
       leases.every(isLeaseRow) &&
+      late.every(([leaseId, about]) => typeof leaseId === 'string' && isAbout(about)) &&
       actors.every(isNamed) &&
       keys.every(([per, rows]) => typeof per === 'string' && rows.every(isNamed)) &&
       added.families.every((name) => typeof name === 'string') &&
@@ -91,9 +93,12 @@ function readTables(json: string, value: unknown): Tables {
 
 function isLeaseRow([slot, generation, actorId, action, key, about]: LeaseRow): boolean {
   const named = typeof actorId === 'string' && actorId !== '' && typeof action === 'string';
-  const [name, ...amounts] = about ?? [''];
-  const said = typeof name === 'string' && amounts.every((amount) => typeof amount === 'number');
+  const said = about === undefined || isAbout(about);
   return said && named && isU32(slot) && isU32(generation) && (key === null || typeof key === 'string');
+}
+
+function isAbout([name, ...amounts]: AboutRow): boolean {
+  return typeof name === 'string' && amounts.every((amount) => typeof amount === 'number');
 }
 
 function isNamed([handle, name]: readonly [number, string]): boolean {

@@ -45,6 +45,9 @@ export type LeaseRow = readonly [
   about?: AboutRow,
 ];
 
+/** A lease that has expired, and can still be settled. */
+export type LateRow = readonly [leaseId: string, about: AboutRow];
+
 /** Expired leases whose `About` is kept for a late release: as many as the core remembers. */
 export const LATE_MAX = 10_000;
 
@@ -171,11 +174,14 @@ export class LeaseTable {
   /** Empties a row whose lease has expired. */
   expire(slot: number): void {
     const about = this.about(slot);
-    if (about !== undefined) {
-      if (this.#late.size >= LATE_MAX) this.#late.delete(this.#late.keys().next().value!);
-      this.#late.set(this.id(slot), about);
-    }
+    if (about !== undefined) this.addLate(this.id(slot), about);
     this.drop(slot);
+  }
+
+  /** Keeps what was said of a lease that has expired. */
+  addLate(leaseId: string, about: About): void {
+    if (this.#late.size >= LATE_MAX) this.#late.delete(this.#late.keys().next().value!);
+    this.#late.set(leaseId, about);
   }
 
   /** The lease that holds an idempotency key. */
@@ -193,10 +199,19 @@ export class LeaseTable {
       const row = [slot, this.generations[slot]!, actorId, this.actions[slot]!, key] as const;
       const about = this.about(slot);
       if (about === undefined) rows.push(row);
-      else rows.push([...row, [about.name, about.promptTokens, about.outputTokens, about.images, about.shrunk]]);
+      else rows.push([...row, rowOf(about)]);
     }
     return rows;
   }
+
+  /** Of leases that have expired, the oldest first. */
+  get late(): LateRow[] {
+    return [...this.#late].map(([leaseId, about]) => [leaseId, rowOf(about)]);
+  }
+}
+
+function rowOf({ name, promptTokens, outputTokens, images, shrunk }: About): AboutRow {
+  return [name, promptTokens, outputTokens, images, shrunk];
 }
 
 /** All digits of a generation but the last. */

@@ -239,7 +239,7 @@ impl SlidingWindow {
         let mut amount = 0u64;
         for (number, entry) in (1..).zip(self.entries()) {
             amount = amount.saturating_add(entry.amount);
-            if number == self.len || number % each == 0 {
+            if number == self.len || number.is_multiple_of(each) {
                 copy.push(Entry { amount, ..entry });
                 amount = 0;
             }

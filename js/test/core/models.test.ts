@@ -1,7 +1,14 @@
 /** Models in the configuration of a governor: limits of families, prices, settlement. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createGovernor, createTestClock, type GovernorConfig, type Limit, type ModelConfig } from 'throttleai';
+import {
+  createGovernor,
+  createTestClock,
+  type GovernorConfig,
+  type Limit,
+  type ModelConfig,
+  type TestClock,
+} from 'throttleai';
 import { ask, bench, denied, granted } from './support.ts';
 
 const perMinute = (limit: number, more: Partial<Limit> = {}): Limit => ({
@@ -295,4 +302,50 @@ test('a lease that expired is still settled as its model says', (t) => {
   assert.equal(governor.snapshot().limits?.[0]?.used, 60);
   governor.release(other, { usage: { promptTokens: 5, outputTokens: 7 } });
   assert.equal(governor.snapshot().limits?.[0]?.used, 35);
+});
+
+test('a lease that has expired is settled as its model says after a restart, too', (t) => {
+  const config: GovernorConfig = {
+    clock: createTestClock(),
+    leaseTtlMs: 1_000,
+    limits: [{ metric: 'costUsd', limit: 9, window: '1h' }],
+    models: { m: { settle: 'reserved', prices: { call: 1, output: 1 } } },
+  };
+  const before = bench(t, config, config.clock as TestClock);
+  const request = ask('a', { model: 'm', estimate: { maxOutputTokens: 1e6 } });
+  const lease = granted(before.governor.acquire(request));
+  before.clock.advance(10_000);
+  const image = before.governor.save();
+  const after = createGovernor(config, { restore: image });
+  t.after(() => after.close());
+  after.release(lease, { usage: { outputTokens: 500_000 } });
+  assert.equal(after.snapshot().limits?.[0]?.used, 1.5);
+});
+
+test('calls made elsewhere count as their model is settled', (t) => {
+  const { governor } = bench(t, {
+    limits: { inputTokens: '1000/h', outputTokens: '1000/h' },
+    models: { held: { settle: 'reserved' }, input: { settle: 'input' } },
+  });
+  const counted = (model: string, estimate?: object): unknown => {
+    const before = governor.snapshot().limits!.map(({ used }) => used);
+    governor.record(ask('a', { model, estimate }), { promptTokens: 3, outputTokens: 4 });
+    return governor.snapshot().limits!.map(({ used }, i) => used - before[i]!);
+  };
+  assert.deepEqual(counted('other'), [3, 4]);
+  assert.deepEqual(counted('input'), [3, 0]);
+  assert.deepEqual(counted('held', { promptTokens: 10, maxOutputTokens: 20 }), [10, 20]);
+  assert.deepEqual(counted('held'), [3, 4], 'what nobody estimated is what was used');
+});
+
+test('prices do nothing where no limit counts dollars', (t) => {
+  const { governor, events } = bench(t, { limits: { tokens: '9/m' }, models: { m: { prices: { input: 1 } } } });
+  const usage = { promptTokens: 1, outputTokens: 1, cachedTokens: 2 };
+  governor.release(granted(governor.acquire(ask('a', { model: 'm' }))), { usage });
+  governor.record(ask('a', { model: 'm' }), usage);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['acquire', 'release'],
+  );
+  assert.equal(governor.snapshot().limits?.[0]?.used, 4);
 });
