@@ -93,18 +93,18 @@ export class Asking {
     }
   }
 
-  /** What the core says to the request. Changes nothing. */
-  diagnose(now: number, actor: number): CoreDiagnosis {
+  /** What the core says to the request. Changes nothing. @param reserved whether to look through the leases for that */
+  diagnose(now: number, actor: number, reserved: boolean): CoreDiagnosis {
     const { ask } = this;
     return this.#answers.call((core) => {
       this.hand(ask.flags);
-      return core.diagnose(now, actor | 0, ask.flags | 0, ask.weight, ask.promptTokens, ask.outputTokens);
+      return core.diagnose(now, actor | 0, ask.flags | 0, ask.weight, ask.promptTokens, ask.outputTokens, reserved);
     });
   }
 
   /** Shortens the request's output, if that is what it is refused for. */
   shrink(now: number, actor: number): boolean {
     const metricAt = (place: number): string => this.#answers.limitAt(place)?.metric ?? '';
-    return shrink(this.ask, () => this.diagnose(now, actor), metricAt);
+    return shrink(this.ask, () => this.diagnose(now, actor, false), metricAt);
   }
 }

@@ -73,7 +73,11 @@ export interface CoreHandle {
    * of the new one. @throws CoreConfigError; nothing has changed then
    */
   reconfigure(now: number, config: unknown): void;
-  /** What `acquire` would say: where it is not granted the `View.DENY_*` fields are filled. Changes nothing else. */
+  /**
+   * What `acquire` would say: where it is not granted the `View.DENY_*` fields are filled. Changes nothing else.
+   *
+   * @param reserved whether to say what leases in flight have reserved, which takes time in proportion to them
+   */
   diagnose(
     now: number,
     actor: number,
@@ -81,6 +85,7 @@ export interface CoreHandle {
     weight: number,
     promptTokens: number,
     outputTokens: number,
+    reserved: boolean,
   ): CoreDiagnosis;
   /** 1 if the limit at a place now allows `amount`, 0 if it cannot have that. @param money in dollars, counted in millionths */
   set_limit(now: number, place: number, amount: number, money: boolean): number;

@@ -340,7 +340,7 @@ export class Governor {
   diagnose(request: AcquireRequest): Diagnosis {
     const now = this.#asking.read(request);
     const { actorId } = this.#asking.ask;
-    const said = this.#asking.diagnose(now, this.#answers.actors.handle(actorId));
+    const said = this.#asking.diagnose(now, this.#answers.actors.handle(actorId), true);
     const diagnosis = this.#answers.diagnosed(said, now, actorId);
     this.#answers.finish(now);
     return diagnosis;

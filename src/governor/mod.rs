@@ -41,7 +41,7 @@ pub use view::{ConcurrencyView, RateView, View};
 ///   Poll them with [`poll_output`](Self::poll_output) after every command, until there is none.
 /// - *Time-outs*: [`poll_timeout`](Self::poll_timeout) says when [`handle_timeout`](Self::handle_timeout) wants to be
 ///   called. Calling it late is harmless: expiry is also checked by `acquire`.
-/// - [`diagnose`](Self::diagnose) is a time-out and a getter in one.
+/// - [`diagnose`](Self::diagnose) and [`rooms`](Self::rooms) are a time-out and a getter in one.
 /// - *Getters* change nothing: [`view`](Self::view), [`is_live`](Self::is_live).
 ///
 /// The loop of a program that owns one:

@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use super::Governor;
 use crate::adaptive::Adaptive;
 use crate::config::Config;
-use crate::decision::{ActorHandle, Denial, KeyHandle, Metric, Output, Request};
+use crate::decision::{ActorHandle, Denial, KeyHandle, Metric, Output, Request, Tokens};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
 use crate::limit::{Finding, Limits, Pool};
-use crate::time::Instant;
+use crate::time::{CoreTime, Instant};
 
 /// Whether a call would be let in, and what each limit that counts it says.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,13 +149,23 @@ impl Governor {
     /// ```
     pub fn diagnose(&mut self, now: Instant, request: &Request) -> Diagnosis {
         self.handle_timeout(now);
+        let in_flight = self.leases.iter().map(|(lease, held)| (lease.slot, held.admitted, held.tokens));
+        let in_flight: Vec<_> = in_flight.collect();
+        self.diagnose_beside(request, &in_flight)
+    }
+
+    /// What [`diagnose`](Self::diagnose) says, but that `reserved` is 0: takes time in proportion to limits, not to leases.
+    pub fn rooms(&mut self, now: Instant, request: &Request) -> Diagnosis {
+        self.handle_timeout(now);
+        self.diagnose_beside(request, &[])
+    }
+
+    fn diagnose_beside(&mut self, request: &Request, in_flight: &[(u32, CoreTime, Tokens)]) -> Diagnosis {
         let t = self.clock.last();
         let (denial, request) = self.would_refuse(t, &super::acquire::normal(request));
         self.limits.advance(t, &request);
-        let in_flight = self.leases.iter().map(|(lease, held)| (lease.slot, held.admitted, held.tokens));
-        let in_flight: Vec<_> = in_flight.collect();
         let mut limits = Vec::new();
-        self.limits.diagnose(t, &request, &in_flight, &mut |finding| {
+        self.limits.diagnose(t, &request, in_flight, &mut |finding| {
             let Finding { place, metric, key, used, max, asked, free_at, reserved } = finding;
             let free_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
             limits.push(LimitDiagnosis { limit: place, metric, key, used, max, asked, free_at, reserved });

@@ -221,7 +221,8 @@ impl Core {
         changed.map_err(|error| config::describe(&error))
     }
 
-    /// What the limits say of a call; the view has the denial that it would get.
+    /// What the limits say of a call; the view has the denial that it would get. What leases in flight have reserved is said
+    /// only if asked for: that takes time in proportion to them.
     pub fn diagnose(
         &mut self,
         now: f64,
@@ -230,10 +231,13 @@ impl Core {
         weight: f64,
         prompt: f64,
         output: f64,
+        reserved: bool,
     ) -> Result<JsValue, JsValue> {
         let mut request = request(actor, flags, weight, prompt, output, -1, 0);
         self.read_beside(flags, &mut request);
-        let diagnosis = self.governor.diagnose(Instant::from_millis(now), &request);
+        let now = Instant::from_millis(now);
+        let diagnosis =
+            if reserved { self.governor.diagnose(now, &request) } else { self.governor.rooms(now, &request) };
         self.publish();
         if let Some(denial) = &diagnosis.denial {
             write_denial(&mut self.view, denial);

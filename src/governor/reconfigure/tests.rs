@@ -96,6 +96,16 @@ fn a_thousand_limits_are_taken_over_by_name_in_any_order() {
 }
 
 #[test]
+fn rooms_are_what_a_diagnosis_says_without_what_leases_reserve() {
+    let mut governor = Governor::new(with(vec![limit("minute", 10), limit("other", 4)])).unwrap();
+    governor.acquire(at(0.0), &tokens(3));
+    let mut diagnosis = governor.diagnose(at(1.0), &tokens(2));
+    assert_eq!(diagnosis.limits.iter().map(|limit| limit.reserved).collect::<Vec<_>>(), [3, 3]);
+    diagnosis.limits.iter_mut().for_each(|limit| limit.reserved = 0);
+    assert_eq!(governor.rooms(at(1.0), &tokens(2)), diagnosis);
+}
+
+#[test]
 fn a_lease_was_held_for_long_by_the_lifetime_it_was_granted() {
     let late = |before: u64, renewed: bool, after: u64| {
         let ttl = |seconds| Config { lease_ttl_us: seconds * 1_000_000, ..Config::default() };
