@@ -19,6 +19,8 @@ export interface CellResult {
   readonly contender: string;
   readonly seeds: readonly number[];
   readonly summary: Summary;
+  /** Commands of the first seed's run that the native core answered as the one in wasm; undefined where none was asked. */
+  readonly commands?: number | undefined;
 }
 
 export async function play({ scenario, terms, contender }: Cell, seeds: readonly number[]): Promise<CellResult> {

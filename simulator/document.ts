@@ -18,7 +18,11 @@ export function withTables(document: string, results: readonly CellResult[], ver
   const rows = (some: readonly CellResult[]): string =>
     table(
       heads,
-      some.map((result) => [nameOf(result), result.contender, ...COLUMNS.map(({ cell }) => cell(result.summary))]),
+      some.map((result) => [
+        nameOf(result),
+        result.contender,
+        ...COLUMNS.map(({ cell }) => cell(result.summary, result)),
+      ]),
       2,
     );
   const about = new Map(results.map((result) => [result.scenario, result]));

@@ -1,8 +1,8 @@
 /**
- * `npm run sim -- [--scenario W1,F1] [--seeds N] [--base] [--check] [--write] [--json FILE]`
+ * `npm run sim -- [--scenario W1,F1] [--seeds N] [--base] [--wasm] [--check] [--write] [--json FILE]`
  *
  * Without options: every scenario with five seeds, on its own terms and on those that nobody has tuned for, as a table.
- * `--base` leaves the variants out, `--check` ends with 1 if a target is missed, `--write` puts a run of everything into
+ * `--base` leaves the variants out, `--wasm` the comparison with the native core, which takes Rust; `--check` ends with 1 if a target is missed, `--write` puts a run of everything into
  * docs/simulation.md.
  */
 import { writeFileSync } from 'node:fs';
@@ -10,8 +10,10 @@ import { parseArgs } from 'node:util';
 import { installLibraries } from '../bench/libraries/install.ts';
 import { play, variantsOf, type Cell, type CellResult } from './cell.ts';
 import { writeDocument } from './document.ts';
+import { prepareNative } from './native.ts';
 import { heading, row } from './report.ts';
 import { SCENARIOS } from './scenarios/index.ts';
+import { GOVERNOR } from './schedulers/index.ts';
 import { judge } from './targets.ts';
 
 const { values: options } = parseArgs({
@@ -19,6 +21,7 @@ const { values: options } = parseArgs({
     scenario: { type: 'string' },
     seeds: { type: 'string', default: '5' },
     base: { type: 'boolean', default: false },
+    wasm: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -34,7 +37,8 @@ if (unknown.length > 0)
   throw new Error(`no scenario ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(' ')}`);
 const count = Number(options.seeds);
 if (!Number.isInteger(count) || count < 1) throw new Error('--seeds must be a whole number from 1');
-if (options.write && (wanted !== undefined || options.base)) throw new Error('--write takes a run of everything');
+if (options.write && (wanted !== undefined || options.base || options.wasm))
+  throw new Error('--write takes a run of everything');
 
 installLibraries();
 const seeds = Array.from({ length: count }, (_, index) => FIRST_SEED + index);
@@ -56,8 +60,11 @@ function variants(scenario: (typeof SCENARIOS)[number]): Cell[] {
 console.log(`${cells.length} cells, seeds ${seeds[0]} to ${seeds.at(-1)}, virtual time`);
 console.log(heading());
 const results: CellResult[] = [];
+const natively = options.wasm ? undefined : await prepareNative();
 for (const cell of cells) {
-  const result = await play(cell, seeds);
+  const own = cell.contender === GOVERNOR;
+  const commands = own ? await natively?.(cell, seeds[0]!) : undefined;
+  const result = { ...(await play(cell, seeds)), commands };
   console.log(row(result));
   results.push(result);
 }

@@ -7,7 +7,7 @@ import type { Summary } from './figures.ts';
 interface Column {
   readonly head: string;
   readonly width: number;
-  readonly cell: (summary: Summary) => string;
+  readonly cell: (summary: Summary, result: CellResult) => string;
 }
 
 const shown = (text: (value: number) => string) => (value: number) => (Number.isNaN(value) ? '' : text(value));
@@ -16,7 +16,7 @@ const fixed = (digits: number) => shown((value) => value.toFixed(digits));
 const count = shown((value) => `${value}`);
 const range = ({ low, high }: Spread): string => (Number.isNaN(low) ? '' : `${low.toFixed(3)}-${high.toFixed(3)}`);
 
-/** All but the last are medians over the seeds; the ranges reach from the lowest to the highest. */
+/** Medians over the seeds; the ranges reach from the lowest to the highest, inversions are the most of a run. */
 export const COLUMNS: readonly Column[] = [
   { head: 'Jain', width: 7, cell: ({ jain }) => fixed(3)(jain.median) },
   { head: 'range', width: 13, cell: ({ jain }) => range(jain) },
@@ -29,6 +29,7 @@ export const COLUMNS: readonly Column[] = [
   { head: 'polls', width: 7, cell: ({ polls }) => fixed(1)(polls.median) },
   { head: 'timers', width: 7, cell: ({ timers }) => fixed(2)(timers.median) },
   { head: 'inversions', width: 11, cell: ({ inversions }) => count(inversions.high) },
+  { head: 'native', width: 7, cell: (_, { commands }) => (commands === undefined ? '' : `${commands}`) },
 ];
 
 export const nameOf = ({ scenario, base, terms }: CellResult): string =>
@@ -39,7 +40,7 @@ const LEFT = [24, 18] as const;
 export const heading = (): string => line('scenario', 'scheduler', (column) => column.head);
 
 export const row = (result: CellResult): string =>
-  line(nameOf(result), result.contender, (column) => column.cell(result.summary));
+  line(nameOf(result), result.contender, (column) => column.cell(result.summary, result));
 
 function line(scenario: string, contender: string, cell: (column: Column) => string): string {
   const cells = COLUMNS.map((column) => cell(column).padStart(column.width));

@@ -19,6 +19,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

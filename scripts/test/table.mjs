@@ -66,7 +66,7 @@ export const steps = [
   {
     name: 'sim',
     about: 'the scenarios of the simulator, briefly: what is known of other schedulers, the targets of the governor',
-    parts: () => [build, nodeTests('sim', 'simulator')],
+    parts: () => [build, buildLab, nodeTests('sim', 'simulator')],
   },
   {
     name: 'package',

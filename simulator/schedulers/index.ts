@@ -1,6 +1,6 @@
 /** Everything that a scenario can be played with. */
-import { createGovernor } from 'throttleai';
-import { governed } from 'throttleai/testing';
+import { createGovernor, type GovernorConfig } from 'throttleai';
+import { governed, type QueueingGovernor } from 'throttleai/testing';
 import type { Contender, MakeScheduler } from './contender.ts';
 import { deficitRoundRobin, fifo, leastInFlight, virtualCounters } from './references.ts';
 
@@ -11,11 +11,13 @@ const LEASE_TTL_MS = 3_600_000;
 
 const contender = (name: string, make: MakeScheduler): Contender => ({ name, load: () => Promise.resolve(make) });
 
-export const GOVERNOR: Contender = contender('throttleai', ({ clock }, { slots, config }) =>
-  governed(
-    createGovernor({ concurrency: { maxInFlight: slots }, leaseTtlMs: LEASE_TTL_MS, seed: 1, clock, ...config }),
-  ),
-);
+/** The governor that a factory makes: of the package, or of the build for tests. */
+export const governorOf = (create: (config: GovernorConfig) => QueueingGovernor): Contender =>
+  contender('throttleai', ({ clock }, { slots, config }) =>
+    governed(create({ concurrency: { maxInFlight: slots }, leaseTtlMs: LEASE_TTL_MS, seed: 1, clock, ...config })),
+  );
+
+export const GOVERNOR: Contender = governorOf(createGovernor);
 
 export const FIFO: Contender = contender('fifo', (_, setup) => fifo(setup));
 

@@ -28,9 +28,9 @@ pub use input::Input;
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::config::Config;
-use crate::decision::{Decision, Enqueued, Keys, Output, Released};
+use crate::decision::{Decision, Enqueued, Keys, Output, Released, Request};
 use crate::error::{ConfigError, ImageError};
-use crate::governor::{Governor, RestoreError};
+use crate::governor::{Diagnosis, Governor, RestoreError};
 use crate::time::Instant;
 use digest::Digest;
 
@@ -126,7 +126,18 @@ impl Recorder {
         &self.governor
     }
 
+    /// [`Governor::diagnose`], which is no command: nothing is written down. What is due must have happened.
+    pub fn diagnose(&mut self, now: Instant, request: &Request) -> Diagnosis {
+        self.governor.diagnose(now, request)
+    }
+
     /// The trace so far.
+    #[must_use]
+    pub fn trace(&self) -> &[u8] {
+        self.writer.bytes()
+    }
+
+    /// The trace at the end.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
         self.writer.into_bytes()

@@ -1,7 +1,8 @@
-//! What only tests need, in a build of its own that is never published: replay, and faults on demand.
+//! What only tests need, in a build of its own that is never published: traces, replay, and faults on demand.
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use wasm_bindgen::prelude::*;
 
@@ -16,6 +17,11 @@ pub fn replay(trace: &[u8]) -> Result<String, JsValue> {
 
 #[wasm_bindgen]
 impl Core {
+    /// What has been commanded and answered so far, as a trace; empty where the governor was restored.
+    pub fn trace(&self) -> Vec<u8> {
+        self.governor.trace()
+    }
+
     /// Panics while the governor is borrowed, as a bug would.
     #[expect(clippy::panic, reason = "this is the panic that tests ask for")]
     pub fn provoke_panic(&mut self) {

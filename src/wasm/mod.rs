@@ -13,6 +13,8 @@ mod lab;
 mod memory;
 mod panic;
 mod plain;
+#[cfg(feature = "lab")]
+mod record;
 mod view;
 
 use alloc::vec::Vec;
@@ -24,8 +26,11 @@ use crate::decision::{
     ActorHandle, Amounts, Decision, Enqueued, Grant, Keys, LeaseId, Outcome, Priority, Released, Report,
     ReportedAmounts, Request, Tokens, WaiterId,
 };
+#[cfg(not(feature = "lab"))]
 use crate::governor::Governor;
 use crate::time::{Instant, whole};
+#[cfg(feature = "lab")]
+use record::Recorded as Governor;
 use view::{View, write_denial, write_grant, write_output};
 
 /// Returned in place of a slot.

@@ -1,0 +1,15 @@
+/** A run of the governor in wasm, command for command in the native core. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { prepareNative } from '../native.ts';
+import { SCENARIOS } from '../scenarios/index.ts';
+import { GOVERNOR } from '../schedulers/index.ts';
+
+it('the native core answers as the one in wasm', async () => {
+  const natively = await prepareNative();
+  for (const name of ['F1', 'F7', 'W4']) {
+    const scenario = SCENARIOS.find((item) => item.name === name)!;
+    const commands = await natively({ scenario, terms: scenario.terms, contender: GOVERNOR }, 1);
+    assert.ok(commands > 1000, `${name}: ${commands}`);
+  }
+});
