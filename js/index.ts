@@ -18,6 +18,7 @@ export { createStatsCollector } from './core/stats.ts';
 export { createTestClock } from './core/test-clock.ts';
 export { withLease } from './core/with-lease.ts';
 
+export type { Lease } from './core/lease.ts';
 export type { GovernorErrorCode } from './core/errors.ts';
 export type { WaitForRetryOptions } from './core/retry.ts';
 export type { TestClock } from './core/test-clock.ts';

@@ -229,6 +229,9 @@ pub struct Request {
     /// Who asks, if the governor knows it already. `None`: an unknown actor, which gets a handle when it is granted a lease
     /// and a rule reads actors.
     pub actor: Option<ActorHandle>,
+    /// The actor's part in the order of those who wait, in thousandths: 1,000 is 1, the default of an actor; 1 to 1,000,000.
+    /// `None`: as before. It counts for what is charged from then on.
+    pub share: Option<u32>,
     /// Interactive by default.
     pub priority: Priority,
     /// Concurrency held while the lease lasts, in millionths; 1,000,000 by default, at most 10^15.
@@ -251,6 +254,7 @@ impl Default for Request {
     fn default() -> Self {
         Self {
             actor: None,
+            share: None,
             priority: Priority::Interactive,
             weight: 1_000_000,
             tokens: Tokens::default(),

@@ -66,7 +66,10 @@ pub mod trace;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 
-pub use config::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Rate, Value, Window};
+pub use config::{
+    Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Queue, QueueOverflow, Rate, Value,
+    Window,
+};
 pub use decision::{
     ActorHandle, Amounts, Cause, Decision, Denial, Enqueued, Grant, KEYS_MAX, KeyHandle, Keys, LeaseId, METRICS_MAX,
     Metric, Never, Outcome, Output, Priority, Reason, Released, Report, ReportedAmounts, Request, Subject, TOKENS_MAX,

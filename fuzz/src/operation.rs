@@ -2,7 +2,10 @@
 //! commands meet something; `Operation::Stranger` names leases that may never have been.
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use throttleai::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Metric, Overflow, Rate, Window};
+use throttleai::{
+    Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Metric, Overflow, Queue, QueueOverflow, Rate,
+    Window,
+};
 
 /// A configuration: small numbers, so that every limit is met within a few commands.
 #[derive(Arbitrary, Debug)]
@@ -18,6 +21,9 @@ pub struct Setup {
     ttl_ms: u16,
     reaper_ms: u16,
     queue_max: u8,
+    drops_oldest: bool,
+    ageing_ms: u8,
+    shares: bool,
     actors: u8,
     keys: u8,
     leases: u8,
@@ -87,7 +93,12 @@ impl Setup {
             concurrency,
             lease_ttl_us: millis(self.ttl_ms),
             reaper_interval_us: millis(self.reaper_ms),
-            queue_max: u32::from(self.queue_max),
+            queue: Queue {
+                max: u32::from(self.queue_max),
+                overflow: if self.drops_oldest { QueueOverflow::DropOldest } else { QueueOverflow::Reject },
+                ageing_us: u64::from(self.ageing_ms) * 1_000,
+            },
+            shares: self.shares,
             caps: Caps {
                 actors: u32::from(self.actors.max(1)),
                 keys: u32::from(self.keys.max(1)),
@@ -108,6 +119,7 @@ fn millis(ms: u16) -> u64 {
 pub struct Asked {
     /// `None`: an actor that the governor does not know.
     pub actor: Option<u8>,
+    pub share: Option<u16>,
     pub background: bool,
     /// In tenths of a slot.
     pub weight: u8,

@@ -215,6 +215,7 @@ impl Run {
     fn request(&self, asked: Asked) -> Request {
         Request {
             actor: asked.actor.and_then(|actor| recent(&self.actors, actor)),
+            share: asked.share.map(u32::from),
             priority: if asked.background { Priority::Background } else { Priority::Interactive },
             weight: u64::from(asked.weight) * 100_000,
             tokens: Tokens { prompt: asked.prompt.into(), output: asked.output.into() },

@@ -6,6 +6,7 @@
 import { ActorNames } from './actors.ts';
 import {
   FLAG_KEYS,
+  FLAG_SHARE,
   Gauge,
   NO_HANDLE,
   OutputKind,
@@ -154,6 +155,7 @@ export class Answers {
     const expiresAt = view[View.EXPIRES_AT]!;
     const reused = view[View.REUSED] === 1;
     this.#learn(actorId, view[View.ACTOR]!, knownActor);
+    if ((ask.flags & FLAG_SHARE) !== 0) this.actors.gaveShare(view[View.ACTOR]!);
     if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     // Before the row is written: an output may be about the lease that had the slot before.
     if (view[View.PENDING] !== 0) this.#takeOutputs(now);
@@ -191,6 +193,7 @@ export class Answers {
     const index = view[View.WAITER]!;
     const generation = view[View.WAITER_GENERATION]!;
     this.#learn(actorId, view[View.ACTOR]!, knownActor);
+    if ((ask.flags & FLAG_SHARE) !== 0) this.actors.gaveShare(view[View.ACTOR]!);
     if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     const promise = new Promise<GovernorDecision>((resolve, reject) => {
       const onAbort = (): void => {

@@ -5,11 +5,12 @@
  * `ask` is written anew by each call, when nobody else's code can run before it is read.
  */
 import type { Answers } from './answers.ts';
-import { FLAG_AMOUNTS, FLAG_KEYS, type CoreDiagnosis } from './binding.ts';
+import { FLAG_AMOUNTS, FLAG_KEYS, FLAG_SHARE, View, type CoreDiagnosis } from './binding.ts';
 import type { Counting } from './counting.ts';
 import { newAsk, readRequest, type Ask } from './input.ts';
 import type { LeaseRef } from './lease-table.ts';
 import type { Port } from './port.ts';
+import type { Shares } from './shares.ts';
 import { shrink } from './shrink.ts';
 import type { AcquireRequest } from './types.ts';
 
@@ -18,6 +19,8 @@ export class Asking {
   /** Longest id in UTF-8 bytes. */
   idBytes = 0;
   counting: Counting;
+  shares: Shares | undefined;
+  #share = 1;
   readonly #port: Port;
   readonly #answers: Answers;
 
@@ -36,17 +39,28 @@ export class Asking {
    * @throws InputError, ConfigError; nothing has changed then
    */
   read(request: AcquireRequest, cost?: number): number {
+    let known: string | undefined;
     for (;;) {
       const now = this.#answers.time.read();
       readRequest(request, this.idBytes, this.ask, cost);
-      const { counting } = this;
-      if (!counting.active || counting.look(this.ask)) return now;
+      const { ask, counting, shares } = this;
+      if (counting.active && !counting.look(ask)) continue;
+      if (shares === undefined) return now;
+      const { actorId } = ask;
+      if (known === undefined && this.#answers.actors.wantsShare(actorId)) {
+        known = actorId;
+        this.#share = shares(actorId);
+        continue;
+      }
+      if (known === actorId) ask.flags |= FLAG_SHARE;
+      return now;
     }
   }
 
   /** Writes what a command about the request reads beside its arguments. */
   hand(flags: number): void {
     if ((flags & FLAG_AMOUNTS) !== 0) this.#port.hand(this.ask.amounts.list);
+    if ((flags & FLAG_SHARE) !== 0) this.#port.look()[View.IN_SHARE] = Math.round(this.#share * 1000);
     if ((flags & FLAG_KEYS) !== 0) this.counting.write(this.#port.look());
   }
 

@@ -178,6 +178,8 @@ export const FLAG_AMOUNTS = 4;
 export const FLAG_KEYS = 8;
 /** No limit counts the call: concurrency, fairness and the queue do. */
 export const FLAG_UNLIMITED = 16;
+/** `View.IN_SHARE` has been written. */
+export const FLAG_SHARE = 32;
 /** Sets of limits that count one call apart, at most. */
 export const KEYS_MAX = 8;
 /** Metrics of the user's own that the core counts, at most. */
@@ -235,6 +237,8 @@ export const View = {
    * after `QUEUED` the core has written in place of the handles those that the keys have now.
    */
   KEYS: 40,
+  /** Written by the shell: the share of the actor, in thousandths. It holds until it is written again. */
+  IN_SHARE: 58,
 } as const;
 
 /** What `poll_output` returns. */

@@ -7,6 +7,7 @@ import { clockFrom } from './clock.ts';
 import { ConfigError, isArray } from './errors.ts';
 import { isPlain, plainOf, readLimits, type Reader, type ReadLimit } from './limits.ts';
 import { leftOut } from './properties.ts';
+import { readShares, type Shares } from './shares.ts';
 import type { ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
 
 /** Sections with the fields that the core reads. */
@@ -15,13 +16,13 @@ const SECTIONS = {
   rate: ['requestsPerMinute', 'tokensPerMinute', 'windowMs'],
   fairness: ['softCapRatio', 'starvationWindowMs'],
   adaptive: ['alpha', 'targetDenyRate', 'latencyThreshold', 'adjustIntervalMs', 'minConcurrency'],
-  queue: ['max'],
+  queue: ['max', 'overflow', 'ageingMs'],
   caps: ['actors', 'keys', 'overflow', 'leases', 'idBytes'],
 } as const;
 const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
 /** Fields that never reach the core. */
 const OWN = ['strict', 'onEvent', 'clock', 'seed'] as const;
-const FIELDS: readonly string[] = [...Object.keys(SECTIONS), 'limits', 'models', ...SCALARS, ...OWN];
+const FIELDS: readonly string[] = [...Object.keys(SECTIONS), 'limits', 'models', 'shares', ...SCALARS, ...OWN];
 
 /** Plain data: what the core walks. */
 type Plain = Record<string, unknown>;
@@ -37,6 +38,8 @@ export interface ReadConfig {
   readonly models: unknown;
   /** Reads limits of families and functions. */
   readonly reader: Reader;
+  /** The core only hears that there are some. */
+  readonly shares: Shares | undefined;
   readonly strict: boolean;
   readonly onEvent: GovernorEventHandler | undefined;
   readonly clock: ClockWithTimers;
@@ -68,6 +71,8 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     plain[name] = copy;
   }
   for (const name of SCALARS) put(plain, name, read(config, name, name));
+  const shares = readShares(get(config, 'shares', 'shares'), { read: get, keys: keysOf });
+  if (shares !== undefined) plain['shares'] = true;
   return {
     plain,
     found,
@@ -75,6 +80,7 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     models: get(config, 'models', 'models') ?? undefined,
     // What it finds is not noted: names of models may come without end.
     reader: { read: get, keys: keysOf },
+    shares,
     strict: readStrict(get(config, 'strict', 'strict')),
     onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),

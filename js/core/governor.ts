@@ -9,12 +9,13 @@ import { DENIED, FLAG_AMOUNTS, FLAG_KEYS, Gauge, QUEUED, ReleaseCode } from './b
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
 import { known, settle } from './costs.ts';
 import { Counting } from './counting.ts';
-import { InputError, LeaseLostError } from './errors.ts';
+import { DeniedError, InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
 import { readImage, refuseImage, writeImage, type Tables } from './image.ts';
 import { newTold, outcomeCode, readMs, readReport, readWait, type Told } from './input.ts';
 import { INTERNALS, type Internals } from './internals.ts';
 import { KeyNames } from './keys.ts';
+import { Lease } from './lease.ts';
 import type { LeaseRef, LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
 import { ownMetrics } from './limits.ts';
@@ -89,6 +90,8 @@ export class Governor {
     const { counting } = asking;
     const { amounts } = asking.ask;
     this.#strict = read.strict;
+    asking.shares = read.shares;
+    answers.actors.changeShares();
     asking.idBytes = answers.gauge(0, Gauge.IdBytes);
     amounts.metrics = this.#told.amounts.metrics = counting.metrics;
     counting.start((placed) => {
@@ -156,6 +159,27 @@ export class Governor {
    */
   acquireAsync(request: AcquireRequest, wait?: Wait | null): Promise<GovernorDecision> {
     return this.#enter(request, wait, false);
+  }
+
+  /**
+   * As `acquireAsync`, and the lease ends with the block that it is in: `await using`. What the call used is told with
+   * `lease.use`; after an exception release the lease yourself to report another outcome than success.
+   *
+   * @throws DeniedError with the decision, and what `acquireAsync` throws
+   *
+   * @example
+   * const lease = await governor.lease({ actorId: 'user-1', action: 'chat' }, { timeoutMs: 5000 });
+   * try {
+   *   await callMyModel();
+   *   lease.use({ promptTokens: 300, outputTokens: 200 });
+   * } finally {
+   *   lease.release();
+   * }
+   */
+  async lease(request: AcquireRequest, wait?: Wait | null): Promise<Lease> {
+    const decision = await this.#enter(request, wait, true);
+    if (!decision.granted) throw new DeniedError(decision);
+    return new Lease(this, request, decision);
   }
 
   /** Async, so that bad arguments are rejections; up to the core's answer it runs at once, in the order of the calls. */

@@ -27,6 +27,8 @@ pub(crate) const WEIGHT_UNIT: u64 = 1_000_000;
 pub(crate) const WEIGHT_MAX: u64 = 1_000_000_000 * WEIGHT_UNIT;
 /// Longest window and longest lease: 366 days.
 pub(crate) const SPAN_MAX_US: u64 = 366 * 86_400 * 1_000_000;
+/// A share of 1, in thousandths.
+pub(crate) const SHARE_UNIT: u32 = 1_000;
 /// Longest pause of a timer: what JavaScript's take, 2^31 - 1 ms.
 const TIMER_MAX_US: u64 = 2_147_483_647_000;
 /// Largest amount of a limit: what JavaScript counts exactly.
@@ -54,16 +56,20 @@ pub struct Config {
     pub limits: Vec<Limit>,
     /// Names of the metrics that [`Metric::Custom`](crate::Metric::Custom) counts, at most [`METRICS_MAX`](crate::METRICS_MAX).
     pub metrics: Vec<String>,
-    /// Shares of the concurrency between actors. Off by default; needs `concurrency`.
+    /// Bounds of what one actor holds of the concurrency (these need `concurrency`), and an order of those who wait that goes by
+    /// what actors have consumed. Off by default: in the order of arrival.
     pub fairness: Option<Fairness>,
+    /// Actors may have other shares than 1, see [`Request::share`](crate::Request::share), which also orders those who wait by
+    /// what actors have consumed. `false` by default.
+    pub shares: bool,
     /// Concurrency that follows latency. Off by default; needs `concurrency`.
     pub adaptive: Option<Adaptive>,
     /// Lifetime of a lease, 1 ms to 366 days; 60 s by default.
     pub lease_ttl_us: u64,
     /// Pause between two sweeps while leases are held, 1 ms to 24 days; 5 s by default.
     pub reaper_interval_us: u64,
-    /// Waiters, at most; 0 to 1,000,000, by default 10,000.
-    pub queue_max: u32,
+    /// Those who wait.
+    pub queue: Queue,
     /// How much the governor remembers.
     pub caps: Caps,
 }
@@ -113,6 +119,29 @@ pub struct Adaptive {
     pub min_concurrency: u64,
 }
 
+/// How calls wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Waiters, at most; 0 to 1,000,000, by default 10,000.
+    pub max: u32,
+    /// Who is refused when there are so many.
+    pub overflow: QueueOverflow,
+    /// For how long after the first time a waiter that does not fit may be passed by others that do, up to 366 days; 5 s by
+    /// default, 0: never. Then what comes free where it waits is kept for it, and background work counts as interactive in the
+    /// order.
+    pub ageing_us: u64,
+}
+
+/// Who is refused when the queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueOverflow {
+    /// Who comes. The default.
+    #[default]
+    Reject,
+    /// Who has waited longest, of the lowest class that is not above that of who comes; without one, who comes.
+    DropOldest,
+}
+
 /// Bounds of what a governor remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
@@ -146,10 +175,11 @@ impl Default for Config {
             limits: Vec::new(),
             metrics: Vec::new(),
             fairness: None,
+            shares: false,
             adaptive: None,
             lease_ttl_us: 60_000_000,
             reaper_interval_us: 5_000_000,
-            queue_max: 10_000,
+            queue: Queue::default(),
             caps: Caps::default(),
         }
     }
@@ -176,6 +206,12 @@ impl Default for Adaptive {
             adjust_interval_us: 5_000_000,
             min_concurrency: WEIGHT_UNIT,
         }
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { max: 10_000, overflow: QueueOverflow::Reject, ageing_us: 5_000_000 }
     }
 }
 
@@ -216,7 +252,8 @@ impl Config {
         }
         mistakes.span("leaseTtlMs", self.lease_ttl_us, 1_000, SPAN_MAX_US);
         mistakes.span("reaperIntervalMs", self.reaper_interval_us, 1_000, TIMER_MAX_US);
-        mistakes.count("queue.max", u64::from(self.queue_max), 0, 1_000_000);
+        mistakes.count("queue.max", u64::from(self.queue.max), 0, 1_000_000);
+        mistakes.span("queue.ageingMs", self.queue.ageing_us, 0, SPAN_MAX_US);
         mistakes.count("caps.actors", u64::from(self.caps.actors), 1, 4_000_000);
         mistakes.count("caps.keys", u64::from(self.caps.keys), 1, 4_000_000);
         mistakes.count("caps.leases", u64::from(self.caps.leases), 1, 4_000_000);

@@ -3,10 +3,11 @@
 mod form;
 mod limits;
 
+use alloc::format;
 use alloc::string::ToString;
 
 use super::mistakes::Mistakes;
-use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, Rate, Value};
+use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, QueueOverflow, Rate, Value};
 use crate::error::ConfigError;
 use form::{Form, Unit};
 
@@ -73,9 +74,14 @@ fn read(form: &mut Form<'_>) -> Config {
     }
     form.set("leaseTtlMs", Unit::Millis, &mut config.lease_ttl_us);
     form.set("reaperIntervalMs", Unit::Millis, &mut config.reaper_interval_us);
-    if let Some(mut form) = form.section("queue", &["max"]) {
-        form.set_small("max", &mut config.queue_max);
+    if let Some(mut form) = form.section("queue", &["max", "overflow", "ageingMs"]) {
+        let overflows = [("reject", QueueOverflow::Reject), ("drop-oldest", QueueOverflow::DropOldest)];
+        form.set_small("max", &mut config.queue.max);
+        form.set("ageingMs", Unit::Millis, &mut config.queue.ageing_us);
+        choose(&mut form, "overflow", overflows, &mut config.queue.overflow);
     }
+    // Whoever has the names evaluates what was written.
+    config.shares = *form.written.field("shares") != Value::Absent;
     if let Some(mut form) = form.section("caps", &["actors", "keys", "leases", "idBytes", "overflow"]) {
         caps(&mut form, &mut config.caps);
     }
@@ -109,18 +115,21 @@ fn caps(form: &mut Form<'_>, caps: &mut Caps) {
     form.set_small("keys", &mut caps.keys);
     form.set_small("leases", &mut caps.leases);
     form.set_small("idBytes", &mut caps.id_bytes);
-    match form.written.field("overflow") {
+    choose(form, "overflow", [("share", Overflow::Share), ("deny", Overflow::Deny)], &mut caps.overflow);
+}
+
+fn choose<T: Copy>(form: &mut Form<'_>, field: &str, [one, other]: [(&str, T); 2], chosen: &mut T) {
+    match form.written.field(field) {
         Value::Absent => {}
-        Value::Text(text) if text == "share" => caps.overflow = Overflow::Share,
-        Value::Text(text) if text == "deny" => caps.overflow = Overflow::Deny,
-        _ => form.wrong("overflow", "\"share\" or \"deny\""),
+        Value::Text(text) if text == one.0 => *chosen = one.1,
+        Value::Text(text) if text == other.0 => *chosen = other.1,
+        _ => form.wrong(field, &format!("\"{}\" or \"{}\"", one.0, other.0)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
     use alloc::string::String;
     use alloc::vec;
     use alloc::vec::Vec;
@@ -144,7 +153,7 @@ mod tests {
         }
     }
 
-    const NUMBERS: [(&str, f64, f64); 17] = [
+    const NUMBERS: [(&str, f64, f64); 18] = [
         ("concurrency.maxInFlight", 0.000_001, 1e9),
         ("concurrency.interactiveReserve", 0.0, 4.999_999),
         ("rate.requestsPerMinute", 1.0, 9_007_199_254_740_991.0),
@@ -160,6 +169,7 @@ mod tests {
         ("leaseTtlMs", 1.0, 31_622_400_000.0),
         ("reaperIntervalMs", 1.0, 2_147_483_647.0),
         ("queue.max", 0.0, 1_000_000.0),
+        ("queue.ageingMs", 0.0, 31_622_400_000.0),
         ("caps.actors", 1.0, 4_000_000.0),
         ("caps.keys", 1.0, 4_000_000.0),
     ];
@@ -200,7 +210,15 @@ mod tests {
             Config::parse(&fields(vec![("concurrency", fields(vec![]))])).unwrap_err().field,
             "concurrency.maxInFlight"
         );
-        assert_eq!(Config::parse(&only("caps.overflow", Value::Text("x".into()))).unwrap_err().field, "caps.overflow");
+        for path in ["caps.overflow", "queue.overflow"] {
+            assert_eq!(Config::parse(&only(path, Value::Text("x".into()))).unwrap_err().field, path);
+        }
+        assert_eq!(
+            Config::parse(&only("caps.overflow", Value::Text("deny".into()))).unwrap().caps.overflow,
+            Overflow::Deny
+        );
+        let oldest = only("queue.overflow", Value::Text("drop-oldest".into()));
+        assert_eq!(Config::parse(&oldest).unwrap().queue.overflow, QueueOverflow::DropOldest);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Decides which actors are remembered, and under which handle.
 //!
-//! A slab of actors with two lists: the idle ones, oldest first, and the starved ones, oldest refusal first. At the cap the
-//! actor that has been idle longest makes place; if none is idle, all actors without a handle share the overflow actor.
+//! A slab of actors with two lists: the idle ones, oldest first, and the starved ones, oldest refusal first. At the cap an
+//! actor that has been idle for long makes place; if none is idle, all actors without a handle share the overflow actor.
 //! A handle that was taken away is not used again before `reclaim`, that is, before the caller was told.
 
 use alloc::vec::Vec;
@@ -9,6 +9,9 @@ use alloc::vec::Vec;
 use crate::codec::{Reader, Writer};
 use crate::list::List;
 use crate::time::CoreTime;
+
+/// How many idle actors are looked at for one that is forgotten.
+const LOOKS: usize = 8;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Actor {
@@ -106,13 +109,15 @@ impl Actors {
         self.overflow == Some(handle)
     }
 
-    /// A new actor, and the handle of the idle one that made place for it. Without a place: the overflow actor.
-    pub(crate) fn create(&mut self) -> (u32, Option<u32>) {
+    /// A new actor, and the handle of the idle one that made place for it: of a few that have been idle longest that which
+    /// has consumed least. Without a place: the overflow actor.
+    pub(crate) fn create(&mut self, consumed: impl Fn(u32) -> u64) -> (u32, Option<u32>) {
         if self.alive < self.max {
             self.alive = self.alive.saturating_add(1);
             return (self.place(), None);
         }
-        let Some(evicted) = self.idle.front() else { return (self.overflow(), None) };
+        let idle = self.idle.iter().take(LOOKS).min_by_key(|&idle| consumed(idle));
+        let Some(evicted) = idle else { return (self.overflow(), None) };
         self.idle.remove(evicted);
         if let Some(actor) = self.slots.get_mut(evicted as usize) {
             actor.alive = false;
@@ -216,10 +221,6 @@ impl Actors {
                 self.rest(handle);
             }
         }
-    }
-
-    pub(crate) fn oldest_refusal(&self) -> Option<CoreTime> {
-        self.refusal_of(self.starved.front()?)
     }
 
     pub(crate) fn newest_refusal(&self) -> Option<CoreTime> {

@@ -1,4 +1,4 @@
-//! Decides whether an actor may take more of the concurrency while others want some.
+//! Decides whether an actor may take more of the concurrency while others want some, and whose turn it is among those who wait.
 //!
 //! The soft cap: once half of the effective maximum `m` is in use, an actor that already holds something may not go above
 //! `m * soft_cap_ratio`. While somebody is starved (was refused for concurrency within the starvation window while it held
@@ -8,22 +8,29 @@
 //! Actors are counted as active while they hold something or are starved. Unknown actors that are refused leave no handle;
 //! that one of them was is remembered as a single instant, cleared when an unknown actor gets in.
 //!
+//! The order of those who wait goes by what actors have consumed (`counters`); waiters are not asked for their share.
+//!
 //! Invariants: `held` sums to the weight in flight; an actor is idle exactly if it has no lease, no waiter and is not
 //! starved; only idle actors are forgotten. Weights in millionths. Called by `governor`. Leaves to others: slots, limits.
 
 mod actors;
+mod counters;
 
 use crate::codec::{Reader, Writer};
-use crate::config::{self, Caps, Overflow};
+use crate::config::{self, Caps, Config, Overflow};
+use crate::decision::Priority;
 use crate::time::CoreTime;
 pub(crate) use actors::Actors;
+pub(crate) use counters::{Consumption, Counters};
 
 /// The soft cap and who is behind it.
 #[derive(Debug)]
 pub(crate) struct Fairness {
-    config: config::Fairness,
+    /// The soft cap, if there is one.
+    soft: Option<config::Fairness>,
     overflow: Overflow,
     pub(crate) actors: Actors,
+    pub(crate) counters: Counters,
     /// When an actor without a handle was last refused for concurrency.
     stranger_refused: Option<CoreTime>,
 }
@@ -38,21 +45,32 @@ pub(crate) enum Who {
 }
 
 impl Fairness {
-    pub(crate) fn new(config: config::Fairness, caps: Caps) -> Self {
-        Self { config, overflow: caps.overflow, actors: Actors::new(caps.actors), stranger_refused: None }
+    /// `None` where no rule reads actors.
+    pub(crate) fn new(config: &Config, counts_tokens: bool) -> Option<Self> {
+        let Caps { actors, overflow, .. } = config.caps;
+        (config.fairness.is_some() || config.shares).then(|| Self {
+            soft: soft(config),
+            overflow,
+            actors: Actors::new(actors),
+            counters: Counters::new(counts_tokens),
+            stranger_refused: None,
+        })
     }
 
     /// Goes by another configuration.
-    pub(crate) const fn change(&mut self, config: config::Fairness, caps: Caps) {
-        self.config = config;
-        self.overflow = caps.overflow;
-        self.actors.set_max(caps.actors);
+    pub(crate) fn change(&mut self, config: &Config, counts_tokens: bool) {
+        self.soft = soft(config);
+        self.overflow = config.caps.overflow;
+        self.actors.set_max(config.caps.actors);
+        if counts_tokens {
+            self.counters.count_tokens();
+        }
     }
 
     /// Lets starvation run out.
     #[inline]
     pub(crate) fn advance(&mut self, now: CoreTime) {
-        let window_us = self.config.starvation_window_us;
+        let window_us = self.window_us();
         self.actors.forgive(now, window_us);
         if self.stranger_refused.is_some_and(|then| now.since(then) >= window_us) {
             self.stranger_refused = None;
@@ -73,12 +91,12 @@ impl Fairness {
     /// Whether `who` may take `weight` more, of an effective maximum of which `in_flight` is taken.
     #[inline]
     pub(crate) fn allows(&self, who: Who, weight: u64, in_flight: u64, effective_max: u64) -> bool {
-        let Who::Known(handle) = who else { return true };
+        let (Who::Known(handle), Some(soft)) = (who, &self.soft) else { return true };
         let held = self.actors.held(handle);
         if held == 0 || in_flight.saturating_add(weight) < effective_max.div_ceil(2) {
             return true;
         }
-        held.saturating_add(weight) <= self.soft_cap(effective_max) && !self.yields(held, effective_max)
+        held.saturating_add(weight) <= soft_cap(soft, effective_max) && !self.yields(held, effective_max)
     }
 
     /// Whether an actor that holds this much has to let starved ones pass.
@@ -90,21 +108,15 @@ impl Fairness {
     /// has to yield to the starved. Either may be nothing.
     pub(crate) fn excess(&self, handle: u32, weight: u64, effective_max: u64) -> (u64, Option<CoreTime>) {
         let held = self.actors.held(handle);
-        let over = held.saturating_add(weight).saturating_sub(self.soft_cap(effective_max)).min(held);
+        let cap = self.soft.as_ref().map_or(u64::MAX, |soft| soft_cap(soft, effective_max));
+        let over = held.saturating_add(weight).saturating_sub(cap).min(held);
         let newest = [self.actors.newest_refusal(), self.stranger_refused].into_iter().flatten().max();
         let until = newest.filter(|_| self.yields(held, effective_max));
-        (over, until.map(|then| then.plus(self.config.starvation_window_us)))
+        (over, until.map(|then| then.plus(self.window_us())))
     }
 
-    /// Actors that count as active while somebody is starved; 0 if nobody is.
-    pub(crate) fn active_while_starving(&self) -> u64 {
-        if self.somebody_starves() { self.active() } else { 0 }
-    }
-
-    /// The most that one actor may hold under load.
-    fn soft_cap(&self, effective_max: u64) -> u64 {
-        // Weights are below 2^63, and the signed conversions are single instructions.
-        (effective_max as i64 as f64 * self.config.soft_cap_ratio + 0.5) as i64 as u64
+    fn window_us(&self) -> u64 {
+        self.soft.as_ref().map_or(0, |soft| soft.starvation_window_us)
     }
 
     fn active(&self) -> u64 {
@@ -117,7 +129,7 @@ impl Fairness {
 
     /// Remembers that `who` was refused for concurrency, if it holds less than its share.
     pub(crate) fn refused(&mut self, who: Option<Who>, now: CoreTime, effective_max: u64) {
-        if self.config.starvation_window_us == 0 {
+        if self.window_us() == 0 {
             return;
         }
         match who {
@@ -137,26 +149,53 @@ impl Fairness {
             Who::Known(handle) => (handle, None),
             Who::New => {
                 self.stranger_refused = None;
-                self.actors.create()
+                let (actor, forgotten) = self.actors.create(|idle| self.counters.counter(idle));
+                if let Some(forgotten) = forgotten {
+                    self.counters.close(forgotten);
+                }
+                (actor, forgotten)
             }
         }
     }
 
-    /// When the oldest refusal will no longer count.
-    pub(crate) fn forgives_at(&self) -> Option<CoreTime> {
-        let oldest = [self.actors.oldest_refusal(), self.stranger_refused].into_iter().flatten().min();
-        oldest.map(|then| then.plus(self.config.starvation_window_us))
+    /// Notes the share that a request names for its actor. All who have no place of their own together have a share of 1.
+    pub(crate) fn note_share(&mut self, actor: u32, share: Option<u32>) {
+        if let Some(share) = share.filter(|_| !self.actors.is_overflow(actor)) {
+            self.counters.set_share(actor, share);
+        }
+    }
+
+    /// What an actor has consumed when it asks now, and what it would be charged for a call.
+    pub(crate) fn order_of(&self, who: Who, class: Priority, call: &Consumption) -> (u64, u64) {
+        let (start, actor) = match who {
+            Who::Known(actor) => (self.counters.start(actor, class), actor),
+            Who::New => (self.counters.start_of_new(class), u32::MAX),
+        };
+        (start, self.counters.charge_for(actor, call))
     }
 
     pub(crate) fn write(&self, w: &mut Writer, pending: &[u32]) {
         w.option(self.stranger_refused.map(CoreTime::as_micros));
         self.actors.write(w, pending);
+        self.counters.write(w);
     }
 
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
         self.stranger_refused = r.option().map(CoreTime::from_micros);
         self.actors.restore(r);
+        self.counters.restore(r);
     }
+}
+
+/// Without concurrency there is nothing to share.
+fn soft(config: &Config) -> Option<config::Fairness> {
+    config.concurrency.and(config.fairness)
+}
+
+/// The most that one actor may hold under load.
+fn soft_cap(soft: &config::Fairness, effective_max: u64) -> u64 {
+    // Weights are below 2^63, and the signed conversions are single instructions.
+    (effective_max as i64 as f64 * soft.soft_cap_ratio + 0.5) as i64 as u64
 }
 
 /// A product that 64 bits may not hold.
@@ -171,7 +210,13 @@ mod tests {
     const M: u64 = 5;
 
     fn fairness() -> Fairness {
-        Fairness::new(config::Fairness::default(), Caps { actors: 4, ..Caps::default() })
+        let config = Config {
+            concurrency: Some(config::Concurrency { max_in_flight: M, interactive_reserve: 0 }),
+            fairness: Some(config::Fairness::default()),
+            caps: Caps { actors: 4, ..Caps::default() },
+            ..Config::default()
+        };
+        Fairness::new(&config, false).unwrap()
     }
 
     fn at(us: u64) -> CoreTime {

@@ -4,12 +4,13 @@
 use super::Governor;
 use crate::config::WEIGHT_MAX;
 use crate::decision::{
-    ActorHandle, Cause, Decision, Denial, Grant, Keys, LeaseId, Metric, Never, Output, Reason, Request, Subject,
-    TOKENS_MAX, Tokens,
+    ActorHandle, Cause, Decision, Denial, Grant, Keys, LeaseId, Metric, Never, Output, Priority, Reason, Request,
+    Subject, TOKENS_MAX, Tokens,
 };
 use crate::fairness::{Fairness, Who};
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::limit::{Full, Shortage};
+use crate::queue::{At, Why};
 use crate::time::{CoreTime, Instant};
 
 /// Bounds of the delay that callers are told, in milliseconds: shorter is a busy loop, longer hides that slots free early.
@@ -23,13 +24,14 @@ pub(super) struct Refusal {
     pub(super) free_at: Option<CoreTime>,
     /// It cannot fit before, whatever ends early.
     pub(super) not_before: CoreTime,
-    /// Only limits of its own keys refuse it: calls under other keys may go.
-    pub(super) own: bool,
+    /// What binds it: of the limits that refuse it the one that frees last, or the slots.
+    pub(super) at: At,
+    pub(super) why: Why,
 }
 
 /// The checks of an admission, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-enum Check {
+pub(super) enum Check {
     Slots,
     Share,
     Limits,
@@ -71,8 +73,12 @@ impl Governor {
         self.note_asked(t, who, refusal.as_ref().map(|refusal| &refusal.denial));
         match (refusal, who) {
             (None, Some(who)) => {
+                if !self.queue.is_empty() {
+                    let passer = self.newcomer(request, who);
+                    self.note_passed(t, request, passer);
+                }
                 let grant = self.grant(t, request, who);
-                self.serve_eased(t);
+                self.serve(t);
                 Decision::Granted(grant)
             }
             (Some(refusal), _) => Decision::Denied(refusal.denial),
@@ -140,7 +146,7 @@ impl Governor {
 
     /// The first check that does not let the request through.
     #[inline]
-    fn first_refusing(&self, request: &Request, who: Option<Who>) -> Option<Check> {
+    pub(super) fn first_refusing(&self, request: &Request, who: Option<Who>) -> Option<Check> {
         if let Some(pool) = &self.pool {
             let m = self.effective_max();
             if pool.check(request.weight, request.priority, m).is_some() {
@@ -175,6 +181,7 @@ impl Governor {
         let Request { weight, tokens, .. } = *request;
         let lease = self.leases.insert(Lease { admitted: t, expires_at, weight, tokens, actor, generation: 0 });
         self.limits.take(t, lease.slot, request);
+        self.charge(request, actor, lease.slot);
         if self.reaper_at.is_none() {
             self.reaper_at = Some(t.plus(self.config.reaper_interval_us));
         }
@@ -215,14 +222,9 @@ impl Governor {
     /// Why the request does not fit. From the first that refuses on all checks are asked, since `retry_at` comes from
     /// whatever frees last.
     fn explain(&self, t: CoreTime, request: &Request, who: Option<Who>, first: Check) -> Option<Refusal> {
-        let mut reasons = Reasons {
-            first: None,
-            never: None,
-            free_at: Some(t),
-            not_before: t,
-            binding: None,
-            own: first == Check::Limits,
-        };
+        let slots = (At::SLOTS, Why { reason: Reason::Concurrency, free_at: None });
+        let mut reasons =
+            Reasons { first: None, never: None, free_at: Some(t), not_before: t, binding: None, bound: slots };
         if let Some(pool) = self.pool.as_ref().filter(|_| first <= Check::Share) {
             if let Some(full) = pool.check(request.weight, request.priority, self.effective_max()) {
                 self.explain_full(&mut reasons, t, request, &full);
@@ -232,7 +234,7 @@ impl Governor {
             }
         }
         self.limits.shortages(t, request, |shortage| {
-            reasons.own &= shortage.keyed;
+            reasons.bind(shortage);
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
                 reasons.not_before = reasons.not_before.max(at);
             }
@@ -245,7 +247,6 @@ impl Governor {
         });
         let caps = &self.config.caps;
         if self.leases.live() >= caps.leases {
-            reasons.own = false;
             reasons.frees(self.leases.next_expiry().or(Some(t)), None);
             reasons.say(|| self.at_cap(t, Subject::Leases, self.leases.live(), caps.leases));
         }
@@ -315,12 +316,12 @@ impl Governor {
 
     #[inline]
     fn finish(&self, t: CoreTime, reasons: Reasons) -> Option<Refusal> {
-        let Reasons { first, never, free_at, not_before, binding, own } = reasons;
+        let Reasons { first, never, free_at, not_before, binding, bound: (at, why) } = reasons;
         let mut denial = first?;
         denial.retry_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
         denial.binding = binding;
         denial.never = never;
-        Some(Refusal { denial, free_at, not_before, own })
+        Some(Refusal { denial, free_at, not_before, at, why })
     }
 }
 
@@ -331,8 +332,8 @@ struct Reasons {
     free_at: Option<CoreTime>,
     not_before: CoreTime,
     binding: Option<u32>,
-    /// Only limits of its own keys refuse.
-    own: bool,
+    /// Of the limits the one that frees last, else the slots.
+    bound: (At, Why),
 }
 
 impl Reasons {
@@ -346,6 +347,13 @@ impl Reasons {
         if later {
             self.free_at = free_at;
             self.binding = limit;
+        }
+    }
+
+    fn bind(&mut self, shortage: &Shortage) {
+        let Shortage { limit: place, key, subject, free_at, .. } = *shortage;
+        if self.bound.1.free_at <= free_at {
+            self.bound = (At { place, key }, Why { reason: reason_of(subject).0, free_at });
         }
     }
 
@@ -380,12 +388,16 @@ fn plain(reason: Reason, cause: Cause, subject: Subject, [used, limit, asked]: [
     Denial { reason, cause, subject, used, limit, asked, retry_after_ms, retry_at, never, binding }
 }
 
-#[inline]
-fn limit_denial(t: CoreTime, shortage: &Shortage) -> Denial {
-    let (reason, cause) = match shortage.subject {
+const fn reason_of(limit: Subject) -> (Reason, Cause) {
+    match limit {
         Subject::Budget(_) => (Reason::Budget, Cause::Budget),
         _ => (Reason::Rate, Cause::Limit),
-    };
+    }
+}
+
+#[inline]
+fn limit_denial(t: CoreTime, shortage: &Shortage) -> Denial {
+    let (reason, cause) = reason_of(shortage.subject);
     let cause = if shortage.free_at.is_some() { cause } else { Cause::TooLarge };
     let mut denial = plain(reason, cause, shortage.subject, [shortage.used, shortage.max, shortage.asked]);
     if let Some(at) = shortage.free_at {
@@ -410,22 +422,34 @@ impl Governor {
 
     #[inline(never)]
     fn behind(&self, request: &Request, t: CoreTime) -> Option<Denial> {
-        let actor = request.actor.map(|actor| actor.0).filter(|_| self.fairness.is_some());
-        let (count, first) = self.queue.ahead_of(request.priority, actor, &request.keys)?;
-        // Who wants nothing of what the first one waits for does not stand behind it.
-        let unconcerned = match first.subject {
-            Subject::Slots => request.weight == 0,
-            Subject::Requests | Subject::Tokens if request.unlimited => true,
-            Subject::Tokens => request.tokens.total() == 0,
-            Subject::Limit(place) | Subject::Budget(place) => self.limits.asked_of(place, request) == 0,
-            _ => false,
+        let mut last: Option<(CoreTime, u32)> = None;
+        self.needs(request, &mut |park| {
+            if self.queue.waiting_in(park, request.priority, t) > 0 {
+                let free_at = self.room_at(park, t);
+                last = last.filter(|&(at, _)| at >= free_at).or(Some((free_at, park)));
+            }
+        });
+        last.map(|(_, park)| self.behind_in(park, request.priority, t))
+    }
+
+    /// The denial of a request that stands behind those in a park.
+    pub(super) fn behind_in(&self, park: u32, priority: Priority, t: CoreTime) -> Denial {
+        let At { place, .. } = self.queue.at(park);
+        let count = self.queue.waiting_in(park, priority, t).max(1);
+        let amounts = [u64::from(count), u64::from(self.config.queue.max), 1];
+        let reason = self.queue.why(park).map_or(Reason::Concurrency, |why| why.reason);
+        let denial = plain(reason, Cause::QueuedAhead, Subject::Waiters, amounts);
+        let at = self.room_at(park, t);
+        let (binding, retry_after_ms) = match self.queue.at(park) {
+            At::SLOTS => (None, self.slots_hint_ms(t)),
+            _ => (Some(place), polite_ms(at.since(t))),
         };
-        if unconcerned {
-            return None;
-        }
-        let amounts = [u64::from(count), u64::from(self.config.queue_max), 1];
-        let retry_at = first.retry_at.map(|at| at.max(self.clock.to_caller(t)));
-        let denial = plain(first.reason, Cause::QueuedAhead, Subject::Waiters, amounts);
-        Some(Denial { retry_after_ms: first.retry_after_ms, retry_at, binding: first.binding, ..denial })
+        Denial { retry_after_ms, retry_at: Some(self.clock.to_caller(at)), binding, ..denial }
+    }
+
+    /// When the first of those in a park may fit, as far as is known.
+    fn room_at(&self, park: u32, t: CoreTime) -> CoreTime {
+        let free_at = self.queue.why(park).and_then(|why| why.free_at);
+        free_at.or_else(|| self.leases.next_expiry()).unwrap_or(t).max(t)
     }
 }

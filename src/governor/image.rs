@@ -15,7 +15,6 @@ use crate::error::{ConfigError, ImageError};
 use crate::fairness::Fairness;
 use crate::lease::{Leases, NO_ACTOR};
 use crate::limit::Limits;
-use crate::queue::Queue;
 use crate::time::{CoreTime, TimeLine};
 
 const MAGIC: [u8; 4] = *b"TAIi";
@@ -87,12 +86,13 @@ impl Governor {
         if r.ok().is_ok() && self.limits.adopt(saved, self.clock.last()).begins {
             self.clock.tick();
         }
-        self.queue = Queue::read(r);
+        self.queue.read(r);
         if r.bool() {
-            let mut saved = Fairness::new(self.config.fairness.unwrap_or_default(), self.config.caps);
-            saved.restore(r);
-            if let Some(fairness) = &mut self.fairness {
-                *fairness = saved;
+            // Read also where it is not wanted any more.
+            let config = Config { shares: true, ..self.config.clone() };
+            if let Some(mut saved) = Fairness::new(&config, self.limits.count_tokens()) {
+                saved.restore(r);
+                self.fairness = self.fairness.take().map(|_| saved);
             }
         }
         if r.bool() {

@@ -28,7 +28,7 @@ impl Governor {
         let t = self.advance(now);
         self.config.set_limit(place, amount)?;
         self.limits.change(t, place, amount);
-        self.queue.look_at_keys(t);
+        self.queue.limit_changed(place);
         self.serve(t);
         Ok(())
     }

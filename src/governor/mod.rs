@@ -84,15 +84,16 @@ impl Governor {
     /// [`ConfigError`] with the first field that is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
+        let limits = Limits::new(&config);
         Ok(Self {
             clock: TimeLine::default(),
             leases: Leases::default(),
             pool: config.concurrency.map(Pool::new),
-            limits: Limits::new(&config),
-            // Without a maximum there is nothing to share and nothing to adapt.
-            fairness: config.concurrency.and(config.fairness).map(|fairness| Fairness::new(fairness, config.caps)),
+            fairness: Fairness::new(&config, limits.count_tokens()),
+            limits,
+            // Without a maximum there is nothing to adapt.
             adaptive: config.concurrency.and_then(|pool| Some(Adaptive::new(config.adaptive?, pool.max_in_flight))),
-            queue: Queue::default(),
+            queue: Queue::new(config.queue.ageing_us),
             outputs: VecDeque::new(),
             reaper_at: None,
             config,
@@ -127,7 +128,7 @@ impl Governor {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, WakeReason)> {
         let reaper = self.reaper_at.map(|at| (at, WakeReason::Reaper));
-        let waiter = self.queue.next_instant().map(|at| (at, WakeReason::Waiter));
+        let waiter = self.next_turn().map(|at| (at, WakeReason::Waiter));
         let (at, reason) = match (reaper, waiter) {
             (Some(reaper), Some(waiter)) if waiter.0 <= reaper.0 => waiter,
             (reaper, waiter) => reaper.or(waiter)?,
@@ -197,7 +198,7 @@ impl Governor {
         let t = self.advance(now);
         let [ends, next_ends] = [ends, next_ends].map(|at| self.clock.to_core(at));
         self.limits.set_boundaries(t, limit, ends, next_ends);
-        self.queue.look_at_keys(t);
+        self.queue.limit_changed(limit);
         self.serve(t);
     }
 

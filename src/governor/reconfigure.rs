@@ -6,6 +6,7 @@ mod tests;
 use alloc::vec::Vec;
 
 use super::Governor;
+use super::waiting::call_of;
 use crate::adaptive::Adaptive;
 use crate::config::Config;
 use crate::decision::{ActorHandle, Denial, KeyHandle, Metric, Output, Request, Tokens};
@@ -61,7 +62,7 @@ impl LimitDiagnosis {
 impl Governor {
     /// Goes by another configuration from now on. Limits that are still there (the same name, metric, window, algorithm and
     /// `per`) go on with what they have counted, others count what is admitted from now on, and leases are settled only in
-    /// limits that have counted them. Waiters stay, also more than a lowered [`Config::queue_max`]. Actors and keys that nobody
+    /// limits that have counted them. Waiters stay, also more than a lowered [`Queue::max`](crate::Queue::max). Actors and keys that nobody
     /// needs any more are freed. Outputs that are still pending name limits by their places of today. Takes time in proportion to
     /// limits, leases, keys and waiters.
     ///
@@ -96,7 +97,7 @@ impl Governor {
             self.leases.iter().for_each(|(_, lease)| pool.take(lease.weight));
             pool
         });
-        self.change_shares(&config);
+        self.change_fairness(&config);
         self.adaptive = match (
             config.concurrency.and_then(|pool| Some((config.adaptive?, pool.max_in_flight))),
             self.adaptive.take(),
@@ -107,22 +108,26 @@ impl Governor {
             }
             (adaptive, _) => adaptive.map(|(adaptive, max)| Adaptive::new(adaptive, max)),
         };
-        let forgets = self.fairness.is_none();
+        let fairness = &self.fairness;
+        self.queue.set_ageing(config.queue.ageing_us);
         self.queue.change_all(|waiter| {
             waiter.request.keys = adopted.keys(waiter.request.keys);
             waiter.why.move_places(&|place| adopted.place(place));
-            waiter.actor = waiter.actor.filter(|_| !forgets);
+            waiter.actor = waiter.actor.filter(|_| fairness.is_some());
+            let Some((fairness, actor)) = fairness.as_ref().zip(waiter.actor) else { return 0 };
+            waiter.charge = fairness.counters.charge_for(actor, &call_of(&waiter.request));
+            fairness.counters.counter(actor)
         });
         self.config = config;
         self.serve(t);
         Ok(())
     }
 
-    fn change_shares(&mut self, config: &Config) {
-        let shares = config.concurrency.and(config.fairness);
-        match (shares, &mut self.fairness) {
-            (Some(shares), Some(own)) => own.change(shares, config.caps),
-            (Some(shares), None) => self.fairness = Some(Fairness::new(shares, config.caps)),
+    fn change_fairness(&mut self, config: &Config) {
+        let tokens = self.limits.count_tokens();
+        match (Fairness::new(config, tokens), &mut self.fairness) {
+            (Some(_), Some(own)) => own.change(config, tokens),
+            (Some(new), None) => self.fairness = Some(new),
             (None, own) => {
                 let forgotten = own.take().map_or(Vec::new(), |own| own.actors.known());
                 self.outputs.extend(forgotten.into_iter().map(|handle| Output::ActorFreed(ActorHandle(handle))));

@@ -2,8 +2,10 @@
 
 use super::Governor;
 use crate::config::SPAN_MAX_US;
-use crate::decision::{LeaseId, Output, Released, Report, Tokens};
+use crate::decision::{LeaseId, Output, Released, Report, ReportedAmounts, Tokens};
+use crate::fairness::Consumption;
 use crate::lease::{Known, Lease, NO_ACTOR};
+use crate::queue::At;
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
@@ -18,7 +20,7 @@ impl Governor {
             Known::Live(held) => {
                 self.leases.release(lease);
                 self.settle(t, lease, &held, report);
-                self.free(t, lease, &held);
+                self.free(t, lease, &held, Some(used_tokens(&held, report)));
                 let answer = self.describe_end(t, lease, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
                 if let Some(adaptive) = &mut self.adaptive {
@@ -59,7 +61,8 @@ impl Governor {
         let Known::Live(held) = self.leases.find(lease) else { return false };
         self.leases.release(lease);
         self.limits.give_back(t, (lease.slot, held.admitted), held.tokens);
-        self.free(t, lease, &held);
+        self.note_given_back(lease, &held, None);
+        self.free(t, lease, &held, None);
         self.serve_due(now);
         true
     }
@@ -81,6 +84,17 @@ impl Governor {
         };
         let admission = (lease.slot, held.admitted);
         self.limits.settle(t, admission, (held.tokens, used.capped()), &report.amounts);
+        self.note_given_back(lease, held, Some((used.capped(), &report.amounts)));
+    }
+
+    /// Who waits for what has come back is looked at.
+    #[inline]
+    fn note_given_back(&mut self, lease: LeaseId, held: &Lease, used: Option<(Tokens, &ReportedAmounts)>) {
+        if !self.queue.is_empty() {
+            let queue = &mut self.queue;
+            let see = &mut |place, key| queue.came_back(At { place, key });
+            self.limits.given_back(lease.slot, held.tokens, used, see);
+        }
     }
 
     /// Moves the end of a live lease to `now` plus `ttl_us` (the configured lifetime without it, at most 366 days). The new
@@ -103,19 +117,25 @@ impl Governor {
             let until = |slot: u32, held: &Lease| limits.settles_until(slot, held.admitted);
             let Some((lease, held)) = self.leases.expire_next(t, until) else { return };
             self.outputs.push_back(Output::Expired { lease, weight: held.weight });
-            self.free(t, lease, &held);
+            self.free(t, lease, &held, Some(estimated(&held)));
         }
     }
 
-    /// Gives back what a lease held.
+    /// Gives back what a lease held. It used so many tokens, if that is known; without `used` it never was.
     #[inline]
-    fn free(&mut self, t: CoreTime, lease: LeaseId, held: &Lease) {
+    fn free(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, used: Option<Option<u64>>) {
         if let Some(pool) = &mut self.pool {
             pool.give_back(held.weight);
         }
+        self.queue.slots_came();
         if let Some(fairness) = self.fairness.as_mut().filter(|_| held.actor != NO_ACTOR) {
+            let held_us = Some(t.since(held.admitted));
+            let call = used.map(|tokens| Consumption { weight: held.weight, tokens, held_us });
+            let counter = fairness.counters.settle(held.actor, lease.slot, call.as_ref());
             fairness.actors.let_go(held.actor, held.weight);
-            self.queue.wake(held.actor);
+            if let Some(counter) = counter.filter(|_| !self.queue.is_empty()) {
+                self.queue.set_counter(held.actor, counter);
+            }
         }
         self.limits.ended(t, lease.slot);
     }
@@ -125,8 +145,22 @@ impl Governor {
     fn serve_due(&mut self, now: Instant) {
         if !self.queue.is_empty() {
             let t = self.advance(now);
-            self.queue.look_at_keys(t);
             self.serve(t);
         }
     }
+}
+
+/// What a call was estimated to use, if it was.
+fn estimated(held: &Lease) -> Option<u64> {
+    Some(held.tokens.total()).filter(|&tokens| tokens > 0)
+}
+
+/// What it used, if that is known.
+fn used_tokens(held: &Lease, report: &Report) -> Option<u64> {
+    let Report { prompt_tokens, output_tokens, .. } = *report;
+    if prompt_tokens.or(output_tokens).is_none() {
+        return estimated(held);
+    }
+    let prompt = prompt_tokens.unwrap_or(held.tokens.prompt);
+    Some(Tokens { prompt, output: output_tokens.unwrap_or(held.tokens.output) }.capped().total())
 }

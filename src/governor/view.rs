@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::Governor;
-use crate::decision::{LeaseId, Subject};
+use crate::decision::{ActorHandle, LeaseId, Subject};
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::time::Instant;
 
@@ -110,6 +110,14 @@ impl Governor {
         self.leases.iter().map(|(id, _)| id)
     }
 
+    /// What an actor has consumed for its share, in the order of those who wait: for tests. 1,024 parts of a token each, or of
+    /// the microsecond that a slot is held.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn consumed(&self, actor: ActorHandle) -> u64 {
+        self.fairness.as_ref().map_or(0, |fairness| fairness.counters.counter(actor.0))
+    }
+
     /// Checks what must hold between any two commands, for tests.
     ///
     /// # Errors
@@ -136,7 +144,7 @@ impl Governor {
         if self.leases.live() > 0 && self.reaper_at.is_none() {
             return Err("leases are held and no timeout is pending".into());
         }
-        if !self.queue.is_empty() && self.queue.next_instant().is_none() {
+        if !self.queue.is_empty() && self.next_turn().is_none() {
             return Err("somebody waits and no timeout is pending".into());
         }
         Ok(())

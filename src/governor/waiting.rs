@@ -2,10 +2,12 @@
 
 use super::Governor;
 use super::acquire::{Refusal, normal};
-use crate::decision::{ActorHandle, Cause, Denial, Enqueued, Output, Priority, Reason, Request, Subject, WaiterId};
-use crate::fairness::Who;
+use crate::config::{Queue, QueueOverflow};
+use crate::decision::{ActorHandle, Cause, Denial, Enqueued, Output, Reason, Request, Subject, WaiterId};
+use crate::fairness::{Consumption, Who};
 use crate::lease::NO_ACTOR;
-use crate::queue::{Pressure, Waiter};
+use crate::limit::Limits;
+use crate::queue::{At, Name, Passer, Waiter, Why};
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
@@ -42,25 +44,59 @@ impl Governor {
         let request = &request;
         let deadline = deadline.map(|at| self.clock.to_core(at));
         let who = self.who(request);
-        let ahead = self.queued_ahead(request, t);
-        let refusal = self.check(t, request, who);
+        // Waiters are not asked for their share: their order is fair.
+        let refusal = self.check(t, request, who.map(|_| Who::New));
         self.note_asked(t, who, refusal.as_ref().map(|refusal| &refusal.denial));
-        let why = match (refusal.map(|refusal| refusal.denial).or(ahead), who) {
-            (Some(denial), Some(who)) => (denial, who),
-            (None, Some(who)) => {
-                let grant = self.grant(t, request, who);
-                self.serve_eased(t);
-                return Enqueued::Granted(grant);
+        let Some(who) = who else { return Enqueued::Denied(self.no_place(t)) };
+        let Some((stands, why)) = self.bound_for_newcomer(t, request, who, refusal.as_ref()) else {
+            if !self.queue.is_empty() {
+                self.note_passed(t, request, self.newcomer(request, who));
             }
-            (_, None) => return Enqueued::Denied(self.no_place(t)),
+            let grant = self.grant(t, request, who);
+            self.serve(t);
+            return Enqueued::Granted(grant);
         };
-        if let Some(denial) = self.hopeless(t, refusal.as_ref(), why.0, deadline) {
+        if let Some(denial) = self.hopeless(t, refusal.as_ref(), why, deadline) {
             return Enqueued::Denied(denial);
         }
-        let (id, actor) = self.park(t, request, why, deadline);
+        let stands = match self.make_place(t, request, why) {
+            Err(denial) => return Enqueued::Denied(denial),
+            Ok(false) => stands,
+            // It may have been the one that it stood behind.
+            Ok(true) => (At::READY, stands.1),
+        };
+        let (id, actor) = self.park(t, request, (why, who), deadline, stands);
         self.serve(t);
         let named = |handle: &u32| self.fairness.as_ref().is_some_and(|fairness| !fairness.actors.is_overflow(*handle));
         Enqueued::Waiting(id, actor.filter(named).map(ActorHandle))
+    }
+
+    /// What a request that comes to wait stands at, and why; `None` if it need not wait.
+    fn bound_for_newcomer(
+        &self,
+        t: CoreTime,
+        request: &Request,
+        who: Who,
+        refusal: Option<&Refusal>,
+    ) -> Option<((At, Why), Denial)> {
+        if let Some(refusal) = refusal {
+            return Some(((refusal.at, refusal.why), refusal.denial));
+        }
+        if self.queue.is_empty() {
+            return None;
+        }
+        let actor = if let Who::Known(actor) = who { actor } else { NO_ACTOR };
+        let own = self.queue.stands(&Name::of(request, actor)).filter(|_| actor != NO_ACTOR || self.fairness.is_none());
+        let park = own.or_else(|| self.keeper(t, request, self.newcomer(request, who)))?;
+        let why = self.queue.why(park)?;
+        Some(((self.queue.at(park), why), self.behind_in(park, request.priority, t)))
+    }
+
+    /// The order of a request that comes now.
+    pub(super) fn newcomer(&self, request: &Request, who: Who) -> Passer {
+        let fairness = self.fairness.as_ref();
+        let order = fairness.map(|fairness| fairness.order_of(who, request.priority, &call_of(request)));
+        Passer::new(request.priority, order.map_or(0, |(counter, _)| counter))
     }
 
     fn park(
@@ -69,13 +105,19 @@ impl Governor {
         request: &Request,
         (why, who): (Denial, Who),
         deadline: Option<CoreTime>,
+        stands: (At, Why),
     ) -> (WaiterId, Option<u32>) {
         let actor = Some(self.admit(who)).filter(|&actor| actor != NO_ACTOR);
+        let (mut counter, mut charge) = (0, 0);
         if let (Some(fairness), Some(actor)) = (&mut self.fairness, actor) {
             fairness.actors.attach(actor);
+            fairness.note_share(actor, request.share);
+            counter = fairness.counters.begin_wait(actor, request.priority);
+            charge = fairness.counters.charge_for(actor, &call_of(request));
         }
         let request = Request { keys: self.limits.hold(t, &request.keys), ..*request };
-        (self.queue.push(Waiter { request, actor, why }, deadline), actor)
+        let waiter = Waiter { request, actor, why, charge };
+        (self.queue.push(waiter, counter, deadline, stands, t), actor)
     }
 
     /// The denial of a request for which waiting is of no use.
@@ -90,14 +132,27 @@ impl Governor {
             return Some(why);
         }
         let earliest = refusal.map_or(t, |refusal| refusal.not_before);
-        if deadline.is_some_and(|deadline| deadline <= t || deadline < earliest) {
-            return Some(Denial { cause: Cause::Deadline, ..why });
+        let late = deadline.is_some_and(|deadline| deadline <= t || deadline < earliest);
+        late.then_some(Denial { cause: Cause::Deadline, ..why })
+    }
+
+    /// Sees to it that one more can wait: whether somebody else was refused for it, or the denial of the newcomer.
+    fn make_place(&mut self, t: CoreTime, request: &Request, why: Denial) -> Result<bool, Denial> {
+        let Queue { max, overflow, .. } = self.config.queue;
+        if self.queue.len() < max {
+            return Ok(false);
         }
-        if self.queue.len() < self.config.queue_max {
-            return None;
-        }
-        let [used, limit] = [self.queue.len(), self.config.queue_max].map(u64::from);
-        Some(Denial { cause: Cause::QueueFull, subject: Subject::Waiters, used, limit, asked: 1, ..why })
+        let [used, limit] = [self.queue.len(), max].map(u64::from);
+        let full = |why| Denial { cause: Cause::QueueFull, subject: Subject::Waiters, used, limit, asked: 1, ..why };
+        let oldest = match overflow {
+            QueueOverflow::Reject => None,
+            // More may wait than a maximum that was lowered, and none at one of 0.
+            QueueOverflow::DropOldest => self.queue.oldest(request.priority).filter(|_| max > 0),
+        };
+        let Some((id, waiter)) = oldest else { return Err(full(why)) };
+        let retry_at = waiter.why.retry_at.map(|at| at.max(self.clock.to_caller(t)));
+        self.dismiss(t, id, &waiter, full(Denial { retry_at, ..waiter.why }));
+        Ok(true)
     }
 
     /// Takes a waiter out of the queue. `false` if it is not waiting any more: then its output has the answer.
@@ -114,39 +169,38 @@ impl Governor {
     fn forget(&mut self, t: CoreTime, waiter: &Waiter) {
         self.limits.let_go(t, &waiter.request.keys);
         if let (Some(fairness), Some(actor)) = (&mut self.fairness, waiter.actor) {
+            fairness.counters.end_wait(actor, waiter.request.priority);
             fairness.actors.detach(actor);
         }
     }
 
-    /// Grants from the front of the queue what fits, and refuses the waiters whose deadline has come. A deadline is the last
-    /// instant at which its waiter is served.
+    /// Grants what fits in its turn, and refuses the waiters whose deadline has come. A deadline is the last instant at which
+    /// its waiter is served.
     #[inline]
     pub(super) fn serve(&mut self, t: CoreTime) {
-        if self.queue.is_empty() {
-            return;
-        }
-        while let Some((id, waiter)) = self.queue.overdue(t.minus(1)) {
-            self.refuse(t, id, &waiter);
-        }
-        self.grant_in_order(t);
-        while let Some((id, waiter)) = self.queue.overdue(t) {
-            self.refuse(t, id, &waiter);
-            // It may have been the one that the others stood behind.
-            self.grant_in_order(t);
+        if !self.queue.is_empty() {
+            self.serve_waiters(t);
         }
     }
 
-    /// Looks at the queue again where a grant may have ended what held somebody back.
-    #[inline]
-    pub(super) fn serve_eased(&mut self, t: CoreTime) {
-        if !self.queue.is_empty() && self.queue.has_eased(self.pressure()) {
-            self.grant_in_order(t);
+    #[inline(never)]
+    fn serve_waiters(&mut self, t: CoreTime) {
+        while let Some((id, waiter)) = self.queue.overdue(t.minus(1)) {
+            self.refuse(t, id, &waiter);
+        }
+        self.queue.note_max(self.effective_max());
+        self.queue.come(t);
+        self.look(t);
+        while let Some((id, waiter)) = self.queue.overdue(t) {
+            self.refuse(t, id, &waiter);
+            // It may have been the one that the others stood behind.
+            self.look(t);
         }
     }
 
     fn refuse(&mut self, t: CoreTime, id: WaiterId, waiter: &Waiter) {
         let who = waiter.actor.map_or(Who::Known(NO_ACTOR), Who::Known);
-        let denial = match self.check(t, &waiter.request, Some(who)) {
+        let denial = match self.check(t, &waiter.request, Some(Who::New)) {
             Some(refusal) => refusal.denial,
             // It would fit by now, but stood behind others, or the timer was late.
             None => Denial { subject: Subject::Waiters, retry_at: Some(self.clock.to_caller(t)), ..waiter.why },
@@ -161,99 +215,137 @@ impl Governor {
         self.outputs.push_back(Output::Refused(id, denial));
     }
 
-    fn grant_in_order(&mut self, t: CoreTime) {
-        if self.queue.holds_back()
-            && (self.is_light() || self.queue.has_eased(self.pressure()) || self.queue.keys_due(t))
-        {
-            self.queue.wake_all();
+    /// Looks at the heads whose turn may have come, in the order of their turn.
+    fn look(&mut self, t: CoreTime) {
+        while let Some((park, lane)) = self.queue.next(t) {
+            self.look_at(t, park, lane);
         }
-        let mut look = self.grant_classes(t);
-        // A grant may end somebody's starvation, which may be what holds others back.
-        while self.queue.has_eased(self.pressure()) {
-            self.queue.wake_all();
-            look = self.grant_classes(t);
+    }
+
+    /// Grants to the first of a park, or puts it where it is bound now. If that is here, those behind it may pass.
+    fn look_at(&mut self, t: CoreTime, park: u32, lane: u32) {
+        let Some((id, waiter)) = self.queue.head(lane) else { return };
+        let Some(refusal) = self.check(t, &waiter.request, Some(Who::New)) else {
+            match self.keeper(t, &waiter.request, self.queue.passer(lane)) {
+                None => self.serve_head(t, id, &waiter, lane),
+                Some(keeper) => {
+                    let why = self.queue.why(keeper).unwrap_or(Why { reason: Reason::Concurrency, free_at: None });
+                    self.queue.stand(lane, self.queue.at(keeper), why, t);
+                }
+            }
+            return;
+        };
+        let Refusal { denial, free_at, not_before, at, why } = refusal;
+        if free_at.is_none() {
+            // A limit was lowered: waiting is of no use any more.
+            self.dismiss(t, id, &waiter, denial);
+        } else if self.queue.deadline(id).is_some_and(|deadline| deadline < not_before) {
+            self.dismiss(t, id, &waiter, Denial { cause: Cause::Deadline, ..denial });
+        } else if self.queue.at(park) != at {
+            self.queue.stand(lane, at, why, t);
+        } else {
+            self.queue.bound(park, why, t);
+            self.let_pass(t, park, lane);
         }
-        let eases = self.queue.holds_back().then(|| self.share_eases_at(t));
+    }
+
+    fn serve_head(&mut self, t: CoreTime, id: WaiterId, waiter: &Waiter, lane: u32) {
+        self.note_passed(t, &waiter.request, self.queue.passer(lane));
+        self.queue.remove(id);
+        let who = waiter.actor.map_or(Who::Known(NO_ACTOR), Who::Known);
+        let grant = self.grant(t, &waiter.request, who);
+        self.forget(t, waiter);
+        self.outputs.push_back(Output::Granted(id, grant));
+    }
+
+    /// Lets a few pass the first of a park, which does not fit there.
+    fn let_pass(&mut self, t: CoreTime, park: u32, first: u32) {
+        let at = self.queue.at(park);
+        if at == At::SLOTS && !self.has_slots() {
+            return;
+        }
+        for lane in self.queue.behind(park, first) {
+            let Some((id, waiter)) = self.queue.head(lane) else { return };
+            match self.keeper(t, &waiter.request, self.queue.passer(lane)) {
+                // Nor may those who come after it.
+                Some(keeper) if keeper == park => return,
+                Some(_) => continue,
+                None => {}
+            }
+            self.limits.advance(t, &waiter.request);
+            if self.first_refusing(&waiter.request, Some(Who::New)).is_none() {
+                self.serve_head(t, id, &waiter, lane);
+            } else if let Some(fits_at) = self.limits.fits_at(t, at.place, &waiter.request) {
+                self.queue.look_sooner(park, fits_at, t);
+            }
+        }
+    }
+
+    fn has_slots(&self) -> bool {
+        self.pool.as_ref().is_none_or(|pool| pool.active() < self.effective_max())
+            && self.leases.live() < self.config.caps.leases
+    }
+
+    /// The park of somebody whom this one may not pass, of those at what the request takes.
+    fn keeper(&self, t: CoreTime, request: &Request, who: Passer) -> Option<u32> {
+        let mut keeper = None;
+        self.needs(request, &mut |park| {
+            if keeper.is_none() && self.queue.keeps_from(park, who, t) {
+                keeper = Some(park);
+            }
+        });
+        keeper
+    }
+
+    /// Notes whom a call passes that is let in.
+    pub(super) fn note_passed(&mut self, t: CoreTime, request: &Request, who: Passer) {
+        let slots = self.needs_slots(request);
+        let queue = &mut self.queue;
+        needs(&self.limits, slots, request, &mut |at| {
+            if let Some(park) = queue.park(at) {
+                queue.pass(park, who, t);
+            }
+        });
+    }
+
+    fn needs_slots(&self, request: &Request) -> bool {
+        self.pool.is_some() && request.weight > 0 || self.leases.live() >= self.config.caps.leases
+    }
+
+    /// Shows the parks of what a request takes something of, where somebody stands.
+    pub(super) fn needs(&self, request: &Request, see: &mut dyn FnMut(u32)) {
+        needs(&self.limits, self.needs_slots(request), request, &mut |at| {
+            self.queue.park(at).into_iter().for_each(&mut *see);
+        });
+    }
+
+    /// Charges an actor for a call that is granted.
+    #[inline]
+    pub(super) fn charge(&mut self, request: &Request, actor: u32, slot: u32) {
+        let Some(fairness) = &mut self.fairness else { return };
+        fairness.note_share(actor, request.share);
+        let counter = fairness.counters.grant(actor, slot, request.priority, &call_of(request));
         if !self.queue.is_empty() {
-            self.queue.note_look([look, eases, self.queue.keys_look()].into_iter().flatten().min());
+            self.queue.set_counter(actor, counter);
         }
     }
 
-    /// One look at both classes; when to look again, if somebody does not fit.
-    fn grant_classes(&mut self, t: CoreTime) -> Option<CoreTime> {
-        let mut blocked = None;
-        let mut look = None;
-        for priority in [Priority::Interactive, Priority::Background] {
-            // Nobody of a lower class overtakes a waiter that others' calls keep from going.
-            if blocked.is_none() {
-                blocked = self.grant_class(t, priority, &mut look);
-                self.queue.note_blocked(priority, blocked);
-            }
-        }
-        look
-    }
-
-    /// Grants to a class until its next waiter does not fit; why that is.
-    fn grant_class(&mut self, t: CoreTime, priority: Priority, look: &mut Option<CoreTime>) -> Option<Denial> {
-        while let Some((id, waiter)) = self.queue.first(priority) {
-            let who = waiter.actor.map_or(Who::Known(NO_ACTOR), Who::Known);
-            match self.check(t, &waiter.request, Some(who)) {
-                None => {
-                    self.queue.remove(id);
-                    let grant = self.grant(t, &waiter.request, who);
-                    self.forget(t, &waiter);
-                    self.outputs.push_back(Output::Granted(id, grant));
-                }
-                // A limit was lowered: waiting is of no use any more.
-                Some(Refusal { denial, free_at: None, .. }) => self.dismiss(t, id, &waiter, denial),
-                Some(refusal) if refusal.denial.cause == Cause::Share => {
-                    let pressure = self.pressure();
-                    self.queue.hold_back(&waiter, refusal.denial, pressure);
-                }
-                // Others have keys of their own.
-                Some(refusal) if refusal.own => {
-                    self.queue.look_at_keys(self.next_look(t, &refusal));
-                    self.queue.hold_back(&waiter, refusal.denial, self.pressure());
-                }
-                Some(refusal) => {
-                    *look = Some(self.next_look(t, &refusal));
-                    return Some(refusal.denial);
-                }
-            }
-        }
-        None
-    }
-
-    /// Whether so little is in flight that shares may not matter.
-    fn is_light(&self) -> bool {
-        self.pool.as_ref().is_none_or(|pool| pool.active() < self.effective_max().div_ceil(2))
-    }
-
-    fn pressure(&self) -> Pressure {
-        let starving = self.fairness.as_ref().map_or(0, |fairness| fairness.active_while_starving());
-        Pressure { effective_max: self.effective_max(), active_while_starving: starving }
-    }
-
-    /// When a waiter that was refused may fit without any command: when a limit has drained, a lease expires or the maximum
-    /// adapts.
-    fn next_look(&self, t: CoreTime, refusal: &Refusal) -> CoreTime {
-        if matches!(refusal.denial.reason, Reason::Rate | Reason::Budget) {
-            return refusal.free_at.unwrap_or(t).max(t.plus(1));
-        }
+    /// When a waiter may be served or refused without any command.
+    pub(super) fn next_turn(&self) -> Option<CoreTime> {
         let adjustment = self.adaptive.as_ref().map(|adaptive| adaptive.next_adjustment());
-        self.soonest(t, [self.leases.next_expiry(), adjustment, None])
+        let slots = [self.leases.next_expiry(), adjustment].into_iter().flatten().min();
+        [self.queue.next_instant(), slots.filter(|_| self.queue.waits_for_slots())].into_iter().flatten().min()
     }
+}
 
-    /// When an actor that is held back may go without any command.
-    fn share_eases_at(&self, t: CoreTime) -> CoreTime {
-        let adjustment = self.adaptive.as_ref().map(|adaptive| adaptive.next_adjustment());
-        let forgiven = self.fairness.as_ref().and_then(|fairness| fairness.forgives_at());
-        self.soonest(t, [self.leases.next_expiry(), adjustment, forgiven])
+fn needs(limits: &Limits, slots: bool, request: &Request, see: &mut dyn FnMut(At)) {
+    if slots {
+        see(At::SLOTS);
     }
+    limits.needs(request, &mut |place, key| see(At { place, key }));
+}
 
-    /// At least one microsecond on, so that a look that changes nothing is not asked for again at the same instant.
-    fn soonest(&self, t: CoreTime, instants: [Option<CoreTime>; 3]) -> CoreTime {
-        let soonest = instants.into_iter().flatten().min();
-        soonest.unwrap_or(t.plus(self.config.reaper_interval_us)).max(t.plus(1))
-    }
+pub(super) fn call_of(request: &Request) -> Consumption {
+    let tokens = Some(request.tokens.total()).filter(|&tokens| tokens > 0);
+    Consumption { weight: request.weight, tokens, held_us: None }
 }

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 
 use crate::chunks::Chunks;
 use crate::config::{self, Config, Overflow};
-use crate::decision::{Amounts, KeyHandle, Keys, Metric, Output, ReportedAmounts, Request, Subject, Tokens};
+use crate::decision::{Amounts, KeyHandle, Keys, Metric, NO_HANDLE, Output, ReportedAmounts, Request, Subject, Tokens};
 use crate::index::Index;
 use crate::time::CoreTime;
 use keyed::{Keyed, Set};
@@ -78,6 +78,10 @@ pub(crate) struct Finding {
 #[inline]
 const fn counts(request: &Request) -> Counts<'_> {
     Counts { tokens: request.tokens, amounts: &request.amounts }
+}
+
+fn handle(key: Option<KeyHandle>) -> u32 {
+    key.map_or(NO_HANDLE, |key| key.0)
 }
 
 impl Limits {
@@ -165,8 +169,10 @@ impl Limits {
             rule.shortage(Some(meter), now, counts(request)).iter().for_each(&mut see);
         }
         if !request.keys.is_empty() {
-            self.keyed.visit(&request.keys, &mut |rule, meter, _| {
-                rule.shortage(meter, now, counts(request)).iter().for_each(&mut see);
+            self.keyed.visit(&request.keys, &mut |rule, meter, key| {
+                if let Some(shortage) = rule.shortage(meter, now, counts(request)) {
+                    see(&Shortage { key: handle(key), ..shortage });
+                }
             });
         }
     }
@@ -180,15 +186,52 @@ impl Limits {
         }
     }
 
-    /// What a call asks for of the limit at a place, or 0.
-    pub(crate) fn asked_of(&self, place: u32, request: &Request) -> u64 {
-        let mut asked = 0;
-        self.visit(request, &mut |rule, _, _| {
-            if rule.place == place {
-                asked = counts(request).of(rule.metric);
+    /// Shows the limits of which a call takes something: their places and keys.
+    pub(crate) fn needs(&self, request: &Request, see: &mut dyn FnMut(u32, u32)) {
+        self.visit(request, &mut |rule, _, key| {
+            if counts(request).of(rule.metric) > 0 {
+                see(rule.place, handle(key));
             }
         });
-        asked
+    }
+
+    /// Shows the limits to which the end of the lease at `slot` gives something back of what was taken: their places and keys.
+    /// Without what it used, all is given back.
+    #[inline(never)]
+    pub(crate) fn given_back(
+        &self,
+        slot: u32,
+        from: Tokens,
+        used: Option<(Tokens, &ReportedAmounts)>,
+        see: &mut dyn FnMut(u32, u32),
+    ) {
+        let note = self.notes.get(slot as usize).copied().unwrap_or_default();
+        let Note { amounts, keys, unlimited } = note;
+        let after = used.map(|(tokens, reported)| (tokens, amounts.corrected(reported)));
+        self.visit(&Request { keys, unlimited, ..Request::default() }, &mut |rule, _, key| {
+            let before = Counts { tokens: from, amounts: &amounts }.of(rule.metric);
+            let after = after.map_or(0, |(tokens, amounts)| Counts { tokens, amounts: &amounts }.of(rule.metric));
+            if after < before {
+                see(rule.place, handle(key));
+            }
+        });
+    }
+
+    /// When a call fits by the limit at a place alone; `None` if never or by none. Call `advance` first.
+    pub(crate) fn fits_at(&self, now: CoreTime, place: u32, request: &Request) -> Option<CoreTime> {
+        let mut fits_at = None;
+        self.visit(request, &mut |rule, meter, _| {
+            if rule.place == place {
+                fits_at = rule.fits_at(meter, now, counts(request).of(rule.metric));
+            }
+        });
+        fits_at
+    }
+
+    /// Whether any limit counts tokens.
+    pub(crate) fn count_tokens(&self) -> bool {
+        let tokens = |rule: &Rule| matches!(rule.metric, Metric::Tokens | Metric::InputTokens | Metric::OutputTokens);
+        self.rules.iter().chain(self.keyed.sets.iter().flat_map(|set| &set.rules)).any(tokens)
     }
 
     /// What every limit that counts a call says of it, where `in_flight` are slot, admission and estimate of all leases. Call

@@ -10,7 +10,9 @@ use alloc::vec::Vec;
 use super::fixed::Periods;
 use super::meter::{self, Meter};
 use crate::config;
-use crate::decision::{Amounts, KeyHandle, METRICS_MAX, Metric, Output, Subject, TOKENS_MAX, Tokens, Warning};
+use crate::decision::{
+    Amounts, KeyHandle, METRICS_MAX, Metric, NO_HANDLE, Output, Subject, TOKENS_MAX, Tokens, Warning,
+};
 use crate::time::CoreTime;
 
 /// While nobody has said when a calendar period ends, callers are told to ask again after so long.
@@ -72,8 +74,8 @@ pub(crate) struct Shortage {
     pub(crate) limit: u32,
     pub(crate) metric: Metric,
     pub(crate) subject: Subject,
-    /// It counts by keys: others may fit.
-    pub(crate) keyed: bool,
+    /// Whose it is, of a limit that counts by keys; others may fit.
+    pub(crate) key: u32,
     pub(crate) used: u64,
     pub(crate) max: u64,
     pub(crate) asked: u64,
@@ -121,12 +123,11 @@ impl Rule {
             return None;
         }
         let Self { metric, max, subject, place, .. } = *self;
-        let keyed = !self.config.per.is_empty();
         Some(Shortage {
             limit: place,
             metric,
             subject,
-            keyed,
+            key: NO_HANDLE,
             used,
             max,
             asked,

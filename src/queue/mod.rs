@@ -1,23 +1,38 @@
-//! Decides whose turn it is: a bounded queue of requests that wait for room.
+//! Decides whose turn it is: a bounded store of requests that wait for room.
 //!
-//! Interactive waiters come before background ones; within a class the order is that of arrival. The first waiter that does
-//! not fit is not overtaken by its class or a lower one, so a heavy request is served in the end. Only an actor that is
-//! refused for its own share, or by limits of its own keys, is held back, with all it has in that class, and others pass: what
-//! they use would not help it. Where no rule reads actors, the first key of a request takes the actor's place.
+//! Waiters of one class, actor and keys stand in a lane, in the order of arrival (`lanes`). The head of each lane stands at the
+//! one thing that binds it: the slots, a limit, or one key of a limit (`parks`); only where something has changed is the first
+//! of those who stand there looked at. First is the interactive one before the background one, then whose actor has consumed
+//! least, then who came first. Where nothing counts consumption there is one lane for each class and keys: the order is arrival.
 //!
-//! Invariants: a waiter stands in exactly one lane; it has at most one deadline in the heap; a generation is used once.
-//! O(log n) to add, cancel and serve. Called by `governor`, which decides what fits. Waiters are callers of this process: an
-//! image keeps their names from being used again, not them.
+//! While the first one at a thing does not fit there, a few behind it may pass if they fit. Once one has, a clock runs for the
+//! first one; when it has run for `ageing_us` what comes free there is kept for it. Background heads for which it has run out
+//! count as interactive in the order. Where consumption counts, only those may pass who have not had more than the first one
+//! will have had with its request, so that two actors that wait for the same are never further apart than twice the largest
+//! charge.
+//!
+//! Invariants: a waiter stands in one lane, the head of a lane in one park; a waiter has at most one deadline in the heap; a
+//! generation is used once. O(log n) to add, cancel and serve. Called by `governor`, which decides what fits. Waiters are
+//! callers of this process: an image keeps their names from being used again, not them.
 
+mod index;
 mod lanes;
+mod parks;
 
 use alloc::vec::Vec;
 
 use crate::codec::{Reader, Writer};
-use crate::decision::{Denial, Keys, Priority, Request, WaiterId};
+use crate::decision::{Denial, NO_HANDLE, Priority, Request, WaiterId};
 use crate::heap::Heap;
+use crate::list::List;
 use crate::time::CoreTime;
-use lanes::Lanes;
+pub(crate) use lanes::Name;
+use lanes::{Lanes, NONE};
+pub(crate) use parks::{At, Why};
+use parks::{Park, Parks, SLOTS};
+
+/// So many behind a first one that does not fit are looked at.
+const LOOKS: usize = 16;
 
 /// One waiting request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +42,38 @@ pub(crate) struct Waiter {
     pub(crate) actor: Option<u32>,
     /// Why it had to wait.
     pub(crate) why: Denial,
+    /// What its actor will be charged for it, about.
+    pub(crate) charge: u64,
+}
+
+impl Waiter {
+    fn name(&self) -> Name {
+        Name::of(&self.request, self.actor.unwrap_or(NO_HANDLE))
+    }
+}
+
+/// Whose turn comes before whose: least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    pub(crate) background: bool,
+    /// What the actor has consumed.
+    pub(crate) counter: u64,
+    pub(crate) arrival: u64,
+}
+
+/// Who may pass: somebody with this rank, who stands in this lane if in any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Passer {
+    pub(crate) rank: Rank,
+    pub(crate) lane: u32,
+}
+
+impl Passer {
+    /// Somebody who stands in no lane yet and would be the last of its class with this counter.
+    pub(crate) fn new(priority: Priority, counter: u64) -> Self {
+        let rank = Rank { background: priority == Priority::Background, counter, arrival: u64::MAX };
+        Self { rank, lane: NONE }
+    }
 }
 
 #[derive(Debug)]
@@ -35,51 +82,36 @@ struct Place {
     generation: u32,
 }
 
-/// One class of waiters, and what its first one waits for.
-#[derive(Debug, Default)]
-struct Class {
-    lanes: Lanes,
-    /// Why the first waiter that is not held back could not go when last looked at.
-    blocked: Option<Denial>,
-    /// Why an actor was last held back.
-    held_back: Option<Denial>,
-}
-
-/// What decided that an actor is held back; when it eases, all are looked at again.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Pressure {
-    /// The effective maximum, in millionths.
-    pub(crate) effective_max: u64,
-    /// Actors that count as active, if somebody is starved; 0 if nobody is.
-    pub(crate) active_while_starving: u64,
-}
-
 /// All waiters of a governor.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     places: Vec<Place>,
     free: Vec<u32>,
-    interactive: Class,
-    background: Class,
+    /// Interactive and background waiters in the order of arrival.
+    arrived: [List; 2],
+    lanes: Lanes,
+    parks: Parks,
     deadlines: Heap,
     arrivals: u64,
-    pressure: Pressure,
-    /// When a look at the queue may find room without any other command.
-    next_look: Option<CoreTime>,
-    /// The same of those that limits of their own keys hold back.
-    keys_look: Option<CoreTime>,
-}
-
-/// The lane of an actor; where no rule reads actors that of the first key, or of all.
-fn lane_of(actor: Option<u32>, keys: &Keys) -> u32 {
-    let key = || keys.iter().next().and_then(|(_, handle)| Some(handle?.0));
-    actor.or_else(key).map_or(0, |handle| handle.saturating_add(1))
+    /// For how long a first one may be passed.
+    ageing_us: u64,
+    /// The effective maximum at the last look: a higher one is room.
+    effective_max: u64,
 }
 
 impl Queue {
+    pub(crate) fn new(ageing_us: u64) -> Self {
+        Self { ageing_us, ..Self::default() }
+    }
+
+    pub(crate) const fn set_ageing(&mut self, ageing_us: u64) {
+        self.ageing_us = ageing_us;
+    }
+
     #[inline]
     pub(crate) const fn len(&self) -> u32 {
-        self.interactive.lanes.len().saturating_add(self.background.lanes.len())
+        let [interactive, background] = &self.arrived;
+        interactive.len().saturating_add(background.len())
     }
 
     #[inline]
@@ -87,21 +119,15 @@ impl Queue {
         self.len() == 0
     }
 
-    /// How many waiters a request of this priority and actor stands behind, and why the first of them waits. `None` if it may
-    /// try at once: nobody waits that it would overtake.
-    pub(crate) fn ahead_of(&self, priority: Priority, actor: Option<u32>, keys: &Keys) -> Option<(u32, Denial)> {
-        let (own, lower) = match priority {
-            Priority::Interactive => (&self.interactive, None),
-            Priority::Background => (&self.interactive, Some(&self.background)),
-        };
-        let classes = [Some(own), lower].into_iter().flatten();
-        let lane = lane_of(actor, keys);
-        let why = |class: &Class| if class.lanes.has(lane) { class.blocked.or(class.held_back) } else { class.blocked };
-        let count = classes.clone().fold(0u32, |sum, class| sum.saturating_add(class.lanes.len()));
-        classes.filter(|class| class.lanes.len() > 0).find_map(why).map(|denial| (count, denial))
-    }
-
-    pub(crate) fn push(&mut self, waiter: Waiter, deadline: Option<CoreTime>) -> WaiterId {
+    /// Adds a waiter whose actor has consumed so much, at the end of its lane. Where nobody stands in that, at what binds it.
+    pub(crate) fn push(
+        &mut self,
+        waiter: Waiter,
+        counter: u64,
+        deadline: Option<CoreTime>,
+        (at, why): (At, Why),
+        now: CoreTime,
+    ) -> WaiterId {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -114,95 +140,282 @@ impl Queue {
             place.waiter = Some(waiter);
             id.generation = place.generation;
         }
-        self.arrivals = self.arrivals.saturating_add(1);
-        let order = self.arrivals;
-        self.class(waiter.request.priority).lanes.push(lane_of(waiter.actor, &waiter.request.keys), slot, order);
+        self.arrived_mut(waiter.request.priority).push_back(slot);
         if let Some(deadline) = deadline {
             self.deadlines.push(slot, deadline.as_micros());
+        }
+        self.arrivals = self.arrivals.saturating_add(1);
+        if let Some(lane) = self.line_up(slot, waiter.name(), self.arrivals, counter) {
+            self.stand(lane, at, why, now);
         }
         id
     }
 
-    /// The waiter of a class whose turn it is. An actor that is held back does not overtake itself with background work.
-    pub(crate) fn first(&mut self, priority: Priority) -> Option<(WaiterId, Waiter)> {
-        if priority == Priority::Background {
-            while let Some((lane, _)) =
-                self.background.lanes.first().filter(|(lane, _)| self.interactive.lanes.has(*lane))
-            {
-                self.background.lanes.hold_back(lane);
-                self.background.held_back = self.interactive.held_back;
+    /// Puts a waiter into its lane; that lane, if it is the head of it and so stands nowhere yet.
+    fn line_up(&mut self, slot: u32, name: Name, arrival: u64, counter: u64) -> Option<u32> {
+        let lane = self.lanes.push(name, slot, arrival);
+        let park = self.lanes.get(lane).map_or(NONE, |lane| lane.park);
+        if park == NONE {
+            self.set_counter(name.actor, counter);
+            return Some(lane);
+        }
+        self.count(park, name.priority, 1, 0);
+        None
+    }
+
+    /// One of those behind the first may fit before it does.
+    pub(crate) fn look_sooner(&mut self, park: u32, at: CoreTime, now: CoreTime) {
+        if let Some(free_at) = self.parks.get_mut(park).and_then(|of| of.why.free_at.as_mut()).filter(|own| at < **own)
+        {
+            *free_at = at;
+            self.parks.look_at(park, at.max(now.plus(1)));
+        }
+    }
+
+    fn count(&mut self, park: u32, priority: Priority, more: u32, less: u32) {
+        if let Some([interactive, background]) = self.parks.get_mut(park).map(|park| &mut park.waiting) {
+            let waiting = if priority == Priority::Background { background } else { interactive };
+            *waiting = waiting.saturating_add(more).saturating_sub(less);
+        }
+    }
+
+    /// Takes a lane's head from where it stands.
+    fn lift(&mut self, lane: u32) {
+        let rank = self.lanes.rank(lane);
+        let Some(of) = self.lanes.get_mut(lane) else { return };
+        let park = core::mem::replace(&mut of.park, NONE);
+        let (priority, len) = (of.name.priority, of.len);
+        self.count(park, priority, 0, len);
+        self.parks.leave(park, lane, rank);
+    }
+
+    fn enter(&mut self, lane: u32, at: At) -> u32 {
+        let park = self.parks.enter(at, lane, self.lanes.rank(lane));
+        if let Some(of) = self.lanes.get_mut(lane) {
+            of.park = park;
+            let (priority, len) = (of.name.priority, of.len);
+            self.count(park, priority, len, 0);
+        }
+        park
+    }
+
+    /// Puts a lane's head at what binds it now.
+    pub(crate) fn stand(&mut self, lane: u32, at: At, why: Why, now: CoreTime) {
+        if self.lanes.get(lane).is_some_and(|lane| lane.park != NONE) {
+            self.lift(lane);
+        }
+        let park = self.enter(lane, at);
+        // Where room has come, those behind it are to be looked at too.
+        if self.first(park) == Some(lane) && !self.parks.has_changed(park) {
+            self.bound(park, why, now);
+        }
+    }
+
+    /// The first of a park does not fit there: it has been looked at.
+    pub(crate) fn bound(&mut self, park: u32, why: Why, now: CoreTime) {
+        if let Some(of) = self.parks.get_mut(park) {
+            of.why = why;
+        }
+        self.parks.looked_at(park);
+        if let Some(at) = why.free_at {
+            self.parks.look_at(park, at.max(now.plus(1)));
+        }
+    }
+
+    const fn arrived_mut(&mut self, priority: Priority) -> &mut List {
+        let [interactive, background] = &mut self.arrived;
+        if matches!(priority, Priority::Background) { background } else { interactive }
+    }
+
+    /// An actor has consumed so much by now.
+    pub(crate) fn set_counter(&mut self, actor: u32, counter: u64) {
+        let mut lane = self.lanes.set_counter(actor, counter);
+        while let Some(of) = self.lanes.get(lane) {
+            let (park, after) = (of.park, of.after);
+            if park != NONE {
+                self.parks.rerank(park, lane, self.lanes.rank(lane));
+            }
+            lane = after;
+        }
+    }
+
+    /// Whether the room at a thing is kept for a head that has been passed for too long.
+    fn has_aged(&self, lane: u32, now: CoreTime) -> bool {
+        let passed_at = self.lanes.get(lane).and_then(|lane| lane.passed_at);
+        passed_at.is_some_and(|then| now.since(then) >= self.ageing_us)
+    }
+
+    fn first(&self, park: u32) -> Option<u32> {
+        self.parks.get(park)?.first().map(|(_, lane)| lane)
+    }
+
+    /// The next head to be looked at, and where it stands.
+    pub(crate) fn next(&mut self, now: CoreTime) -> Option<(u32, u32)> {
+        let park = self.parks.next()?;
+        if let Some((_, lane)) = self.parks.get(park).and_then(|of| of.first_of(true))
+            && self.has_aged(lane, now)
+        {
+            self.rise(park, lane);
+        }
+        self.first(park).map(|lane| (park, lane))
+    }
+
+    /// A background head counts as interactive in the order from now on.
+    fn rise(&mut self, park: u32, lane: u32) {
+        let before = self.lanes.rank(lane);
+        if let Some(of) = self.lanes.get_mut(lane) {
+            of.risen = true;
+        }
+        self.parks.rise(park, lane, before, self.lanes.rank(lane));
+    }
+
+    /// Those behind the first of a park who may be looked at, in their order; then [`NONE`].
+    pub(crate) fn behind(&self, park: u32, first: u32) -> [u32; LOOKS] {
+        let mut found = [(Rank::default(), NONE); LOOKS];
+        let near = self.parks.get(park).into_iter().flat_map(Park::heads).filter(|&(_, lane)| lane != first);
+        let mut len = 0usize;
+        for (place, head) in found.iter_mut().zip(near) {
+            *place = head;
+            len = len.saturating_add(1);
+        }
+        // By selection: a library's sort is larger than the whole queue.
+        for from in 0..len {
+            let rest = found.get(from..len).unwrap_or(&[]);
+            let least = rest.iter().enumerate().min_by_key(|(_, head)| **head).map_or(0, |(at, _)| at);
+            found.swap(from, from.saturating_add(least));
+        }
+        found.map(|(_, lane)| lane)
+    }
+
+    /// The head of a lane that is still there.
+    pub(crate) fn head(&self, lane: u32) -> Option<(WaiterId, Waiter)> {
+        self.get(self.lanes.head(lane)?)
+    }
+
+    /// A head that may pass others.
+    pub(crate) fn passer(&self, lane: u32) -> Passer {
+        Passer { rank: self.lanes.rank(lane), lane }
+    }
+
+    /// Where the head of a lane stands that has waiters.
+    pub(crate) fn stands(&self, name: &Name) -> Option<u32> {
+        self.lanes.get(self.lanes.find(name)?).map(|lane| lane.park)
+    }
+
+    /// The park of a thing, if anybody stands there.
+    pub(crate) fn park(&self, at: At) -> Option<u32> {
+        let park = self.parks.find(at)?;
+        self.first(park).map(|_| park)
+    }
+
+    pub(crate) fn at(&self, park: u32) -> At {
+        self.parks.get(park).map_or(At::SLOTS, |of| of.at)
+    }
+
+    pub(crate) fn why(&self, park: u32) -> Option<Why> {
+        self.parks.get(park).map(|of| of.why)
+    }
+
+    /// Whether the room in a park is kept from somebody, for one that stands before him.
+    pub(crate) fn keeps_from(&self, park: u32, who: Passer, now: CoreTime) -> bool {
+        let Some(of) = self.parks.get(park) else { return false };
+        [false, true].into_iter().filter_map(|background| of.first_of(background)).any(|(rank, lane)| {
+            let aged = self.has_aged(lane, now);
+            let rank = Rank { background: rank.background && !aged, ..rank };
+            let kept = aged || self.ageing_us == 0 || who.rank.counter > self.reach(lane, rank);
+            lane != who.lane && rank < who.rank && kept
+        })
+    }
+
+    /// What the actor of a head will have consumed with it.
+    fn reach(&self, lane: u32, rank: Rank) -> u64 {
+        rank.counter.saturating_add(self.head(lane).map_or(0, |(_, waiter)| waiter.charge))
+    }
+
+    /// Somebody is let in: the clocks of those whom it passes run.
+    pub(crate) fn pass(&mut self, park: u32, who: Passer, now: CoreTime) {
+        for background in [false, true] {
+            let first = self.parks.get(park).and_then(|of| of.first_of(background));
+            let Some((rank, lane)) = first.filter(|&(_, lane)| lane != who.lane) else { continue };
+            let earlier = background && !who.rank.background && rank.arrival < who.rank.arrival;
+            if let Some(of) = self.lanes.get_mut(lane).filter(|_| earlier || rank < who.rank) {
+                of.passed_at.get_or_insert(now);
             }
         }
-        let (_, slot) = self.class(priority).lanes.first()?;
-        self.get(slot)
+    }
+
+    /// How many of a class or above wait in a park, or 1 for background work that has been passed for too long.
+    pub(crate) fn waiting_in(&self, park: u32, priority: Priority, now: CoreTime) -> u32 {
+        let Some(of) = self.parks.get(park) else { return 0 };
+        let [interactive, background] = of.waiting;
+        if priority == Priority::Background {
+            return interactive.saturating_add(background);
+        }
+        let first = of.first_of(true).map(|(_, lane)| lane);
+        let aged = of.first_of(false).is_some() || first.is_some_and(|lane| self.has_aged(lane, now));
+        interactive.max(u32::from(aged))
+    }
+
+    /// Whether anybody waits for slots.
+    pub(crate) fn waits_for_slots(&self) -> bool {
+        self.first(SLOTS).is_some()
+    }
+
+    /// Slots have come free.
+    #[inline]
+    pub(crate) fn slots_came(&mut self) {
+        if !self.is_empty() {
+            self.parks.change(SLOTS);
+        }
+    }
+
+    /// The effective maximum may have been raised.
+    pub(crate) fn note_max(&mut self, effective_max: u64) {
+        if effective_max > core::mem::replace(&mut self.effective_max, effective_max) {
+            self.parks.change(SLOTS);
+        }
+    }
+
+    /// Something has come back to what binds waiters.
+    pub(crate) fn came_back(&mut self, at: At) {
+        if let Some(park) = self.parks.find(at) {
+            self.parks.change(park);
+        }
+    }
+
+    /// A limit has changed, for all its keys.
+    pub(crate) fn limit_changed(&mut self, place: u32) {
+        for park in self.parks.numbers().filter(|&park| self.at(park).place == place).collect::<Vec<_>>() {
+            self.parks.change(park);
+        }
+    }
+
+    /// Notes what time has brought.
+    pub(crate) fn come(&mut self, now: CoreTime) {
+        self.parks.come(now);
+    }
+
+    /// Changes every waiter, in the order of arrival within its class; they stay in that order and are all looked at.
+    /// `change` says what the waiter's actor has consumed.
+    pub(crate) fn change_all(&mut self, mut change: impl FnMut(&mut Waiter) -> u64) {
+        let old = core::mem::take(&mut self.lanes);
+        self.parks = Parks::default();
+        let order: Vec<u32> = self.arrived.iter().flat_map(List::iter).collect();
+        for slot in order {
+            let Some(waiter) = self.places.get_mut(slot as usize).and_then(|place| place.waiter.as_mut()) else {
+                continue;
+            };
+            let counter = change(waiter);
+            let name = waiter.name();
+            if let Some(lane) = self.line_up(slot, name, old.arrival(slot), counter) {
+                self.enter(lane, At::READY);
+            }
+        }
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<(WaiterId, Waiter)> {
         let place = self.places.get(slot as usize)?;
         Some((WaiterId { slot, generation: place.generation }, place.waiter?))
-    }
-
-    /// Lets others pass the actor of a waiter that was refused for its share.
-    pub(crate) fn hold_back(&mut self, waiter: &Waiter, denial: Denial, pressure: Pressure) {
-        let before = if self.holds_back() { self.pressure } else { pressure };
-        // The highest under which any actor was held back.
-        self.pressure = Pressure {
-            effective_max: before.effective_max.min(pressure.effective_max),
-            active_while_starving: before.active_while_starving.max(pressure.active_while_starving),
-        };
-        let class = self.class(waiter.request.priority);
-        class.lanes.hold_back(lane_of(waiter.actor, &waiter.request.keys));
-        class.held_back = Some(denial);
-    }
-
-    /// An actor holds less than before: it is held back no longer.
-    #[inline]
-    pub(crate) fn wake(&mut self, actor: u32) {
-        if !self.is_empty() {
-            let lane = lane_of(Some(actor), &Keys::default());
-            self.interactive.lanes.wake(lane);
-            self.background.lanes.wake(lane);
-        }
-    }
-
-    /// Whether what holds actors back has eased since they were held back.
-    pub(crate) fn has_eased(&self, now: Pressure) -> bool {
-        let before = self.pressure;
-        let eased =
-            now.effective_max > before.effective_max || now.active_while_starving < before.active_while_starving;
-        eased && self.holds_back()
-    }
-
-    /// Limits of their own keys may let those pass whom they hold back, at this instant or an earlier one.
-    pub(crate) fn look_at_keys(&mut self, at: CoreTime) {
-        if !self.is_empty() {
-            self.keys_look = Some(self.keys_look.map_or(at, |look| look.min(at)));
-        }
-    }
-
-    /// Whether that instant has come.
-    pub(crate) fn keys_due(&self, now: CoreTime) -> bool {
-        self.keys_look.is_some_and(|at| at <= now)
-    }
-
-    /// That instant, while somebody is held back.
-    pub(crate) fn keys_look(&self) -> Option<CoreTime> {
-        self.keys_look.filter(|_| self.holds_back())
-    }
-
-    /// Changes every waiter, in the order of arrival within its class; they stay in that order.
-    pub(crate) fn change_all(&mut self, mut change: impl FnMut(&mut Waiter)) {
-        for class in [&mut self.interactive, &mut self.background] {
-            let order = class.lanes.take_all();
-            for (order, slot) in order {
-                let Some(waiter) = self.places.get_mut(slot as usize).and_then(|place| place.waiter.as_mut()) else {
-                    continue;
-                };
-                change(waiter);
-                class.lanes.push(lane_of(waiter.actor, &waiter.request.keys), slot, order);
-            }
-        }
-        self.keys_look = None;
     }
 
     /// A waiter, by name.
@@ -211,15 +424,11 @@ impl Queue {
         (found == id).then_some(waiter)
     }
 
-    /// Lets all actors that are held back be looked at again.
-    pub(crate) fn wake_all(&mut self) {
-        self.keys_look = None;
-        self.interactive.lanes.wake_all();
-        self.background.lanes.wake_all();
-    }
-
-    pub(crate) fn holds_back(&self) -> bool {
-        self.interactive.lanes.holds_back() || self.background.lanes.holds_back()
+    /// Who has waited longest of the lowest class that is not above this one.
+    pub(crate) fn oldest(&self, priority: Priority) -> Option<(WaiterId, Waiter)> {
+        let [interactive, background] = &self.arrived;
+        let own = || interactive.front().filter(|_| priority == Priority::Interactive);
+        self.get(background.front().or_else(own)?)
     }
 
     /// The waiter whose deadline has come first by `now`.
@@ -228,7 +437,12 @@ impl Queue {
         self.get(slot)
     }
 
-    /// Takes a waiter out; `None` if it is not waiting.
+    /// Until when a waiter waits.
+    pub(crate) fn deadline(&self, id: WaiterId) -> Option<CoreTime> {
+        self.deadlines.key(id.slot).map(CoreTime::from_micros)
+    }
+
+    /// Takes a waiter out; `None` if it is not waiting. Who is the head of its lane then is looked at.
     pub(crate) fn remove(&mut self, id: WaiterId) -> Option<Waiter> {
         let place = self.places.get_mut(id.slot as usize).filter(|place| place.generation == id.generation)?;
         let waiter = place.waiter.take()?;
@@ -236,39 +450,27 @@ impl Queue {
             place.generation = next;
             self.free.push(id.slot);
         }
-        let lane = lane_of(waiter.actor, &waiter.request.keys);
-        self.class(waiter.request.priority).lanes.remove(lane, id.slot);
-        if !self.interactive.lanes.has(lane) {
-            self.background.lanes.wake(lane);
-        }
+        self.arrived_mut(waiter.request.priority).remove(id.slot);
         self.deadlines.remove(id.slot);
-        if self.is_empty() {
-            (self.next_look, self.keys_look) = (None, None);
+        let lane = self.lanes.of(id.slot);
+        if self.lanes.head(lane) == Some(id.slot) {
+            self.lift(lane);
+            self.lanes.remove(id.slot);
+            if self.lanes.head(lane).is_some() {
+                self.enter(lane, At::READY);
+            }
+        } else {
+            let park = self.lanes.get(lane).map_or(NONE, |lane| lane.park);
+            self.count(park, waiter.request.priority, 0, 1);
+            self.lanes.remove(id.slot);
         }
         Some(waiter)
     }
 
-    /// Notes why the first waiter of a class cannot go; `None` if none is left that is not held back.
-    pub(crate) fn note_blocked(&mut self, priority: Priority, denial: Option<Denial>) {
-        self.class(priority).blocked = denial;
-    }
-
-    /// Notes when to look again.
-    pub(crate) const fn note_look(&mut self, at: Option<CoreTime>) {
-        self.next_look = at;
-    }
-
-    /// When the next turn or deadline may come.
+    /// When the next deadline or turn at a limit comes.
     pub(crate) fn next_instant(&self) -> Option<CoreTime> {
         let deadline = self.deadlines.peek().map(|(at, _)| CoreTime::from_micros(at));
-        [deadline, self.next_look].into_iter().flatten().min()
-    }
-
-    const fn class(&mut self, priority: Priority) -> &mut Class {
-        match priority {
-            Priority::Interactive => &mut self.interactive,
-            Priority::Background => &mut self.background,
-        }
+        [deadline, self.parks.next_instant()].into_iter().flatten().min()
     }
 
     /// The names that are used up. A waiter that is there now is not there after a restart, and its name is used up too.
@@ -281,18 +483,16 @@ impl Queue {
         self.free.iter().for_each(|&slot| w.u32(slot));
     }
 
-    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
-        let mut queue = Self::default();
-        r.each(|r| queue.places.push(Place { waiter: None, generation: r.u32() }));
-        let mut unused: Vec<bool> = queue.places.iter().map(|place| place.generation < u32::MAX).collect();
+    pub(crate) fn read(&mut self, r: &mut Reader<'_>) {
+        r.each(|r| self.places.push(Place { waiter: None, generation: r.u32() }));
+        let mut unused: Vec<bool> = self.places.iter().map(|place| place.generation < u32::MAX).collect();
         r.each(|r| {
             let slot = r.u32();
             let was_unused = unused.get_mut(slot as usize).is_some_and(core::mem::take);
             r.require(was_unused);
-            queue.free.push(slot);
+            self.free.push(slot);
         });
         // Whose place is not among the free ones was waiting.
-        queue.free.extend((0u32..).zip(unused).filter(|(_, unused)| *unused).map(|(slot, _)| slot));
-        queue
+        self.free.extend((0u32..).zip(unused).filter(|(_, unused)| *unused).map(|(slot, _)| slot));
     }
 }

@@ -4,7 +4,9 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::codec::{Reader, Writer};
-use crate::config::{Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Rate};
+use crate::config::{
+    Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Queue, QueueOverflow, Rate,
+};
 
 pub(super) fn write(config: &Config, w: &mut Writer) {
     w.bool(config.concurrency.is_some());
@@ -37,7 +39,10 @@ pub(super) fn write(config: &Config, w: &mut Writer) {
     }
     w.u64(config.lease_ttl_us);
     w.u64(config.reaper_interval_us);
-    w.u32(config.queue_max);
+    w.u32(config.queue.max);
+    w.bool(config.queue.overflow == QueueOverflow::DropOldest);
+    w.u64(config.queue.ageing_us);
+    w.bool(config.shares);
     w.u32(config.caps.actors);
     w.u32(config.caps.keys);
     w.u32(config.caps.leases);
@@ -55,7 +60,12 @@ pub(super) fn read(r: &mut Reader<'_>) -> Config {
         adaptive: given(r, read_adaptive),
         lease_ttl_us: r.u64(),
         reaper_interval_us: r.u64(),
-        queue_max: r.u32(),
+        queue: Queue {
+            max: r.u32(),
+            overflow: if r.bool() { QueueOverflow::DropOldest } else { QueueOverflow::Reject },
+            ageing_us: r.u64(),
+        },
+        shares: r.bool(),
         caps: Caps {
             actors: r.u32(),
             keys: r.u32(),

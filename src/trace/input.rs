@@ -207,6 +207,7 @@ fn read_amounts(r: &mut Reader<'_>) -> Amounts {
 
 fn write_request(request: &Request, w: &mut Writer) {
     w.option(request.actor.map(|actor| u64::from(actor.0)));
+    w.option(request.share.map(u64::from));
     w.bool(request.priority == Priority::Background);
     w.bool(request.barge);
     w.u64(request.weight);
@@ -223,9 +224,11 @@ fn write_request(request: &Request, w: &mut Writer) {
 
 fn read_request(r: &mut Reader<'_>) -> Request {
     let actor = r.option();
-    r.require(actor.is_none_or(|handle| handle <= u64::from(u32::MAX)));
+    let share = r.option();
+    r.require([actor, share].iter().flatten().all(|&number| number <= u64::from(u32::MAX)));
     Request {
         actor: actor.map(|handle| ActorHandle(handle as u32)),
+        share: share.map(|share| share as u32),
         priority: if r.bool() { Priority::Background } else { Priority::Interactive },
         barge: r.bool(),
         weight: r.u64(),

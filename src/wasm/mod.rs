@@ -45,6 +45,7 @@ const BARGE: u32 = 2;
 const AMOUNTS: u32 = 4;
 const KEYS: u32 = 8;
 const UNLIMITED: u32 = 16;
+const SHARE: u32 = 32;
 
 /// One governor. The shell describes this class in `js/core/binding.ts`.
 #[wasm_bindgen]
@@ -303,6 +304,9 @@ impl Core {
         if flags & KEYS != 0 {
             request.keys = self.view.keys();
         }
+        if flags & SHARE != 0 {
+            request.share = Some(self.view.share());
+        }
         request.unlimited = flags & UNLIMITED != 0;
     }
 
@@ -354,6 +358,7 @@ fn request(
 ) -> Request {
     Request {
         actor: Some(ActorHandle(actor)).filter(|_| actor != NO_HANDLE),
+        share: None,
         priority: if flags & BACKGROUND == 0 { Priority::Interactive } else { Priority::Background },
         weight: Request::weight_of(weight),
         tokens: Tokens::rounded_up(prompt, output),

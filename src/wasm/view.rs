@@ -32,6 +32,8 @@ const OUT: usize = 24;
 const IN: usize = 32;
 /// Likewise: how many keys, then set and handle of each; handles are written back.
 const KEYS: usize = 40;
+/// Likewise: the share of the actor, in thousandths.
+const IN_SHARE: usize = 58;
 const LENGTH: usize = 64;
 
 /// The governor's piece of linear memory. It does not move while the governor lives.
@@ -72,6 +74,11 @@ impl View {
     pub(super) fn amounts(&self) -> Amounts {
         let ReportedAmounts { cost_micros, custom } = self.reported();
         Amounts { cost_micros: cost_micros.unwrap_or(0), custom: custom.map(|amount| amount.unwrap_or(0)) }
+    }
+
+    /// The share that the shell has written.
+    pub(super) fn share(&self) -> u32 {
+        self.0.get(IN_SHARE).map_or(0, |&share| share as u32)
     }
 
     /// The keys that the shell has written.

@@ -1,6 +1,7 @@
 //! Properties against a naive model: every decision of a governor, its reason, cause, numbers and instants, equals what the
 //! documented rules say, written down in the simplest way that could be right (`model.rs`).
 
+mod fair;
 mod keys;
 mod limits;
 mod model;

@@ -5,7 +5,8 @@ use fastrand::Rng;
 use throttleai::trace::Input;
 use throttleai::{
     ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, KeyHandle, Keys, LeaseId,
-    Limit, Metric, Outcome, Overflow, Priority, Rate, Report, ReportedAmounts, Request, Tokens, WaiterId, Window,
+    Limit, Metric, Outcome, Overflow, Priority, Queue, QueueOverflow, Rate, Report, ReportedAmounts, Request, Tokens,
+    WaiterId, Window,
 };
 
 use crate::oracle::Oracle;
@@ -60,7 +61,12 @@ impl Generator {
             }),
             lease_ttl_us: rng.u64(1_000..90_000_000),
             reaper_interval_us: rng.u64(1_000..9_000_000),
-            queue_max: rng.u32(..50),
+            queue: Queue {
+                max: rng.u32(..50),
+                overflow: if rng.bool() { QueueOverflow::Reject } else { QueueOverflow::DropOldest },
+                ageing_us: if rng.u8(..4) == 0 { 0 } else { rng.u64(..10_000_000) },
+            },
+            shares: rng.u8(..4) == 0,
             caps: Caps {
                 actors: rng.u32(1..30),
                 keys: rng.u32(1..30),
@@ -139,6 +145,7 @@ impl Generator {
         let bogus = rng.u8(..50) == 0;
         Request {
             actor: if bogus { Some(ActorHandle(rng.u32(..))) } else { known },
+            share: (rng.u8(..4) == 0).then(|| rng.u32(..2_000_000)),
             priority: if rng.u8(..3) == 0 { Priority::Background } else { Priority::Interactive },
             weight: match rng.u8(..10) {
                 0 => rng.u64(..),

@@ -7,8 +7,8 @@ use std::fmt;
 use fastrand::Rng;
 use throttleai::trace::{Answer, Input};
 use throttleai::{
-    ActorHandle, Config, Decision, Denial, Enqueued, Governor, Grant, Instant, KeyHandle, Keys, LeaseId, Output,
-    Released, Request, TOKENS_MAX, Tokens, WaiterId,
+    ActorHandle, Cause, Config, Decision, Denial, Enqueued, Governor, Grant, Instant, KeyHandle, Keys, LeaseId, Output,
+    Priority, QueueOverflow, Released, Request, TOKENS_MAX, Tokens, WaiterId,
 };
 
 use crate::clock::Clock;
@@ -486,10 +486,20 @@ impl Oracle {
                 self.totals.served += 1;
             }
             Output::Refused(waiter, denial) => {
-                let Waiting { due, .. } =
+                let Waiting { due, request, arrival, .. } =
                     self.waiting.remove(waiter).unwrap_or_else(|| panic!("{waiter:?} was not waiting"));
-                let hopeless = denial.never.is_some();
-                assert!(hopeless || due.is_some_and(|due| due <= t), "{waiter:?} was refused before its deadline");
+                match denial.cause {
+                    Cause::QueueFull => self.check_dropped(request.priority, arrival),
+                    Cause::Deadline => {
+                        let first = denial.retry_at.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
+                        let too_late = due.zip(first).is_some_and(|(due, first)| first > due);
+                        assert!(
+                            too_late || due.is_some_and(|due| due <= t),
+                            "{waiter:?} was refused before its deadline"
+                        );
+                    }
+                    _ => assert!(denial.never.is_some(), "{waiter:?} was refused for now"),
+                }
                 self.check_denial(denial);
                 self.totals.refused += 1;
             }
@@ -510,6 +520,18 @@ impl Oracle {
                 self.actors.retain(|known| known != actor);
                 self.totals.actors_freed += 1;
             }
+        }
+    }
+
+    /// Of its class nobody had waited longer, and nobody of a lower one waited.
+    fn check_dropped(&self, priority: Priority, arrival: u64) {
+        assert_eq!(self.config.queue.overflow, QueueOverflow::DropOldest);
+        for other in self.waiting.values() {
+            let of_class = other.request.priority.cmp(&priority);
+            assert!(
+                of_class.is_lt() || of_class.is_eq() && other.arrival > arrival,
+                "{other:?} should have gone first"
+            );
         }
     }
 
@@ -543,7 +565,7 @@ impl Oracle {
         let within = view.active_leases <= caps.leases
             && view.actors <= caps.actors
             && view.keys <= caps.keys
-            && view.waiting <= self.config.queue_max;
+            && view.waiting <= self.config.queue.max;
         assert!(within, "a cap is exceeded: {view:?}");
         if self.steps.is_multiple_of(64) {
             self.governor.check_invariants().expect("invariants");
@@ -551,15 +573,19 @@ impl Oracle {
         }
     }
 
-    /// No wake-up is lost: while the governor asks for nothing, the call that has waited longest in the first class does not
-    /// fit. (Others may be behind it, and it may be held back for its actor's share.)
+    /// No wake-up is lost: while the governor asks for nothing, whoever is first does not fit. Where consumption counts it is
+    /// only known who is first while a single call waits; background work that came before all others may count as interactive.
     fn check_first_waiter(&self, now: Instant) {
-        let fairness = self.config.fairness.is_some() && self.config.concurrency.is_some();
+        let counts = self.config.fairness.is_some() || self.config.shares;
         // A reading that goes back a little takes no time back: what was due before it is due.
         let now = now.max(self.governor_now(self.clock.core));
         let due = self.governor.poll_timeout().is_some_and(|(at, _)| at <= now);
         let first = self.waiting.values().min_by_key(|waiting| (waiting.request.priority, waiting.arrival));
-        let Some(first) = first.filter(|first| !due && (first.actor.is_some() || !fairness)) else { return };
+        let known = |first: &&Waiting| {
+            let earliest = self.waiting.values().all(|other| other.arrival >= first.arrival);
+            if counts { self.waiting.len() == 1 && first.actor.is_some() } else { earliest }
+        };
+        let Some(first) = first.filter(|first| !due && known(first)) else { return };
         // Who waits under a key that many share may get one of its own when it asks again.
         if first.request.keys.iter().any(|(_, handle)| handle.is_none()) {
             return;

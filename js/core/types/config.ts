@@ -24,7 +24,7 @@ export interface RateConfig {
   windowMs?: number | null | undefined;
 }
 
-/** Keeps one actor from holding everything. Needs `concurrency`. */
+/** Keeps one actor from holding everything of `concurrency`. Those who wait are served in the order of what actors have consumed. */
 export interface FairnessConfig {
   /** Part of the effective maximum that one actor may hold while the governor is loaded. Default 0.6. Range: above 0 to 1. */
   softCapRatio?: number | null | undefined;
@@ -50,6 +50,17 @@ export interface AdaptiveConfig {
 export interface QueueConfig {
   /** Most waiters at once; further ones are denied with cause `queue-full`. Default 10000. Range: 0 to 1000000. */
   max?: number | null | undefined;
+  /**
+   * Who is refused when so many wait: who comes (`reject`), or who has waited longest of the lowest class that is not above that
+   * of who comes (`drop-oldest`). The cause is `queue-full`. Default `reject`.
+   */
+  overflow?: 'reject' | 'drop-oldest' | null | undefined;
+  /**
+   * For how long, in ms, after the first time a waiter that does not fit may be passed by others that do. Then what comes free
+   * where it waits is kept for it, and background work counts as interactive in the order. Default 5000. Range: 0 (nobody may
+   * pass) to 366 days.
+   */
+  ageingMs?: number | null | undefined;
 }
 
 /** Bounds on what the governor remembers, so that made-up ids cannot exhaust memory. */
@@ -94,6 +105,12 @@ export interface GovernorConfig {
   models?: ModelsConfig | null | undefined;
   /** `true` for the defaults of `FairnessConfig`. Default: off. */
   fairness?: boolean | FairnessConfig | null | undefined;
+  /**
+   * How much more of the turns in the queue an actor gets than one with a share of 1, by `actorId` or by a function, asked when
+   * the governor meets an actor it does not remember and after `reconfigure`. Actors that are not named have 1. Orders the queue
+   * by what actors have consumed, as `fairness` does. Default: all have 1. Range: 0.001 to 1000, in thousandths.
+   */
+  shares?: Readonly<Record<string, number>> | ((actorId: string) => number) | null | undefined;
   /** `true` for the defaults of `AdaptiveConfig`. Default: off. */
   adaptive?: boolean | AdaptiveConfig | null | undefined;
   /** A lease that is not released ends after this many ms. Default 60000. Range: 1 to 366 days. */
