@@ -1,18 +1,28 @@
 /** The generated part of docs/simulation.md. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { between, table } from '../bench/markdown.ts';
 import type { CellResult } from './cell.ts';
-import { COLUMNS, nameOf } from './report.ts';
+import { COLUMNS, nameOf, type RealTimeTable } from './report.ts';
 import type { Verdict } from './targets.ts';
 
 const FILE = new URL('../docs/simulation.md', import.meta.url);
 
-export function writeDocument(results: readonly CellResult[], verdicts: readonly Verdict[]): void {
-  writeFileSync(FILE, withTables(readFileSync(FILE, 'utf8'), results, verdicts));
+export function writeDocument(
+  results: readonly CellResult[],
+  tables: readonly RealTimeTable[],
+  verdicts: readonly Verdict[],
+): void {
+  writeFileSync(FILE, withTables(readFileSync(FILE, 'utf8'), results, tables, verdicts));
 }
 
 /** The document with its generated part made anew. */
-export function withTables(document: string, results: readonly CellResult[], verdicts: readonly Verdict[]): string {
+export function withTables(
+  document: string,
+  results: readonly CellResult[],
+  tables: readonly RealTimeTable[],
+  verdicts: readonly Verdict[],
+): string {
   const seeds = results[0]?.seeds ?? [];
   const heads = ['scenario', 'scheduler', ...COLUMNS.map(({ head }) => head)];
   const rows = (some: readonly CellResult[]): string =>
@@ -38,6 +48,12 @@ export function withTables(document: string, results: readonly CellResult[], ver
     rows(results.filter(({ base }) => base)),
     '### Variants',
     rows(results.filter(({ base }) => !base)),
+    '### In real time',
+    `On ${cpus()[0]?.model ?? 'an unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}; medians.`,
+    ...tables.flatMap(({ name, about: what, heads: columns, rows: made }) => [
+      `**${name}**: ${what}.`,
+      table(columns, made),
+    ]),
     '### Targets',
     `${verdicts.length - missed.length} of ${verdicts.length} hold.`,
     ...(missed.length === 0

@@ -11,8 +11,10 @@ import { installLibraries } from '../bench/libraries/install.ts';
 import { play, variantsOf, type Cell, type CellResult } from './cell.ts';
 import { writeDocument } from './document.ts';
 import { prepareNative } from './native.ts';
-import { heading, row } from './report.ts';
+import { REAL_TIME, type RealTime } from './real-time/index.ts';
+import { heading, realTimeRow, row, type RealTimeTable } from './report.ts';
 import { SCENARIOS } from './scenarios/index.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 import { GOVERNOR } from './schedulers/index.ts';
 import { judge } from './targets.ts';
 
@@ -32,47 +34,72 @@ const { values: options } = parseArgs({
 const FIRST_SEED = 7001;
 
 const wanted = options.scenario?.split(',');
-const unknown = wanted?.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name)) ?? [];
-if (unknown.length > 0)
-  throw new Error(`no scenario ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(' ')}`);
+const names = [...SCENARIOS, ...REAL_TIME].map(({ name }) => name);
+const unknown = wanted?.filter((name) => !names.includes(name)) ?? [];
+if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(' ')}`);
 const count = Number(options.seeds);
 if (!Number.isInteger(count) || count < 1) throw new Error('--seeds must be a whole number from 1');
 if (options.write && (wanted !== undefined || options.base || options.wasm))
   throw new Error('--write takes a run of everything');
 
 installLibraries();
-const seeds = Array.from({ length: count }, (_, index) => FIRST_SEED + index);
-const chosen = SCENARIOS.filter(({ name }) => wanted?.includes(name) ?? true);
-const cells = [
-  ...chosen.flatMap((scenario): Cell[] =>
-    scenario.contenders.map((contender) => ({ scenario, terms: scenario.terms, contender })),
-  ),
-  ...(options.base ? [] : chosen.flatMap(variants)),
-];
+const chosen = <Item extends { name: string }>(items: readonly Item[]): Item[] =>
+  items.filter(({ name }) => wanted?.includes(name) ?? true);
+const results = await playAll(chosen(SCENARIOS));
+const tables = await measureAll(chosen(REAL_TIME));
+
+const verdicts = [...judge(results), ...tables.flatMap((table) => table.verdicts)];
+if (options.json !== undefined)
+  writeFileSync(options.json, `${JSON.stringify({ results, tables, verdicts }, null, 2)}\n`);
+if (options.write) writeDocument(results, tables, verdicts);
+for (const { target, found, holds } of verdicts) if (!holds) console.log(`missed: ${target}, found ${found}`);
+console.log(`${verdicts.filter(({ holds }) => holds).length} of ${verdicts.length} targets hold`);
+if (options.check && verdicts.some(({ holds }) => !holds)) process.exitCode = 1;
+
+async function playAll(scenarios: readonly Scenario[]): Promise<CellResult[]> {
+  const seeds = Array.from({ length: count }, (_, index) => FIRST_SEED + index);
+  const cells = [
+    ...scenarios.flatMap((scenario) =>
+      scenario.contenders.map((contender): Cell => ({ scenario, terms: scenario.terms, contender })),
+    ),
+    ...(options.base ? [] : scenarios.flatMap(variants)),
+  ];
+  if (cells.length === 0) return [];
+  console.log(`${cells.length} cells, seeds ${seeds[0]} to ${seeds.at(-1)}, virtual time`);
+  const natively = options.wasm ? undefined : await prepareNative();
+  console.log(heading());
+  const results: CellResult[] = [];
+  for (const cell of cells) {
+    const own = cell.contender === GOVERNOR;
+    const commands = own ? await natively?.(cell, FIRST_SEED) : undefined;
+    const result = { ...(await play(cell, seeds)), commands };
+    console.log(row(result));
+    results.push(result);
+  }
+  for (const { name, about } of scenarios) console.log(`  ${name}: ${about}`);
+  return results;
+}
 
 /** The variants are about the governor; one reference beside it says whether they can be done at all. */
-function variants(scenario: (typeof SCENARIOS)[number]): Cell[] {
+function variants(scenario: Scenario): Cell[] {
   const [own, ...others] = scenario.contenders;
   const judged = [own, others.at(-1)].filter((contender) => contender !== undefined);
   return variantsOf(scenario).flatMap((terms) => judged.map((contender) => ({ scenario, terms, contender })));
 }
 
-console.log(`${cells.length} cells, seeds ${seeds[0]} to ${seeds.at(-1)}, virtual time`);
-console.log(heading());
-const results: CellResult[] = [];
-const natively = options.wasm ? undefined : await prepareNative();
-for (const cell of cells) {
-  const own = cell.contender === GOVERNOR;
-  const commands = own ? await natively?.(cell, seeds[0]!) : undefined;
-  const result = { ...(await play(cell, seeds)), commands };
-  console.log(row(result));
-  results.push(result);
+async function measureAll(items: readonly RealTime[]): Promise<RealTimeTable[]> {
+  const tables: RealTimeTable[] = [];
+  for (const { name, about, heads, rows } of items) {
+    console.log(`${name}, real time: ${about}`);
+    console.log(realTimeRow(heads));
+    const made: (readonly string[])[] = [];
+    const making = rows();
+    let next = await making.next();
+    for (; next.done !== true; next = await making.next()) {
+      console.log(realTimeRow(next.value));
+      made.push(next.value);
+    }
+    tables.push({ name, about, heads, rows: made, verdicts: next.value });
+  }
+  return tables;
 }
-for (const { name, about } of chosen) console.log(`  ${name}: ${about}`);
-
-const verdicts = judge(results);
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ results, verdicts }, null, 2)}\n`);
-if (options.write) writeDocument(results, verdicts);
-for (const { target, found, holds } of verdicts) if (!holds) console.log(`missed: ${target}, found ${found}`);
-console.log(`${verdicts.filter(({ holds }) => holds).length} of ${verdicts.length} targets hold`);
-if (options.check && verdicts.some(({ holds }) => !holds)) process.exitCode = 1;

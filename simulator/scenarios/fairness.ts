@@ -148,7 +148,12 @@ export const FAIRNESS: readonly Scenario[] = [
     name: 'F6',
     about: 'shares 4:1',
     terms: TERMS,
-    set: (terms) => setting(people(terms), { ideal: ideal(terms, outstanding(1), sharesOf), share: sharesOf }),
+    set: (terms) =>
+      setting(people(terms), {
+        ideal: ideal(terms, outstanding(1), sharesOf),
+        share: sharesOf,
+        config: { fairness: true, shares: sharesOf },
+      }),
     contenders,
   },
   {

@@ -38,9 +38,11 @@ it('becomes lines and tables', () => {
   assert.ok(heading().startsWith('scenario'));
   const verdicts = judge(results);
   const [broken] = verdicts.map((verdict) => ({ ...verdict, holds: false, found: '0.5' }));
+  const measured = { name: 'W3', about: 'tasks', heads: ['scheduler', 'ms'], rows: [['ours', '0.1']] };
   const empty = 'before\n<!-- simulation: begin -->\nstale\n<!-- simulation: end -->\nafter\n';
-  const written = withTables(empty, results, [...verdicts, broken!]);
+  const written = withTables(empty, results, [{ ...measured, verdicts }], [...verdicts, broken!]);
   assert.ok(written.includes(`| ${broken!.target} | 0.5 |`) && !written.includes('stale'));
+  assert.ok(written.includes('| ours | 0.1 |'));
   for (const { scenario } of results) assert.ok(written.includes(`- **${scenario}**`));
 });
 
