@@ -28,9 +28,9 @@ pub use input::Input;
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::config::Config;
-use crate::decision::{Decision, Enqueued, Keys, Output, Released, Request};
+use crate::decision::{Decision, Enqueued, Keys, Output, Released};
 use crate::error::{ConfigError, ImageError};
-use crate::governor::{Diagnosis, Governor, RestoreError};
+use crate::governor::{Governor, RestoreError};
 use crate::time::Instant;
 use digest::Digest;
 
@@ -126,9 +126,9 @@ impl Recorder {
         &self.governor
     }
 
-    /// [`Governor::diagnose`], which is no command: nothing is written down. What is due must have happened.
-    pub fn diagnose(&mut self, now: Instant, request: &Request) -> Diagnosis {
-        self.governor.diagnose(now, request)
+    /// Asks what is no command, such as [`Governor::diagnose`]: nothing is written down, so what is due must have happened.
+    pub fn ask<R>(&mut self, question: impl FnOnce(&mut Governor) -> R) -> R {
+        question(&mut self.governor)
     }
 
     /// The trace so far.

@@ -143,12 +143,20 @@ impl Recorded {
         self.apply(&Input::Timeout { now });
     }
 
-    /// What it lets happen first is a command of its own in a trace.
     pub(super) fn diagnose(&mut self, now: Instant, request: &Request) -> Diagnosis {
+        self.ask(now, |governor| governor.diagnose(now, request))
+    }
+
+    pub(super) fn rooms(&mut self, now: Instant, request: &Request) -> Diagnosis {
+        self.ask(now, |governor| governor.rooms(now, request))
+    }
+
+    /// What a question lets happen first is a command of its own in a trace.
+    fn ask<R>(&mut self, now: Instant, question: impl FnOnce(&mut Governor) -> R) -> R {
         self.handle_timeout(now);
         match &mut self.kept {
-            Kept::Traced(recorder) => recorder.diagnose(now, request),
-            Kept::Restored(governor) => governor.diagnose(now, request),
+            Kept::Traced(recorder) => recorder.ask(question),
+            Kept::Restored(governor) => question(governor),
         }
     }
 }
