@@ -45,6 +45,8 @@ export interface WrapFetchOptions<G extends AdapterGovernor = AdapterGovernor>
   extends AdapterOptions<G>, CallerOptions {
   /** Names what a call asks for. Default: the pathname of its URL, or `"fetch"` if that is no absolute URL; cut to `caps.idBytes`. */
   classifyAction?: ((url: string, init?: FetchInit) => string) | undefined;
+  /** Which model the calls are for, for limits per model, families and prices: a name, or a function of the call. Default: none. */
+  model?: string | ((input: FetchInput, init?: FetchInit) => string | null | undefined) | undefined;
   /** What a call is expected to need: one estimate for all calls, or a function of the call. Default: none. */
   estimate?: TokenEstimate | ((input: FetchInput, init?: FetchInit) => TokenEstimate | null | undefined) | undefined;
   /**
@@ -98,17 +100,20 @@ export function wrapFetch<G extends AdapterGovernor = AdapterGovernor>(
   checkOptions(
     options,
     ['classifyAction', 'extractUsage', 'idempotencyKey'],
-    ['actorId', 'priority', 'estimate', 'idleMs'],
+    ['actorId', 'priority', 'tenant', 'model', 'estimate', 'idleMs'],
   );
-  const { governor, classifyAction, estimate, idempotencyKey, extractUsage } = options;
-  const caller = readCaller('interactive', options, typeof estimate === 'function' ? {} : { estimate });
+  const { governor, classifyAction, model, estimate, idempotencyKey, extractUsage } = options;
+  const { actorId, priority, tenant } = readCaller('interactive', options, {
+    model: typeof model === 'function' ? undefined : model,
+    estimate: typeof estimate === 'function' ? undefined : estimate,
+  });
   const idleMs = readIdle(options);
   return async (input, init) => {
     const asked = input as RequestLike;
     const url = String(asked.url ?? input);
     const signal = ((init as RequestLike | undefined)?.signal ?? asked.signal) as SignalLike | null | undefined;
     const request = requestOf(
-      caller,
+      { actorId, priority, tenant, model: typeof model === 'function' ? model(input, init) : model },
       classifyAction ? classifyAction(url, init) : defaultAction(governor, pathnameOf(url)),
       typeof estimate === 'function' ? estimate(input, init) : estimate,
       idempotencyKey?.(input, init),

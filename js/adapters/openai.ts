@@ -37,6 +37,8 @@ export interface OpenAIUsage {
   prompt_tokens?: number;
   completion_tokens?: number;
   total_tokens?: number;
+  /** `cached_tokens`: those of `prompt_tokens` that came from the provider's cache. */
+  prompt_tokens_details?: { cached_tokens?: number | null } | null;
 }
 
 /** What is read of an answer, or of a chunk of one. */
@@ -102,7 +104,11 @@ interface OptionsRead {
 function usageOf(answer: unknown): ProviderUsage | undefined {
   const usage = (answer as OpenAILikeResponse | null | undefined)?.usage;
   if (typeof usage?.prompt_tokens !== 'number') return undefined;
-  return { promptTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens ?? null };
+  const { prompt_tokens: promptTokens, completion_tokens: outputTokens = null, prompt_tokens_details: details } = usage;
+  const cachedTokens = details?.cached_tokens;
+  return typeof cachedTokens === 'number'
+    ? { promptTokens, outputTokens, cachedTokens }
+    : { promptTokens, outputTokens };
 }
 
 /** `this` of a method that was taken off its object: what an SDK method reads first of it tells. */
@@ -139,9 +145,9 @@ export function wrapChatCompletions<C extends ChatCreate, G extends AdapterGover
   create: C | { create: C },
   options: OpenAIAdapterOptions<G>,
 ): ThrottledChat<C, DeniedBy<G>> {
-  checkOptions(options, [], ['actorId', 'priority', 'action', 'idleMs']);
+  checkOptions(options, [], ['actorId', 'priority', 'tenant', 'action', 'idleMs']);
   const { action = 'chat.completions' } = options;
-  const { actorId, priority } = readCaller('interactive', options, { action });
+  const { actorId, priority, tenant } = readCaller('interactive', options, { action });
   const idleMs = readIdle(options);
   const bare = typeof create === 'function';
   const method = (bare ? create : create?.create) as unknown as (...args: unknown[]) => unknown;
@@ -154,7 +160,8 @@ export function wrapChatCompletions<C extends ChatCreate, G extends AdapterGover
   ): Promise<AdapterResult<unknown>> => {
     const { model } = (params ?? {}) as { model?: unknown };
     const known = typeof model === 'string' && model !== '' ? model : null;
-    const request = requestOf({ actorId, priority, model: known }, action, estimate, requestOptions?.idempotencyKey);
+    const caller = { actorId, priority, tenant, model: known };
+    const request = requestOf(caller, action, estimate, requestOptions?.idempotencyKey);
     return governed(options, request, requestOptions?.signal, async (call) => {
       const answer = await method.call(self, params, requestOptions);
       if (isAsyncIterable(answer)) return holdIterable(answer, call, idleMs, usageOf);

@@ -56,7 +56,7 @@ export function wrapTool<A extends readonly unknown[], R, G extends AdapterGover
   options: WrapToolOptions<A, G>,
 ): (...args: A) => Promise<AdapterResult<Awaited<R>, DeniedBy<G>>> {
   readFunction(fn, 'fn');
-  checkOptions(options, ['idempotencyKey'], ['actorId', 'priority', 'toolId', 'costWeight']);
+  checkOptions(options, ['idempotencyKey'], ['actorId', 'priority', 'tenant', 'toolId', 'costWeight']);
   const caller = readCaller('background', options, {});
   const { governor, toolId, costWeight, idempotencyKey } = options;
   const action = `tool.${readId(toolId, 'options.toolId', 1, idBytesOf(governor) - 'tool.'.length)}`;

@@ -7,6 +7,7 @@ import { InputError } from './errors.ts';
 import type { Model } from './families.ts';
 import { refuseOthers } from './properties.ts';
 import { TOKENS_MAX } from './ranges.ts';
+import { composed } from './scopes.ts';
 import type {
   AcquireRequest,
   GovernorLike,
@@ -14,6 +15,7 @@ import type {
   ReleaseReport,
   SignalLike,
   TokenEstimate,
+  TokenUsage,
   Wait,
 } from './types.ts';
 import { unitsThatFit } from './utf8.ts';
@@ -38,7 +40,7 @@ export interface Ask {
   weight: number;
   promptTokens: number;
   outputTokens: number;
-  /** Actor and idempotency key as one string; undefined without a key. */
+  /** Actor, tenant and idempotency key as one string; undefined without a key. */
   key: string | undefined;
   /** Empty: not given. */
   model: string;
@@ -137,6 +139,7 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, 
   let promptTokens = 0;
   let outputTokens = 0;
   let images = 0;
+  let amounts: readonly number[] | undefined;
   if (estimate !== undefined && estimate !== null) {
     if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
     refuseMisspelt(estimate);
@@ -147,21 +150,15 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, 
     images = readAmount(estimate.images, 'request.estimate.images', TOKENS_MAX, 0);
     const { metrics } = estimate;
     if (metrics !== undefined && metrics !== null) {
-      readAmounts(metrics, 'request.estimate.metrics', ask.amounts);
-      flags |= FLAG_AMOUNTS;
+      amounts = readAmounts(metrics, 'request.estimate.metrics', ask.amounts.metrics);
     }
-  }
-  if (cost === cost) {
-    if ((flags & FLAG_AMOUNTS) === 0) ask.amounts.list.fill(NaN);
-    ask.amounts.list[0] = cost;
-    flags |= FLAG_AMOUNTS;
   }
   let key: string | undefined;
   if (idempotencyKey !== undefined && idempotencyKey !== null) {
     key = readId(idempotencyKey, 'request.idempotencyKey', 1, idBytes);
-    // The length in front keeps ("a", "bc") and ("ab", "c") apart.
-    key = `${actorId.length}:${actorId}${key}`;
+    key = prefixed(actorId) + prefixed(tenant) + composed(key);
   }
+  if (writeAmounts(ask.amounts.list, amounts, cost)) flags |= FLAG_AMOUNTS;
   ask.actorId = actorId;
   ask.action = action;
   ask.flags = flags;
@@ -178,6 +175,12 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, 
   ask.shrunk = 0;
 }
 
+/** A name whose end is known: ("a", "bc") and ("ab", "c") stay apart. */
+function prefixed(name: string): string {
+  const text = composed(name);
+  return `${text.length}:${text}`;
+}
+
 /** Of what may be left out: then it is empty. */
 function readName(value: unknown, field: string, idBytes: number): string {
   return value === undefined || value === null ? '' : readId(value, field, 1, idBytes);
@@ -191,15 +194,30 @@ function refuseMisspelt(estimate: object): void {
       return refuseOthers(estimate, 'request.estimate', [...ESTIMATE_FIELDS]);
 }
 
-/** @throws InputError unless `metrics` is an object in which the metrics that count are amounts */
-function readAmounts(metrics: unknown, field: string, amounts: Amounts): void {
+/** The same of a report, or its usage. */
+function refuseMisreported(object: object, path: string, fields: ReadonlySet<string>): void {
+  for (const name in object) if (!fields.has(name)) return refuseOthers(object, path, [...fields]);
+}
+
+/**
+ * @param names of the user's own metrics that limits count
+ * @returns as `Amounts.list`
+ * @throws InputError unless `metrics` is an object in which the metrics that count are amounts
+ */
+function readAmounts(metrics: unknown, field: string, names: readonly string[]): number[] {
   if (typeof metrics !== 'object' || metrics === null) throw bad(field, metrics, 'an object of numbers by metric');
-  const { list } = amounts;
   const given = metrics as Readonly<Record<string, unknown>>;
-  list[0] = wholeMicros(readAmount(given['costUsd'], `${field}.costUsd`, DOLLARS_MAX, NaN));
-  for (const [index, name] of amounts.metrics.entries()) {
-    list[index + 1] = readAmount(given[name], `${field}.${name}`, TOKENS_MAX, NaN);
-  }
+  const own = names.map((name) => readAmount(given[name], `${field}.${name}`, TOKENS_MAX, NaN));
+  return [wholeMicros(readAmount(given['costUsd'], `${field}.costUsd`, DOLLARS_MAX, NaN)), ...own];
+}
+
+/** Writes what was read, once nobody else's code runs any more. @returns whether there was anything */
+function writeAmounts(list: number[], read: readonly number[] | undefined, cost: number): boolean {
+  const known = cost === cost;
+  if (read === undefined && !known) return false;
+  for (let at = 0; at < list.length; at++) list[at] = read?.[at] ?? NaN;
+  if (known) list[0] = cost;
+  return true;
 }
 
 /**
@@ -237,6 +255,14 @@ export function readAmount(value: unknown, field: string, max: number, absent: n
   throw bad(field, value, `a number from 0 to ${max}`);
 }
 
+const REPORTED: ReadonlySet<keyof ReleaseReport> = new Set(['outcome', 'latencyMs', 'usage', 'actualCostCents']);
+const USED: ReadonlySet<keyof TokenUsage> = new Set([
+  'promptTokens',
+  'outputTokens',
+  'cachedTokens',
+  'images',
+  'metrics',
+]);
 const OUTCOMES: readonly LeaseOutcome[] = ['success', 'error', 'timeout', 'cancelled'];
 
 /** The number by which the core knows an outcome. */
@@ -245,7 +271,8 @@ export function outcomeCode(outcome: LeaseOutcome): number {
 }
 
 /**
- * Reads a report into `told`, leaving out each part that is bad; usage is one part, good as a whole or not at all.
+ * Reads a report into `told`, leaving out each part that is bad; usage is one part, good as a whole or not at all. What is
+ * misspelt is a problem too, beside which the rest is good.
  *
  * @returns the first problem, if there was one
  */
@@ -257,7 +284,8 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   let cachedTokens = NaN;
   let images = NaN;
   let used = false;
-  let flags = 0;
+  let amounts: readonly number[] | undefined;
+  let cost = NaN;
   let problem: InputError | undefined;
   if (typeof report === 'object' && report !== null) {
     try {
@@ -280,25 +308,22 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         const pictures = readAmount(usage.images, 'report.usage.images', TOKENS_MAX, NaN);
         const { metrics } = usage;
         if (metrics !== undefined && metrics !== null) {
-          readAmounts(metrics, 'report.usage.metrics', told.amounts);
-          flags = FLAG_AMOUNTS;
+          amounts = readAmounts(metrics, 'report.usage.metrics', told.amounts.metrics);
         }
         promptTokens = prompt;
         outputTokens = output;
         cachedTokens = cached;
         images = pictures;
         used = true;
+        refuseMisreported(usage, 'report.usage', USED);
       }
     } catch (error) {
       problem ??= problemOf(report, error);
     }
     try {
       const cents = readAmount(report.actualCostCents, 'report.actualCostCents', CENTS_MAX, NaN);
-      if (!Number.isNaN(cents)) {
-        if (flags === 0) told.amounts.list.fill(NaN);
-        told.amounts.list[0] = dollarsOf(Math.round(cents * 1e4));
-        flags = FLAG_AMOUNTS;
-      }
+      if (!Number.isNaN(cents)) cost = dollarsOf(Math.round(cents * 1e4));
+      refuseMisreported(report, 'report', REPORTED);
     } catch (error) {
       problem ??= problemOf(report, error);
     }
@@ -312,7 +337,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   told.cachedTokens = cachedTokens;
   told.images = images;
   told.used = used;
-  told.flags = flags;
+  told.flags = writeAmounts(told.amounts.list, amounts, cost) ? FLAG_AMOUNTS : 0;
   return problem;
 }
 

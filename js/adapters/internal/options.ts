@@ -34,6 +34,13 @@ export function idBytesOf(governor: AdapterGovernor): number {
   return internalsOf(governor)?.idBytes ?? Infinity;
 }
 
+/** Who asks. */
+interface Caller {
+  readonly actorId: string;
+  readonly priority: Priority;
+  readonly tenant: string | undefined;
+}
+
 /**
  * Who asks, for the adapters that wrap a function. A trial tells what the governor would refuse every call for; it names
  * the fields of the request that the options end up in.
@@ -43,10 +50,10 @@ export function idBytesOf(governor: AdapterGovernor): number {
  */
 export function readCaller(
   urgency: Priority,
-  { governor, actorId = 'default', priority = urgency }: AdapterOptions & CallerOptions,
-  common: { action?: string; estimate?: TokenEstimate | undefined },
-): { actorId: string; priority: Priority } {
-  const caller = { actorId, priority };
+  { governor, actorId = 'default', priority = urgency, tenant }: AdapterOptions & CallerOptions,
+  common: { action?: string; model?: string | undefined; estimate?: TokenEstimate | undefined },
+): Caller {
+  const caller = { actorId, priority, tenant };
   readRequest({ action: '', ...caller, ...common } as AcquireRequest, idBytesOf(governor), newAsk([]));
   return caller;
 }

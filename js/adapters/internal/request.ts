@@ -22,6 +22,10 @@ export interface ServerOptions<Req, G extends AdapterGovernor = AdapterGovernor>
   getActorId?: ((req: Req) => string) | undefined;
   /** What it asks for. Default: the path, cut to `caps.idBytes`. */
   getAction?: ((req: Req) => string) | undefined;
+  /** Which model it is for, for limits per model, families and prices. Default: none. */
+  getModel?: ((req: Req) => string | null | undefined) | undefined;
+  /** Whose request it is, for limits per tenant. Take it from the login, as the actor. Default: nobody's. */
+  getTenant?: ((req: Req) => string | null | undefined) | undefined;
   /** Default: the governor's, `"interactive"`. */
   getPriority?: ((req: Req) => Priority | null | undefined) | undefined;
   /** What the request is expected to need. Default: weight 1, no tokens. */
@@ -43,13 +47,14 @@ export function requestReader<Req>(
 ): (req: Req) => AcquireRequest {
   checkOptions<ServerOptions<Req> & { onDeny?: unknown }>(
     options,
-    ['getActorId', 'getAction', 'getPriority', 'getEstimate', 'onDeny'],
+    ['getActorId', 'getAction', 'getModel', 'getTenant', 'getPriority', 'getEstimate', 'onDeny'],
     others,
   );
-  const { governor, getActorId = actorOf, getAction, getPriority, getEstimate } = options;
+  const { governor, getActorId = actorOf, getAction, getModel, getTenant, getPriority, getEstimate } = options;
   return (req) => {
     const priority = getPriority?.(req);
     const action = getAction ? getAction(req) : defaultAction(governor, pathOf(req));
-    return requestOf({ actorId: getActorId(req), priority }, action, getEstimate?.(req));
+    const caller = { actorId: getActorId(req), model: getModel?.(req), tenant: getTenant?.(req), priority };
+    return requestOf(caller, action, getEstimate?.(req));
   };
 }

@@ -24,6 +24,8 @@ export interface CallerOptions {
   actorId?: string | undefined;
   /** Default `"interactive"`; `wrapTool`: `"background"`. */
   priority?: Priority | undefined;
+  /** Whose call it is, for limits per tenant. Default: nobody's. Range: 1 to `caps.idBytes` (512) UTF-8 bytes. */
+  tenant?: string | undefined;
 }
 
 /** The call was made: its result. */
@@ -49,6 +51,8 @@ export type AdapterResult<T, D extends AcquireDenied = AcquireDenied> = AdapterG
 export interface ProviderUsage {
   promptTokens?: number | null | undefined;
   outputTokens?: number | null | undefined;
+  /** Those of `promptTokens` that came from the provider's cache: they may have a price of their own. Default 0. */
+  cachedTokens?: number | null | undefined;
 }
 
 /** What a function that looks for usage may find. */

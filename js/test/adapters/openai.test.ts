@@ -332,3 +332,14 @@ test('estimates', () => {
   assert.equal(estimateTokensFromMessages(messages), 14);
   assert.equal(estimateTokensFromMessages([{ role: 'assistant', content: null }]), 7);
 });
+
+test('tokens from the cache have their own price', async (t) => {
+  const { governor } = notedGovernor(t, {
+    limits: [{ metric: 'costUsd', limit: 100, window: '1h' }],
+    models: { m: { prices: { input: 10, cachedInput: 1, output: 0 } } },
+  });
+  const usage = { prompt_tokens: 1e6, completion_tokens: 0, prompt_tokens_details: { cached_tokens: 400_000 } };
+  const chat = wrapChatCompletions(async (_params: { model: string }) => ({ usage }), { governor });
+  await chat({ model: 'm' });
+  assert.equal(governor.snapshot().limits?.[0]?.used, 6.4);
+});

@@ -237,6 +237,17 @@ test('an idempotency key gives the live lease of the same actor again, and never
 
 test('keys and actors that read alike together stay apart', (t) => {
   const { governor } = bench(t);
+  const keyed = ask('a', { idempotencyKey: 'k', tenant: 'one' });
+  const tenants = [
+    keyed,
+    { ...keyed, tenant: 'two' },
+    { ...keyed, tenant: undefined },
+    ask('a', { idempotencyKey: '3:onek' }),
+  ];
+  assert.equal(new Set(tenants.map((request) => granted(governor.acquire(request)))).size, 4);
+  assert.equal(granted(governor.acquire(keyed)), granted(governor.acquire(keyed)));
+  const spelt = ['caf\u00e9', 'cafe\u0301'].map((name) => ask(name, { idempotencyKey: name, tenant: name }));
+  assert.equal(granted(governor.acquire(spelt[0]!)), granted(governor.acquire(spelt[1]!)), 'in NFC');
   const one = granted(governor.acquire(ask('a', { idempotencyKey: 'bc' })));
   const two = granted(governor.acquire(ask('ab', { idempotencyKey: 'c' })));
   const three = granted(governor.acquire(ask('1', { idempotencyKey: '1:x' })));

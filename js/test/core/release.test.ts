@@ -264,3 +264,42 @@ test('a handler may call the governor: events stay in the order of the calls, ne
   ]);
   assert.equal(governor.activeLeases, 2);
 });
+
+test('a misspelt field of a report is warned of, and the rest of the report counts', (t) => {
+  const { governor, events } = bench(t, { rate: { tokensPerMinute: 100 } });
+  const release = (report: object): string[] => {
+    events.length = 0;
+    governor.release(granted(governor.acquire(ask('a', { estimate: { promptTokens: 10 } }))), report);
+    return events.map((event) => (event.type === 'warn' ? event.message : event.type));
+  };
+  assert.deepEqual(release({ outcome: 'error', usage: { promptTokens: 1, tokens: undefined } }), [
+    'acquire',
+    'release',
+  ]);
+  assert.equal(governor.tokenRateCount, 1);
+  const [, usage] = release({ usage: { promptTokens: 2, completionTokens: 9 } });
+  assert.match(usage!, /report\.usage\.completionTokens must be left out/);
+  assert.equal(governor.tokenRateCount, 3);
+  const [, report, end] = release({ ouctome: 'error', usage: { promptTokens: 3 } });
+  assert.match(report!, /report\.ouctome must be left out/);
+  assert.equal(end, 'release');
+  assert.equal(governor.tokenRateCount, 6);
+});
+
+test('amounts are those of the call at hand, whatever its getters do', (t) => {
+  const { governor } = bench(t, { limits: { pages: '1000/m', images: '1000/m' } });
+  const amounts = (pages: number, meanwhile: () => void) => ({
+    pages,
+    get images() {
+      meanwhile();
+      return 1;
+    },
+  });
+  const other = (): string => granted(governor.acquire(ask('b', { estimate: { metrics: { pages: 100 } } })));
+  const lease = granted(governor.acquire(ask('a', { estimate: { metrics: amounts(5, other) } })));
+  const used = (): unknown => governor.snapshot().limits?.map((limit) => limit.used);
+  assert.deepEqual(used(), [105, 1]);
+  const usage = { metrics: amounts(7, () => governor.release(other(), { usage: { metrics: { pages: 50 } } })) };
+  governor.release(lease, { usage });
+  assert.deepEqual(used(), [157, 1]);
+});
