@@ -13,6 +13,22 @@ export const EXPECTED = [
   'closed',
 ].join(' | ');
 
+/** What an answer says, by `throttleai/providers`; throws where it is not what it should be. */
+export function providersScenario({ readAnswer, defineDialect }) {
+  const own = defineDialect({ name: 'own', meters: [{ header: 'x-own-*', metric: 'requests', reset: 'duration' }] });
+  const headers = [
+    ['retry-after-ms', '1250'],
+    ['x-own-remaining', '0'],
+    ['x-own-reset', '6m0s'],
+  ];
+  const said = ['openai', own].map((dialect) =>
+    readAnswer({ status: 429, headers }, { dialect, now: 1e12, body: '{}' }),
+  );
+  const line = said.map(({ kind, retryAt, retryFrom }) => `${kind} ${retryAt} ${retryFrom}`).join(' | ');
+  const expected = 'transient 1000000001250 retry-after-ms | transient 1000000360000 reset';
+  if (line !== expected) throw new Error(`expected ${expected}\ngot      ${line}`);
+}
+
 export async function scenario({ createGovernor, Governor, presets, withLease, formatSnapshot }) {
   const events = {};
   const onEvent = ({ type }) => (events[type] = (events[type] ?? 0) + 1);

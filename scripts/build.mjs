@@ -23,9 +23,11 @@ const lock = at('package-lock.json');
 const rustc = () => tryRun('rustc', ['-vV'], { quiet: true }).output;
 const glueFile = join(paths.generated, 'glue.js');
 const textFile = join(paths.generated, 'wasm-text.js');
+const providersFile = join(paths.generated, 'providers-text.js');
+const PROVIDERS_EXPORTS = ['memory', 'providers_input', 'providers_call', 'providers_output'];
 /** Each entry's folder holds all that is its own; what entries share is in the other two. */
 const folders = new Set(Object.values(entries).map((source) => dirname(source)));
-const sources = ['js/core', 'js/index.ts', ...folders].map((name) => at(name));
+const sources = ['js/core', 'js/providers', 'js/index.ts', ...folders].map((name) => at(name));
 
 /** Each: what it needs done before, what it reads, what it writes, how. `lab` is for tests and never published. */
 const steps = {
@@ -62,16 +64,30 @@ const steps = {
       writeFileSync(textFile.replace('.js', '.d.ts'), declaration);
     },
   },
+  providers: {
+    about: 'the wasm of the dialects, and its text',
+    inputs: [...crate, lock],
+    outputs: [paths.providersWasm, paths.providers, providersFile, providersFile.replace('.js', '.d.ts')],
+    extra: [String(forced)],
+    make() {
+      // Read once for an answer: size counts, speed does not.
+      buildWasm('providers', paths.providersWasm, { CARGO_PROFILE_RELEASE_OPT_LEVEL: 'z' });
+      optimise(paths.providersWasm, paths.providers, PROVIDERS_EXPORTS);
+      mkdirSync(dirname(providersFile), { recursive: true });
+      writeFileSync(providersFile, `export const base64 = '${readFileSync(paths.providers).toString('base64')}';\n`);
+      writeFileSync(providersFile.replace('.js', '.d.ts'), 'export declare const base64: string;\n');
+    },
+  },
   js: {
     about: 'TypeScript to ESM and CommonJS',
-    needs: ['opt'],
+    needs: ['opt', 'providers'],
     inputs: [paths.generated, ...sources, lock],
     outputs: [paths.js],
     make: () => bundleAll(paths.js),
   },
   types: {
     about: 'declarations for both',
-    needs: ['opt'],
+    needs: ['opt', 'providers'],
     inputs: [...sources, at('tsconfig.json'), at('tsconfig.build.json'), lock],
     outputs: [paths.types],
     make: () => emitTypes(entries, paths.types),
@@ -85,7 +101,7 @@ const steps = {
   dist: {
     about: 'dist/ from all of these',
     needs: ['js', 'types', 'notices'],
-    inputs: [paths.js, paths.types, paths.notices, paths.optimised],
+    inputs: [paths.js, paths.types, paths.notices, paths.optimised, paths.providers],
     outputs: [paths.dist],
     keep: true,
     make: () =>
@@ -95,6 +111,7 @@ const steps = {
           [paths.types, 'types'],
           [paths.notices, ''],
           [paths.optimised, 'throttleai.wasm'],
+          [paths.providers, 'providers/providers.wasm'],
         ],
         paths.dist,
       ),

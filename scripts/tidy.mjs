@@ -29,7 +29,7 @@ const tests = /(^|\/)(tests?|pkg-tests|benches)\//;
 const code = under('src/', 'js/', 'demo/', 'bench/', 'simulator/', 'scripts/', 'examples/').filter(
   ({ path }) => !tests.test(path),
 );
-const shell = under('js/core/', 'js/adapters/', 'js/estimate/', 'js/entrypoints/');
+const shell = under('js/core/', 'js/adapters/', 'js/estimate/', 'js/providers/', 'js/entrypoints/');
 
 const rules = {
   'arrows between Rust modules': () => rustArrows(under('src/')),

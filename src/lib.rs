@@ -27,9 +27,9 @@
 //! their call went on really use, and what reports that exceed their estimate add to a window until it has drained.
 //!
 //! Features: `std` (default) is only a promise to other crates, the core is `no_std` with `alloc`; `wasm` adds the bindings
-//! for JavaScript.
+//! for JavaScript, `providers` those of its entry for providers' dialects.
 #![no_std]
-#![cfg_attr(not(feature = "wasm"), forbid(unsafe_code))]
+#![cfg_attr(not(any(feature = "wasm", feature = "providers")), forbid(unsafe_code))]
 #![warn(missing_docs)]
 #![cfg_attr(
     not(test),
@@ -60,11 +60,14 @@ mod index;
 mod lease;
 mod limit;
 mod list;
+pub mod provider;
 mod queue;
 mod time;
 pub mod trace;
 #[cfg(feature = "wasm")]
 pub mod wasm;
+#[cfg(feature = "providers")]
+pub mod wasm_providers;
 
 pub use config::{
     Adaptive, Algorithm, Caps, Concurrency, Config, Fairness, Limit, Overflow, Queue, QueueOverflow, Rate, Value,

@@ -11,7 +11,7 @@ import { createGlue } from '../../build/generated/glue.js';
 import type { Glue } from './binding.ts';
 import { GovernorError } from './errors.ts';
 import { TextDecoder, TextEncoder } from './text-codec.ts';
-import { noWasmText, wasmRefusedText } from './texts.ts';
+import { noWasmText, wasmRefusedText } from './wasm-texts.ts';
 
 /** A compiled module. Opaque: the shell needs no DOM types. */
 export type WasmModule = object;

@@ -9,7 +9,9 @@ export const entries = {
   'adapters/hono': 'js/adapters/hono.ts',
   'estimate/index': 'js/estimate/index.ts',
   'testing/index': 'js/testing/index.ts',
+  'providers/index': 'js/entrypoints/providers.ts',
+  'providers/index.edge': 'js/entrypoints/providers-edge.ts',
 };
 
 /** Entries without a CommonJS twin: those runtimes know no `require`. */
-export const esmOnly = ['index.edge'];
+export const esmOnly = ['index.edge', 'providers/index.edge'];

@@ -18,27 +18,30 @@ const TARGET = 'es2022';
 const chunkGroups = [{ name: 'shared', test: /\/js\/core\//, minShareCount: 2 }];
 
 /**
- * Everything, for `import` and `require`. The edge entry has a core of its own, so it is bundled in a second pass with
+ * Everything, for `import` and `require`. The edge entries have a wasm of their own, so they are bundled in a second pass with
  * the same adapters; what both passes make must be the same, or there would be two versions of it.
  */
 export async function bundleAll(folder) {
-  const { index, 'index.edge': edge, ...others } = entries;
-  const main = { index, ...others };
+  const edge = pick((name) => name.endsWith('.edge'));
+  const main = pick((name) => !(name in edge));
+  const others = pick((name) => !(name in edge) && !(`${name}.edge` in edge));
   await bundle(main, { folder, format: 'esm', extension: 'js' });
   await bundle(main, { folder, format: 'cjs', extension: 'cjs' });
 
   const second = mkdtempSync(join(tmpdir(), 'throttleai-edge-'));
   try {
-    await bundle({ 'index.edge': edge, ...others }, { folder: second, format: 'esm', extension: 'js' });
+    await bundle({ ...edge, ...others }, { folder: second, format: 'esm', extension: 'js' });
     for (const file of filesUnder(second)) {
       const target = join(folder, relative(second, file));
-      if (file.endsWith('index.edge.js')) copyFileSync(file, target);
+      if (file.endsWith('.edge.js')) copyFileSync(file, target);
       else if (!readFileSync(file).equals(readFileSync(target))) throw new StepError(`js: two versions of ${target}`);
     }
   } finally {
     rmSync(second, { recursive: true, force: true });
   }
 }
+
+const pick = (wanted) => Object.fromEntries(Object.entries(entries).filter(([name]) => wanted(name)));
 
 /**
  * @param {Record<string, string>} entries output name -> source file

@@ -6,12 +6,13 @@ import { at } from '../lib/paths.mjs';
 import { StepError, run } from '../lib/run.mjs';
 
 const FLAGS = ['-O3', '--strip-debug', '--strip-producers', '--strip-target-features'];
-const EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
+const CORE_EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
 
-export function optimise(input, output) {
+/** @param {string[]} exports what the loader will ask for */
+export function optimise(input, output, exports = CORE_EXPORTS) {
   mkdirSync(dirname(output), { recursive: true });
   run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), input, ...FLAGS, '-o', output]);
-  check(output);
+  check(output, exports);
 }
 
 /** @returns {Uint8Array} the module that a text file describes */
@@ -26,10 +27,10 @@ export function assemble(wat) {
   }
 }
 
-function check(file) {
+function check(file, exports) {
   const module = new WebAssembly.Module(readFileSync(file));
   const exported = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
-  for (const name of EXPORTS) {
+  for (const name of exports) {
     if (!exported.has(name)) {
       throw new StepError(`opt: the wasm exports no "${name}"; are the link arguments of .cargo/config.toml in force?`);
     }

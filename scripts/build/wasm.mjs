@@ -15,14 +15,15 @@ const DEBIAN = { rustc: '/usr/bin/rustc', packages: ['rustc-web', 'rust-web-src'
 export const forced = process.env.THROTTLEAI_WASM_BUILD === 'fallback';
 
 /**
- * @param {string} feature which feature set of the crate: `wasm` (published) or `lab` (tests)
+ * @param {string} feature which feature set of the crate: `wasm` and `providers` (published) or `lab` (tests)
  * @param {string} output where the file goes
+ * @param {Record<string, string>} env what is set for cargo
  */
-export function buildWasm(feature, output) {
+export function buildWasm(feature, output, env = {}) {
   const build = chooseToolchain();
   // As a cdylib alone: made beside an rlib it is 5 % larger, because more of it must stay callable.
   const kind = ['--lib', '--crate-type', 'cdylib', '--features', feature, '--target', TARGET];
-  const made = build(['rustc', '--release', '--locked', ...kind]);
+  const made = build(['rustc', '--release', '--locked', ...kind], env);
   mkdirSync(dirname(output), { recursive: true });
   copyFileSync(made, output);
 }
@@ -46,8 +47,8 @@ function targetInstalled() {
   return found.status === 0 && existsSync(found.stdout.trim());
 }
 
-function withRustup(args) {
-  run('cargo', args);
+function withRustup(args, env) {
+  run('cargo', args, { env });
   return at('target', TARGET, 'release/throttleai.wasm');
 }
 
@@ -66,10 +67,11 @@ function installDebian() {
 }
 
 /** A stable compiler without the target builds the standard library from its sources; only bootstrap mode allows it. */
-function withDebian(args) {
+function withDebian(args, env) {
   const targetDir = at('target/build-std');
   run('cargo', [...args, '-Z', 'build-std=std,panic_abort', '--target-dir', targetDir], {
     env: {
+      ...env,
       RUSTC: DEBIAN.rustc,
       RUSTC_BOOTSTRAP: '1',
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker(),

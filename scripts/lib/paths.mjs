@@ -10,6 +10,8 @@ export const paths = {
   bindgen: at('build/bindgen'), // as wasm-bindgen made it
   generated: at('build/generated'), // what js/ imports: glue factory, wasm as text
   optimised: at('build/opt/throttleai.wasm'), // what is published
+  providersWasm: at('build/wasm/providers.wasm'),
+  providers: at('build/opt/providers.wasm'),
   js: at('build/js'),
   types: at('build/types'),
   notices: at('build/notices'),

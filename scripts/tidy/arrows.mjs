@@ -11,7 +11,7 @@ const LEVELS = [
   ['lease', 'limit', 'queue', 'fairness', 'adaptive', 'provider'],
   ['governor'],
   ['trace'],
-  ['wasm'],
+  ['wasm', 'wasm_providers'],
 ];
 
 export function rustArrows(files) {
@@ -41,13 +41,20 @@ const MAY_IMPORT = {
   stores: ['core', 'own'],
   metrics: ['core', 'own'],
   estimate: ['core', 'estimate'],
+  providers: ['core', 'providers'],
   testing: ['core', 'testing', 'node'],
   cli: ['core', 'cli', 'node'],
-  entrypoints: ['core', 'index', 'entrypoints'],
+  entrypoints: ['core', 'index', 'providers', 'entrypoints'],
   index: ['core'],
 };
 /** The only importers of what the build generates. */
-const GENERATED = { 'js/core/loader.ts': 'glue.js', 'js/entrypoints/inline.ts': 'wasm-text.js' };
+const GENERATED = {
+  'js/core/loader.ts': 'glue.js',
+  'js/entrypoints/inline.ts': 'wasm-text.js',
+  'js/entrypoints/providers.ts': 'providers-text.js',
+};
+/** The only importers of wasm files. */
+const EDGES = ['js/entrypoints/edge.ts', 'js/entrypoints/providers-edge.ts'];
 
 /** Frameworks whose types an adapter may name; nothing of them is imported at run time. */
 const FRAMEWORKS = { 'js/adapters/express.ts': 'express', 'js/adapters/hono.ts': 'hono' };
@@ -71,7 +78,7 @@ function mayImport(path, specifier, allowed) {
   if (!specifier.startsWith('.')) return specifier === FRAMEWORKS[path];
   const target = posix.join(posix.dirname(path), specifier);
   if (target.startsWith('build/')) return posix.basename(target) === GENERATED[path];
-  if (specifier.endsWith('.wasm?module')) return path === 'js/entrypoints/edge.ts';
+  if (specifier.endsWith('.wasm?module')) return EDGES.includes(path);
   const to = placeOf(target);
   return allowed.includes(to) || (allowed.includes('own') && ownOf(path, target));
 }

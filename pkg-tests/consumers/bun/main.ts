@@ -1,4 +1,6 @@
 import * as throttleai from 'throttleai';
-import { scenario } from '../scenario.mjs';
+import * as providers from 'throttleai/providers';
+import { providersScenario, scenario } from '../scenario.mjs';
 
+providersScenario(providers);
 console.log(await scenario(throttleai));

@@ -1,3 +1,7 @@
 const throttleai = require('throttleai');
+const providers = require('throttleai/providers');
 
-import('../scenario.mjs').then(async ({ scenario }) => console.log(await scenario(throttleai)));
+import('../scenario.mjs').then(async ({ providersScenario, scenario }) => {
+  providersScenario(providers);
+  console.log(await scenario(throttleai));
+});

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rolldown } from 'rolldown';
 
-const WASM = 'throttleai.wasm';
+/** What the entries for edges import. */
+const WASM = /([\w-]+\.wasm)\?module$/;
 
 /**
  * @param {string} main
@@ -11,7 +12,8 @@ const WASM = 'throttleai.wasm';
  * @returns {Promise<{ exports: string[], modules: { type: 'ESModule' | 'CompiledWasm', path: string, contents }[] }>}
  */
 export async function bundleWorker(main, condition = 'workerd') {
-  let wasmFile;
+  /** By their names beside the script. */
+  const files = new Map();
   const build = await rolldown({
     input: main,
     cwd: dirname(main),
@@ -20,9 +22,10 @@ export async function bundleWorker(main, condition = 'workerd') {
       {
         name: 'wasm-module',
         resolveId(source, importer) {
-          if (!source.endsWith(`${WASM}?module`)) return null;
-          wasmFile = join(dirname(importer), WASM);
-          return { id: `./${WASM}`, external: true };
+          const name = WASM.exec(source)?.[1];
+          if (name === undefined) return null;
+          files.set(name, join(dirname(importer), name));
+          return { id: `./${name}`, external: true };
         },
       },
     ],
@@ -30,9 +33,8 @@ export async function bundleWorker(main, condition = 'workerd') {
   const { output } = await build.generate({ format: 'esm', codeSplitting: false });
   const [script, ...others] = output;
   if (others.length > 0) throw new Error(`expected one chunk, got ${others.length + 1}`);
-  if ((wasmFile !== undefined) !== (condition === 'workerd'))
-    throw new Error(`condition ${condition}: wasm is ${wasmFile}`);
-  const modules = [{ type: 'ESModule', path: 'main.mjs', contents: script.code }];
-  if (wasmFile !== undefined) modules.push({ type: 'CompiledWasm', path: WASM, contents: readFileSync(wasmFile) });
-  return { exports: script.exports, modules };
+  if (files.size > 0 !== (condition === 'workerd'))
+    throw new Error(`condition ${condition}: wasm is ${[...files.keys()]}`);
+  const wasm = [...files].map(([path, file]) => ({ type: 'CompiledWasm', path, contents: readFileSync(file) }));
+  return { exports: script.exports, modules: [{ type: 'ESModule', path: 'main.mjs', contents: script.code }, ...wasm] };
 }
