@@ -96,7 +96,7 @@ const TABLE_ALLOWED = `plain data of at most ${TABLE_MAX} characters as JSON`;
 function defineDialect(ask: Ask, table: DialectTable): Dialect {
   let json: string | undefined;
   try {
-    json = JSON.stringify(table);
+    json = typeof table === 'object' && table !== null ? JSON.stringify(table) : undefined;
   } catch (cause) {
     throw new ConfigError({ field: 'dialect', value: table, allowed: TABLE_ALLOWED }, undefined, { cause });
   }

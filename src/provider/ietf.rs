@@ -63,7 +63,7 @@ pub(super) fn read(headers: &Headers<'_>, clocks: &Clocks, entries: &mut Entries
 
     for policy in &policies {
         let Some(entry) = policy.entry(entries) else { continue };
-        if note(notes, policy.header, policy.quota, entry.hear_limit(policy.quota)) {
+        if note(notes, policy.header, policy.quota, entry.hear_policy(policy.quota)) {
             entry.said_by(policy.header);
         }
     }

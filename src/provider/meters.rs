@@ -1,7 +1,7 @@
 //! Decides what headers say of limits: how much is allowed and left, and when there will be more, for every metric and window.
 //!
 //! Invariants: headers are read one by one, and one that is not understood changes nothing but its own part. `-1` is no number of
-//! requests: it says that the server does not know, and then its reset means nothing either. A limit of 0 is no limit; 0
+//! requests: it says that the server does not know, and a reset beside nothing else means nothing either. A limit of 0 is no limit; 0
 //! remaining is.
 
 use alloc::string::{String, ToString};
@@ -130,6 +130,14 @@ impl Entry {
         }
     }
 
+    /// A limit that is announced, whoever it is told of: what is wrong with it says nothing about that.
+    pub(super) fn hear_policy(&mut self, quota: &str) -> Result<(), Reason> {
+        match Amount::read(quota)? {
+            Amount(0) => Err(Reason::Sentinel),
+            limit => once(&mut self.limit.limit, limit),
+        }
+    }
+
     pub(super) fn hear_remaining(&mut self, value: &str) -> Result<(), Reason> {
         let remaining = self.amount(value)?;
         once(&mut self.limit.remaining, remaining)
@@ -150,8 +158,8 @@ impl Entry {
         if let (None, Some(Amount(used)), Some(Amount(all))) = (limit.remaining, self.used, limit.limit) {
             limit.remaining = Some(Amount(all.saturating_sub(used)));
         }
-        if self.unknown {
-            limit.reset_at = None;
+        if self.unknown && limit.limit.is_none() && limit.remaining.is_none() {
+            return None;
         }
         let says_something = limit.limit.is_some() || limit.remaining.is_some() || limit.reset_at.is_some();
         says_something.then_some(limit)

@@ -175,3 +175,6 @@ fn matches(pattern: &str, text: &str) -> bool {
     let enough = text.len() >= before.len().saturating_add(after.len());
     enough && same(before, text.get(..before.len())) && same(after, text.get(text.len().saturating_sub(after.len())..))
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,7 @@ fn texts<'t>(source: Source<'t>, headers: &Headers<'t>, body: &'t Body<'_>) -> i
 
 /// The provider's word for an error: what is more than the status once again.
 pub(super) fn code(headers: &Headers<'_>, body: &Body<'_>) -> Option<String> {
-    let telling = |text: &&str| !text.is_empty() && !(text.len() == 3 && whole(text).is_some());
+    let telling = |text: &&str| !(text.is_empty() || text.len() == 3 && whole(text).is_some());
     // AWS adds where the name comes from.
     let of_aws = headers.get("x-amzn-errortype").and_then(|text| text.split(':').next());
     CODES.iter().filter_map(|path| body.last(path)).chain(of_aws).find(telling).map(ToString::to_string)
