@@ -39,6 +39,7 @@ export const steps = [
       command('no_std', 'cargo', 'rustc', '--quiet', '--lib', '--crate-type', 'rlib', '--no-default-features'),
       // The bindings also compile for the host, so that linting them needs no wasm target.
       clippy('clippy, bindings', '--lib', '--features', 'lab'),
+      clippy('clippy, bindings of the providers', '--lib', '--features', 'providers'),
       build,
       buildLab,
       // With their types, against which the benchmark is checked.

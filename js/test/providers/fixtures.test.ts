@@ -29,6 +29,8 @@ for (const file of files) {
     test(`${dialect}: ${fixture.name}`, () => {
       const expected = { dialect, ...fixture.reading };
       for (const [form, headers] of forms(fixture.headers)) {
+        // Nobody can ask it for headers whose names are not known: signs of a dialect.
+        if (form === 'function' && fixture.dialect === 'auto' && fixture.url === undefined) continue;
         const { counts, ...reading } = read(dialect, fixture, headers);
         // A function is asked for the names that the dialect has, in their order.
         if (form === 'function') assert.deepEqual(sorted(reading), sorted(expected), form);
