@@ -2,6 +2,8 @@
 //!
 //! Units: weights in millionths (1.0 is 1,000,000), tokens whole, times in the caller's microseconds.
 
+use core::hash::{Hash, Hasher};
+
 use crate::time::{Instant, whole};
 
 /// Who is served first, and whether the interactive reserve is open to the call.
@@ -34,11 +36,19 @@ pub const KEYS_MAX: usize = 8;
 /// assert!(keys.push(0, None), "a key of the first set that the governor has no handle for");
 /// assert_eq!(keys.iter().collect::<Vec<_>>(), [(0, None)]);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keys {
     len: u8,
     sets: [u16; KEYS_MAX],
     handles: [u32; KEYS_MAX],
+}
+
+/// One by one: arrays of integers are hashed as they stand in memory, which is not the same on every machine.
+impl Hash for Keys {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.len.hash(state);
+        self.each().for_each(|key| key.hash(state));
+    }
 }
 
 /// In place of a handle.

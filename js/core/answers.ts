@@ -303,7 +303,7 @@ export class Answers {
     const unit = known.metric === 'costUsd' ? 1e6 : 1;
     const [used, max] = [view[View.OUT_C]! / unit, view[View.OUT_D]! / unit];
     const part = (plain['warnAt'] as number[])[index]!;
-    const key = this.#counting.keyOf(known, view[View.OUT_E]!);
+    const key = this.#counting.keyBehind(known, view[View.OUT_E]!);
     const message = limitWarnText(known, used, max, part, key ?? {});
     const event = { type: 'warn', timestamp: now, message, limit: known.name, used, max, part } as const;
     this.#events.push(key === undefined ? event : { ...event, key });

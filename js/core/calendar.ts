@@ -22,7 +22,7 @@ export interface Period {
 
 /** The calendar of one time zone. */
 export interface Calendar {
-  /** As given. */
+  /** As the runtime calls it: letters of either case are one zone. */
   readonly timeZone: string;
   /**
    * The period that holds the instant `now`.
@@ -41,7 +41,7 @@ export interface Calendar {
 const SECOND = 1_000;
 const DAY = 86_400_000;
 /** Room for a month and the widest offset below the last instant of JavaScript, 8.64e15. */
-const NOW_MAX = 8.63e15;
+export const NOW_MAX = 8.63e15;
 /** No zone was ever further from UTC (Manila was, by 15:56 h), and none changed twice within two of these. */
 const OFFSET_MAX = 16 * 3_600_000;
 
@@ -67,7 +67,7 @@ export function calendarOf(timeZone: unknown, field: string): Calendar {
     return periodOf(format, unit, now);
   };
   return {
-    timeZone: timeZone as string,
+    timeZone: format.resolvedOptions().timeZone,
     periodAt,
     boundariesAfter(unit, now, count) {
       const boundaries: number[] = [];

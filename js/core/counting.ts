@@ -9,7 +9,7 @@ import { FLAG_KEYS, FLAG_UNLIMITED, KEYS_MAX, NO_HANDLE, View } from './binding.
 import type { PlacedLimits, ReadConfig } from './config.ts';
 import { reserveCost } from './costs.ts';
 import { ConfigError, InputError } from './errors.ts';
-import { Families, keyOf as textOf, type Model } from './families.ts';
+import { Families, textOf, type Model } from './families.ts';
 import type { Ask } from './input.ts';
 import type { KeyNames } from './keys.ts';
 import { ownMetrics, readLimits, type KnownLimit, type ReadLimit } from './limits.ts';
@@ -267,7 +267,7 @@ export class Counting {
   }
 
   /** For people: whose count of a limit a key is. */
-  keyOf({ scopes }: KnownLimit, handle: number): LimitKey | undefined {
+  keyBehind({ scopes }: KnownLimit, handle: number): LimitKey | undefined {
     const text = this.keys.text(handle);
     return text === undefined ? undefined : keyOf(scopes, text);
   }

@@ -174,7 +174,7 @@ export class Families<L> {
     const unlimited = entry.limits === 'unlimited';
     const field = `${entry.field}.limits`;
     const limits = unlimited ? [] : this.#options.readLimits(entry.limits, field, name);
-    const key = unlimited ? 'unlimited' : keyOf(limits);
+    const key = unlimited ? 'unlimited' : textOf(limits);
     // Whoever names models to a function must not fill a table with families that limit nothing.
     if (known === undefined && limits.length === 0 && this.#open) return { name, limits, unlimited, field };
     if (known === undefined) return this.#add({ family: { name, limits, unlimited, field }, key, entry });
@@ -210,7 +210,7 @@ function familyAt(
 }
 
 /** The same text for limits that are equal, in whatever order they are listed. */
-export function keyOf(limits: readonly unknown[]): string {
+export function textOf(limits: readonly unknown[]): string {
   return limits
     .map((limit) => JSON.stringify(limit))
     .sort()

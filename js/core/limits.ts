@@ -2,7 +2,7 @@
  * Reads limits as users write them: rates and durations in words, calendar periods with time zones, names by default. The
  * core gets milliseconds, and is told when calendar periods end; it checks everything else.
  */
-import { calendarOf, type Calendar, type CalendarUnit } from './calendar.ts';
+import { calendarOf, NOW_MAX, type Calendar, type CalendarUnit } from './calendar.ts';
 import { ConfigError, describeValue, isArray } from './errors.ts';
 import { parseDuration, parseRate } from './rate-string.ts';
 import { readScopes, type Only, type Scopes } from './scopes.ts';
@@ -118,8 +118,8 @@ function readLimit(value: unknown, path: string, read: Read, keys: Keys, only: O
   const window = read(value, 'window', `${path}.window`);
   const timeZone = read(value, 'timeZone', `${path}.timeZone`);
   const warnAt = read(value, 'warnAt', `${path}.warnAt`);
-  if (warnAt !== undefined && warnAt !== null)
-    plain['warnAt'] = Array.isArray(warnAt) ? warnAt.map(plainOf) : describeValue(warnAt);
+  const warns = Array.isArray(warnAt) ? warnAt.length > 0 : warnAt !== undefined && warnAt !== null;
+  if (warns) plain['warnAt'] = Array.isArray(warnAt) ? warnAt.map(plainOf) : describeValue(warnAt);
   const unit: CalendarUnit | undefined = window === 'day' || window === 'month' ? window : undefined;
   plain['window'] =
     unit !== undefined ? 'calendar' : typeof window === 'number' ? window : parseDuration(window, `${path}.window`);
@@ -131,6 +131,8 @@ function readLimit(value: unknown, path: string, read: Read, keys: Keys, only: O
     });
   const period: KnownLimit['period'] =
     unit === undefined ? undefined : { calendar: calendarOf(timeZone ?? 'UTC', `${path}.timeZone`), unit };
+  // Written out it is the same limit.
+  if (plain['algorithm'] === (unit === undefined ? 'sliding-window' : 'fixed-window')) delete plain['algorithm'];
   const scopes = readScopes(read(value, 'per', `${path}.per`), `${path}.per`, only);
   const name = read(value, 'name', `${path}.name`);
   return made(name, path, scopes, typeof window === 'number' ? `${window}ms` : String(window), period, plain);
@@ -147,7 +149,7 @@ export function isPlain(value: unknown): boolean {
 
 /** The two instants at which the current and the next period of a calendar limit end; NaN beyond the end of time. */
 export function boundariesOf(limit: KnownLimit | undefined, now: number): [number, number] {
-  if (limit?.period === undefined) return [NaN, NaN];
+  if (limit?.period === undefined || now > NOW_MAX) return [NaN, NaN];
   const { calendar, unit } = limit.period;
   const [ends = NaN, next = NaN] = calendar.boundariesAfter(unit, Math.max(now, 0), 2);
   return [ends, next];

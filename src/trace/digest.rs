@@ -65,3 +65,67 @@ impl Hasher for Digest {
         self.write_u64(n as u64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{KeyHandle, Keys, LeaseId, Output};
+    use crate::trace::Answer;
+    use alloc::vec;
+
+    /// Takes numbers; bytes would be in the order of the machine.
+    #[derive(Default)]
+    struct NumbersOnly(Digest);
+
+    impl Hasher for NumbersOnly {
+        fn finish(&self) -> u64 {
+            self.0.finish()
+        }
+
+        fn write(&mut self, bytes: &[u8]) {
+            panic!("{bytes:?} were handed over as they stand in memory");
+        }
+
+        fn write_u8(&mut self, n: u8) {
+            self.0.write_u8(n);
+        }
+
+        fn write_u16(&mut self, n: u16) {
+            self.0.write_u16(n);
+        }
+
+        fn write_u32(&mut self, n: u32) {
+            self.0.write_u32(n);
+        }
+
+        fn write_u64(&mut self, n: u64) {
+            self.0.write_u64(n);
+        }
+
+        fn write_usize(&mut self, n: usize) {
+            self.0.write_usize(n);
+        }
+
+        fn write_isize(&mut self, n: isize) {
+            self.0.write_isize(n);
+        }
+    }
+
+    #[test]
+    fn answers_are_handed_over_as_numbers() {
+        let mut keys = Keys::default();
+        assert!(keys.push(3, Some(KeyHandle(7))) && keys.push(1, None));
+        let outputs = vec![
+            Output::Expired { lease: LeaseId { slot: 1, generation: 2 }, weight: 3 },
+            Output::KeyFreed(KeyHandle(4)),
+            Output::NeedBoundaries(5),
+        ];
+        let answers = [Answer::Recorded(keys), Answer::Cancelled(true), Answer::Renewed(None), Answer::Done];
+        for answer in answers.map(|answer| (answer, outputs.clone())) {
+            let (mut strict, mut digest) = (NumbersOnly::default(), Digest::default());
+            answer.hash(&mut strict);
+            digest.add(&answer);
+            assert_eq!(strict.finish(), digest.value());
+        }
+    }
+}

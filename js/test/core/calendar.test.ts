@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Temporal } from 'temporal-polyfill';
+import { createTestClock } from 'throttleai';
 import { calendarOf, type CalendarUnit, type Period } from '../../core/calendar.ts';
 import { ConfigError, InputError } from '../../core/errors.ts';
+import { ask, bench, denied, granted } from './support.ts';
 
 const HOUR = 3_600_000;
 const UNITS: CalendarUnit[] = ['day', 'month'];
@@ -210,4 +212,13 @@ test('the zone of this process does not matter', (t) => {
     process.env['TZ'] = zone;
     assert.deepEqual(periodAt('Europe/Berlin', 'month', now), wanted);
   }
+});
+
+test('beyond the last instant of calendars a period goes on', (t) => {
+  const clock = createTestClock(8.64e15);
+  const { governor } = bench(t, { limits: [{ metric: 'requests', limit: 2, window: 'month' }] }, clock);
+  granted(governor.acquire(ask('a')));
+  clock.time += 1e12;
+  granted(governor.acquire(ask('a')));
+  denied(governor.acquire(ask('a')));
 });

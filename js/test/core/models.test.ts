@@ -349,3 +349,31 @@ test('prices do nothing where no limit counts dollars', (t) => {
   );
   assert.equal(governor.snapshot().limits?.[0]?.used, 4);
 });
+
+test('limits that mean the same are the same, whatever is written out', (t) => {
+  const day: Limit = { metric: 'requests', limit: 9, window: 'day', timeZone: 'Europe/Berlin' };
+  const same: [Limit[], Limit[]] = [
+    [perMinute(9), day],
+    [
+      {
+        ...day,
+        name: 'requests/day/model=m',
+        algorithm: 'fixed-window',
+        timeZone: 'europe/BERLIN',
+        warnAt: [],
+        per: 'all',
+      },
+      perMinute(9, { algorithm: 'sliding-window', window: 60_000, name: 'requests/1m/model=m', per: ['model'] }),
+    ],
+  ];
+  const models = { m: { limits: same[0] }, other: { family: 'm', limits: same[1] } };
+  const { governor } = bench(t, { models });
+  assert.equal(governor.diagnose(of('other')).limits.length, 2);
+  const apart = { ...models, other: { family: 'm', limits: [perMinute(9, { algorithm: 'fixed-window' }), day] } };
+  assert.throws(() => bench(t, { models: apart }), { code: 'config' });
+  const call = governor.wrap(() => 1, { key: 'k', limits: [day] });
+  assert.notEqual(
+    governor.wrap(() => 1, { key: 'k', limits: [{ ...day, timeZone: 'EUROPE/berlin' }] }),
+    call,
+  );
+});
