@@ -227,9 +227,9 @@ export class Answers {
     if (events !== undefined) {
       const view = this.#port.look();
       const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
-      const lease = { timestamp: now, leaseId, actorId, action, weight: view[View.WEIGHT]! };
+      const lease = { timestamp: now, leaseId, actorId, action, weight: view[View.WEIGHT]! / 1e6 };
       if (code === ReleaseCode.ReleasedLate && this.#strict) {
-        events.push({ type: 'warn', ...lease, message: heldLongText(view[View.HELD_MS]!, view[View.TTL_MS]!) });
+        events.push({ type: 'warn', ...lease, message: heldLongText(view[View.HELD_US]!, view[View.TTL_US]!) });
       }
       if (problem !== undefined) events.push({ type: 'warn', ...lease, message: badReportText(problem.message) });
       events.push({ type: 'release', ...lease, outcome });

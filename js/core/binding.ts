@@ -50,7 +50,7 @@ export interface CoreHandle {
   cancel(now: number, waiter: number, generation: number): number;
   /**
    * Ends a lease and settles its tokens. NaN: not reported. Returns a `ReleaseCode`. For `Released` the fields
-   * `View.HELD_MS`, `View.TTL_MS`, `View.WEIGHT` are filled.
+   * `View.HELD_US`, `View.TTL_US`, `View.WEIGHT` are filled.
    * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled
    */
   release(
@@ -201,8 +201,9 @@ export const View = {
   REUSED: 6,
   WAITER: 7,
   WAITER_GENERATION: 8,
-  HELD_MS: 9,
-  TTL_MS: 10,
+  HELD_US: 9,
+  TTL_US: 10,
+  /** In millionths. */
   WEIGHT: 11,
   /** Index into `REASONS`. */
   DENY_REASON: 12,
@@ -213,9 +214,10 @@ export const View = {
   DENY_RETRY_AT: 15,
   /** One of `TEXT`, of the check that never frees where `DENY_RETRY_AT` is NaN; its words are in `texts.ts`. */
   DENY_TEXT: 16,
-  /** What is counted now / the limit / what was asked for, in the unit of the text (weight, requests, tokens, waiters). */
+  /** What is counted now / the limit, in the unit of the text (weight, requests, tokens, waiters). */
   DENY_USED: 17,
   DENY_LIMIT: 18,
+  /** What was asked for where `DENY_RETRY_AT` is NaN, else NaN. */
   DENY_ASKED: 19,
   /** Place of the limit that frees last: requests and tokens of `rate` if configured, then `limits`; -1 none. */
   DENY_BINDING: 20,

@@ -49,7 +49,7 @@ export class Denials {
       named !== this.#named ||
       used !== this.#used ||
       limit !== this.#limit ||
-      asked !== this.#asked ||
+      !Object.is(asked, this.#asked) ||
       !Object.is(maxAllowed, this.#maxAllowed) ||
       retryAfterMs !== this.#retryAfterMs ||
       actorId !== this.#actorId

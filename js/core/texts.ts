@@ -72,7 +72,8 @@ export function unknownLeaseText(leaseId: string): string {
 }
 
 /** Strict mode, a lease held for most of its time. */
-export function heldLongText(heldMs: number, ttlMs: number): string {
+export function heldLongText(heldUs: number, ttlUs: number): string {
+  const [heldMs, ttlMs] = [Math.trunc(heldUs / 1000), ttlUs / 1000];
   const percent = Math.round((heldMs / ttlMs) * 100);
   return `Lease held for ${heldMs}ms (${percent}% of ${ttlMs}ms TTL). Consider releasing sooner or increasing leaseTtlMs.`;
 }

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { at } from '../lib/paths.mjs';
 import { StepError, run } from '../lib/run.mjs';
+import { shortenImports } from './wasm-imports.mjs';
 
 /** Passed in by the loader instead of taken from the platform, where they may be missing or must be guarded. */
 const PARAMETERS = ['TextDecoder', 'TextEncoder', 'FinalizationRegistry'];
@@ -21,6 +22,7 @@ export function bindgen(input, folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   run(join(targetDir, 'debug/throttleai-glue'), [input, folder]);
+  shortenImports(folder);
 }
 
 /** Writes the factory module and its declaration. */

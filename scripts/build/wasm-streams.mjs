@@ -8,6 +8,8 @@
  */
 import { StepError } from '../lib/run.mjs';
 
+/** The id of the section of code. */
+const CODE = 10;
 /** No opcode. */
 const LITERAL = 0xff;
 const LITERAL_BYTES_MAX = 255;
@@ -79,24 +81,32 @@ export function splitWasm(wasm) {
   return { streams: [...streams.values()], kinds };
 }
 
-/** Where the instructions of each function stand. */
-function* functionBodies(wasm) {
-  const CODE = 10;
-  for (let at = 8; at < wasm.length; ) {
-    const id = wasm[at];
-    let [length, next] = numberAt(wasm, at + 1);
-    at = next + length;
-    if (id !== CODE) continue;
-    let functions;
-    for ([functions, next] = numberAt(wasm, next); functions > 0; functions--) {
-      let groups;
-      [length, next] = numberAt(wasm, next);
-      const end = next + length;
-      for ([groups, next] = numberAt(wasm, next); groups > 0; groups--) next = endOfNumber(wasm, next) + 1;
-      yield { start: next, end };
-      next = end;
-    }
+/** Sections of a module: all of it, and what is behind id and length. */
+export function sectionsOf(wasm) {
+  const sections = [];
+  for (let start = 8; start < wasm.length; ) {
+    const [length, from] = numberAt(wasm, start + 1);
+    sections.push({ id: wasm[start], start, from, end: from + length });
+    start = from + length;
   }
+  return sections;
+}
+
+/** Where the instructions of each function stand. */
+function functionBodies(wasm) {
+  const code = sectionsOf(wasm).find(({ id }) => id === CODE);
+  if (code === undefined) return [];
+  let [functions, next] = numberAt(wasm, code.from);
+  const bodies = [];
+  for (; functions > 0; functions--) {
+    const [length, from] = numberAt(wasm, next);
+    const end = from + length;
+    let groups;
+    for ([groups, next] = numberAt(wasm, from); groups > 0; groups--) next = endOfNumber(wasm, next) + 1;
+    bodies.push({ start: next, end });
+    next = end;
+  }
+  return bodies;
 }
 
 /** @throws StepError for an instruction that is not known here */
@@ -139,4 +149,9 @@ function numberAt(wasm, at) {
   let number = 0;
   for (let byte = end - 1; byte >= at; byte--) number = number * 128 + (wasm[byte] & 127);
   return [number, end];
+}
+
+/** A number in LEB128. */
+export function lebOf(number) {
+  return number < 128 ? [number] : [(number % 128) + 128, ...lebOf(Math.floor(number / 128))];
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { readWasmText } from '../../js/entrypoints/wasm-text.ts';
 import { toFactory } from '../build/glue.mjs';
 import { assemble } from '../build/opt.mjs';
+import { lebOf } from '../build/wasm-streams.mjs';
 import { wasmTextModule } from '../build/wasm-text.mjs';
 import { at } from '../lib/paths.mjs';
 
@@ -42,11 +43,7 @@ for (const [what, source] of Object.entries({
 
 const MAGIC = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
-function leb(number) {
-  return number < 128 ? [number] : [(number % 128) + 128, ...leb(Math.floor(number / 128))];
-}
-
-const section = (id, bytes) => [id, ...leb(bytes.length), ...bytes];
+const section = (id, bytes) => [id, ...lebOf(bytes.length), ...bytes];
 
 /** Instructions with all that can follow an opcode, the numbers of several bytes. */
 const INSTRUCTIONS = [
@@ -66,8 +63,8 @@ const INSTRUCTIONS = [
 ].flat();
 
 function moduleOf(...bodies) {
-  const functions = bodies.map((body) => [...leb(body.length), ...body]);
-  return [...MAGIC, ...section(1, [0, 1, 2]), ...section(10, [...leb(bodies.length), ...functions.flat()])];
+  const functions = bodies.map((body) => [...lebOf(body.length), ...body]);
+  return [...MAGIC, ...section(1, [0, 1, 2]), ...section(10, [...lebOf(bodies.length), ...functions.flat()])];
 }
 
 test('the wasm comes back from its text as it was', async () => {

@@ -101,7 +101,7 @@ impl Fairness {
 
     /// Whether an actor that holds this much has to let starved ones pass.
     fn yields(&self, held: u64, effective_max: u64) -> bool {
-        self.somebody_starves() && times(held, self.active()) >= u128::from(effective_max)
+        self.somebody_starves() && !below_share(held, self.active(), effective_max)
     }
 
     /// What has to happen before an actor that `allows` refused may go: so much of its own weight has to end, and so long it
@@ -135,7 +135,7 @@ impl Fairness {
         match who {
             Some(Who::Known(handle)) => {
                 let others = self.active().saturating_add(u64::from(!self.actors.is_active(handle)));
-                if times(self.actors.held(handle), others) < u128::from(effective_max) {
+                if below_share(self.actors.held(handle), others, effective_max) {
                     self.actors.starve(handle, now);
                 }
             }
@@ -199,8 +199,9 @@ fn soft_cap(soft: &config::Fairness, effective_max: u64) -> u64 {
 }
 
 /// A product that 64 bits may not hold.
-fn times(weight: u64, count: u64) -> u128 {
-    u128::from(weight).saturating_mul(u128::from(count))
+/// Whether a weight is less than its part of `whole`, dealt to so many. Without a product, which would not fit into 64 bits.
+fn below_share(weight: u64, count: u64, whole: u64) -> bool {
+    weight < whole.div_ceil(count.max(1))
 }
 
 #[cfg(test)]

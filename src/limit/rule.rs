@@ -116,23 +116,17 @@ impl Rule {
     }
 
     /// Why it does not; `None` if it does. Call `advance` first.
-    #[inline(never)]
+    #[inline]
     pub(super) fn shortage(&self, meter: Option<&Meter>, now: CoreTime, call: Counts<'_>) -> Option<Shortage> {
+        if self.fits(meter, call) { None } else { Some(self.shortage_of(meter, now, call)) }
+    }
+
+    #[inline(never)]
+    fn shortage_of(&self, meter: Option<&Meter>, now: CoreTime, call: Counts<'_>) -> Shortage {
         let (used, asked) = (meter.map_or(0, Meter::used), call.of(self.metric));
-        if used.saturating_add(asked) <= self.max {
-            return None;
-        }
         let Self { metric, max, subject, place, .. } = *self;
-        Some(Shortage {
-            limit: place,
-            metric,
-            subject,
-            key: NO_HANDLE,
-            used,
-            max,
-            asked,
-            free_at: self.fits_at(meter, now, asked),
-        })
+        let free_at = self.fits_at(meter, now, asked);
+        Shortage { limit: place, metric, subject, key: NO_HANDLE, used, max, asked, free_at }
     }
 
     /// When so much would fit; `None`: never.

@@ -23,8 +23,8 @@ pub(super) const ACTOR: usize = 5;
 const REUSED: usize = 6;
 pub(super) const WAITER: usize = 7;
 pub(super) const WAITER_GENERATION: usize = 8;
-pub(super) const HELD_MS: usize = 9;
-pub(super) const TTL_MS: usize = 10;
+pub(super) const HELD_US: usize = 9;
+pub(super) const TTL_US: usize = 10;
 pub(super) const WEIGHT: usize = 11;
 const DENY: usize = 12;
 const OUT: usize = 24;
@@ -125,10 +125,12 @@ pub(super) fn write_denial(view: &mut View, denial: &Denial) {
     view.set(DENY + 4, f64::from(text(denial)));
     view.set(DENY + 5, subject.in_units(denial.used));
     view.set(DENY + 6, subject.in_units(denial.limit));
-    let asked = never.map_or(subject.in_units(denial.asked), |never| never.subject.in_units(never.asked));
-    view.set(DENY + 7, asked);
     view.set(DENY + 8, denial.binding.map_or(-1.0, f64::from));
-    view.set(DENY + 9, never.map_or(f64::NAN, |never| never.subject.in_units(never.max_allowed)));
+    let (asked, max_allowed) = never.map_or((f64::NAN, f64::NAN), |never| {
+        (never.subject.in_units(never.asked), never.subject.in_units(never.max_allowed))
+    });
+    view.set(DENY + 7, asked);
+    view.set(DENY + 9, max_allowed);
     view.set(DENY + 10, place(never.map_or(subject, |never| never.subject)).map_or(-1.0, f64::from));
 }
 
