@@ -45,10 +45,10 @@ function bare(config: object): Bare {
   const look = (): Float64Array => new Float64Array(instance.memory.buffer, core.view_ptr(), View.LENGTH);
   // Full windows take what memory they ever need: when it grows later on, the view is detached.
   for (let now = START_MS - 2_000; now < START_MS; now++) {
-    const warm = core.acquire(now, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0);
+    const warm = core.acquire(now, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0, NaN);
     core.release(now, warm | 0, (look()[View.GENERATION] as number) | 0, 0, 800, 90, 120);
   }
-  const slot = core.acquire(START_MS, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0);
+  const slot = core.acquire(START_MS, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0, NaN);
   const view = look();
   if (slot !== 0) throw new Error('the core did not grant a first lease');
   return { core, view };
@@ -68,7 +68,7 @@ function barePair(): Batch {
   core.release(START_MS, 0, (view[View.GENERATION] as number) | 0, 0, 800, 90, 120);
   const body = `
     ${TICK}
-    const slot = core.acquire(now, actor, 0, 1, 100, 200, -1, 0);
+    const slot = core.acquire(now, actor, 0, 1, 100, 200, -1, 0, NaN);
     if (slot < 0) throw new Error('refused');
     core.release(now, slot, view[${View.GENERATION}] | 0, 0, 800, 90, 120);`;
   return loop(body, ['core', 'view', 'actor', 'now'], [core, view, actor | 0, START_MS]);
@@ -78,6 +78,6 @@ function bareRefusal(): Batch {
   const { core } = bare({ ...configFor(0), ...SLOTS_TAKEN });
   const body = `
     ${TICK}
-    if (core.acquire(now, ${NO_HANDLE | 0}, 0, 1, 100, 200, -1, 0) !== ${REFUSED}) throw new Error('expected a refusal');`;
+    if (core.acquire(now, ${NO_HANDLE | 0}, 0, 1, 100, 200, -1, 0, NaN) !== ${REFUSED}) throw new Error('expected a refusal');`;
   return loop(body, ['core', 'now'], [core, START_MS]);
 }

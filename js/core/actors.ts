@@ -16,7 +16,10 @@ export class ActorNames {
   handle(actorId: string): number {
     if (this.#handles.size === 0) return NO_HANDLE;
     // Names are composed already, nearly always, and a look is cheaper than composing.
-    return this.#handles.get(actorId) ?? this.#handles.get(composed(actorId)) ?? NO_HANDLE;
+    const handle = this.#handles.get(actorId);
+    if (handle !== undefined) return handle;
+    const name = composed(actorId);
+    return name === actorId ? NO_HANDLE : (this.#handles.get(name) ?? NO_HANDLE);
   }
 
   /** Keeps what the core said of an actor after a command. */

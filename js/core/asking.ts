@@ -64,34 +64,13 @@ export class Asking {
     if ((flags & FLAG_KEYS) !== 0) this.counting.write(this.#port.look());
   }
 
-  /** The core's `acquire`. @param claim the lease that holds the idempotency key */
-  acquire(now: number, actor: number, claim: LeaseRef | undefined): number {
+  /** The core's `acquire`. @param claim the lease that holds the idempotency key. @param until as there */
+  acquire(now: number, actor: number, claim: LeaseRef | undefined, until: number): number {
     const { ask } = this;
     const core = this.#port.use();
     this.hand(ask.flags);
     try {
       return core.acquire(
-        now,
-        actor | 0,
-        ask.flags | 0,
-        ask.weight,
-        ask.promptTokens,
-        ask.outputTokens,
-        claim === undefined ? -1 : claim.slot | 0,
-        claim === undefined ? 0 : claim.generation | 0,
-      );
-    } catch (error) {
-      throw this.#answers.lose(error);
-    }
-  }
-
-  /** The core's `enqueue`. @param until when at the latest, in ms */
-  enqueue(now: number, actor: number, claim: LeaseRef | undefined, until: number): number {
-    const { ask } = this;
-    const core = this.#port.use();
-    this.hand(ask.flags);
-    try {
-      return core.enqueue(
         now,
         actor | 0,
         ask.flags | 0,

@@ -12,30 +12,17 @@ export interface CoreHandle {
   /** Byte offset of this governor's `f64` view in linear memory. Stable for the life of the handle. */
   view_ptr(): number;
   /**
-   * Returns the slot of the lease (>= 0; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are filled) or
-   * `DENIED` (the `View.DENY_*` fields are filled).
+   * Returns the slot of the lease (>= 0; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are filled), `DENIED` (the
+   * `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`, `View.WAITER_GENERATION` are filled and a
+   * `Granted` or `Refused` output follows).
    *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
    * @param flags bit 0: background; bit 1: may barge past waiters; and those below
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
    *   If it is still live the same slot is returned and `View.REUSED` is 1.
+   * @param deadline instant in ms after which a waiter is refused, Infinity for none; NaN: it does not wait
    */
   acquire(
-    now: number,
-    actor: number,
-    flags: number,
-    weight: number,
-    promptTokens: number,
-    outputTokens: number,
-    claimSlot: number,
-    claimGeneration: number,
-  ): number;
-  /**
-   * Like `acquire`, but waits where `acquire` would refuse: returns a slot, `DENIED`, or `QUEUED` (then `View.WAITER`,
-   * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
-   * @param deadline instant in ms after which the waiter is refused; Infinity for none
-   */
-  enqueue(
     now: number,
     actor: number,
     flags: number,
@@ -164,13 +151,13 @@ export interface Glue {
   take_panic(): string | undefined;
 }
 
-/** Return codes of `acquire` and `enqueue` below zero. */
+/** Return codes of `acquire` below zero. */
 export const DENIED = -1;
 export const QUEUED = -2;
 /** `actor` for an id without a handle. */
 export const NO_HANDLE = 0xffffffff;
 
-/** A flag of `acquire` and `enqueue`. Nothing here sets the other one, to barge. */
+/** A flag of `acquire`. Nothing here sets the other one, to barge. */
 export const FLAG_BACKGROUND = 1;
 /** Also of `release`, beside the outcome: `View.IN_COST` and what follows have been written. */
 export const FLAG_AMOUNTS = 4;

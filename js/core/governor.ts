@@ -143,8 +143,8 @@ export class Governor {
     this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
-    let code = asking.acquire(now, actor, claim);
-    if (code === DENIED && ask.canShrink && asking.shrink(now, actor)) code = asking.acquire(now, actor, claim);
+    let code = asking.acquire(now, actor, claim, NaN);
+    if (code === DENIED && ask.canShrink && asking.shrink(now, actor)) code = asking.acquire(now, actor, claim, NaN);
     return code >= 0 ? this.#answers.granted(ask, now, code, actor) : this.#answers.denied(ask, now);
   }
 
@@ -194,7 +194,7 @@ export class Governor {
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
     if (ask.canShrink) asking.shrink(now, actor);
-    const code = asking.enqueue(now, actor, claim, until);
+    const code = asking.acquire(now, actor, claim, until);
     if (code === QUEUED) return this.#answers.queued(ask, now, actor, signal, until, reserve);
     if (code < 0) return this.#answers.denied(ask, now);
     const { key } = ask;

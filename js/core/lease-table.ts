@@ -110,7 +110,7 @@ export class LeaseTable {
       this.actors[empty] = this.actions[empty] = this.#heads[empty] = '';
       this.generations[empty] = 0;
     }
-    if (this.#heads[slot] === '' || highOf(generation) !== highOf(this.generations[slot]!))
+    if (generation % RADIX === 0 || generation !== this.generations[slot]! + 1 || this.#heads[slot] === '')
       this.#heads[slot] = this.#headOf(slot, generation);
     this.actors[slot] = actorId;
     this.actions[slot] = action;

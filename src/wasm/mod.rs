@@ -23,7 +23,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::config::Config;
 use crate::decision::{
-    ActorHandle, Amounts, Decision, Enqueued, Grant, Keys, LeaseId, Outcome, Priority, Released, Report,
+    ActorHandle, Amounts, Decision, Denial, Enqueued, Grant, Keys, LeaseId, Outcome, Priority, Released, Report,
     ReportedAmounts, Request, Tokens, WaiterId,
 };
 #[cfg(not(feature = "lab"))]
@@ -84,36 +84,9 @@ impl Core {
         self.view.address()
     }
 
-    /// A slot, or `DENIED`.
+    /// A slot, `DENIED`, or `QUEUED` where it may wait: not if `deadline` is NaN, without end if it is not finite.
     #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
     pub fn acquire(
-        &mut self,
-        now: f64,
-        actor: u32,
-        flags: u32,
-        weight: f64,
-        prompt: f64,
-        output: f64,
-        claim_slot: i32,
-        claim_generation: u32,
-    ) -> i32 {
-        let mut request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
-        self.read_beside(flags, &mut request);
-        let decision = self.governor.acquire(Instant::from_millis(now), &request);
-        let code = match decision {
-            Decision::Granted(grant) => self.granted(flags, &grant),
-            Decision::Denied(denial) => {
-                write_denial(&mut self.view, &denial);
-                DENIED
-            }
-        };
-        self.publish();
-        code
-    }
-
-    /// A slot, `DENIED` or `QUEUED`. A `deadline` that is not finite is none.
-    #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
-    pub fn enqueue(
         &mut self,
         now: f64,
         actor: u32,
@@ -127,19 +100,18 @@ impl Core {
     ) -> i32 {
         let mut request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
         self.read_beside(flags, &mut request);
-        let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
-        let code = match self.governor.enqueue(Instant::from_millis(now), &request, deadline) {
-            Enqueued::Granted(grant) => self.granted(flags, &grant),
-            Enqueued::Waiting(waiter, actor) => {
-                self.view.set_handles(self.governor.keys_of_waiter(waiter));
-                self.view.set(view::WAITER, f64::from(waiter.slot));
-                self.view.set(view::WAITER_GENERATION, f64::from(waiter.generation));
-                self.view.set(view::ACTOR, f64::from(actor.map_or(NO_HANDLE, |actor| actor.0)));
-                QUEUED
+        let now = Instant::from_millis(now);
+        let code = if deadline.is_nan() {
+            match self.governor.acquire(now, &request) {
+                Decision::Granted(grant) => self.granted(flags, &grant),
+                Decision::Denied(denial) => self.denied(&denial),
             }
-            Enqueued::Denied(denial) => {
-                write_denial(&mut self.view, &denial);
-                DENIED
+        } else {
+            let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
+            match self.governor.enqueue(now, &request, deadline) {
+                Enqueued::Granted(grant) => self.granted(flags, &grant),
+                Enqueued::Waiting(waiter, actor) => self.queued(waiter, actor),
+                Enqueued::Denied(denial) => self.denied(&denial),
             }
         };
         self.publish();
@@ -319,6 +291,19 @@ impl Core {
             self.view.set_handles(self.governor.keys_of(grant.lease));
         }
         grant.lease.slot as i32
+    }
+
+    fn denied(&mut self, denial: &Denial) -> i32 {
+        write_denial(&mut self.view, denial);
+        DENIED
+    }
+
+    fn queued(&mut self, waiter: WaiterId, actor: Option<ActorHandle>) -> i32 {
+        self.view.set_handles(self.governor.keys_of_waiter(waiter));
+        self.view.set(view::WAITER, f64::from(waiter.slot));
+        self.view.set(view::WAITER_GENERATION, f64::from(waiter.generation));
+        self.view.set(view::ACTOR, f64::from(actor.map_or(NO_HANDLE, |actor| actor.0)));
+        QUEUED
     }
 
     /// Writes what the shell reads after every command.

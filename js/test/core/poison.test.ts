@@ -119,7 +119,7 @@ for (const fault of ['panic', 'overflow'] as const) {
       (governor: Governor, id: string, abort: () => void, advance: () => void) => unknown,
     ][] = [
       [
-        'enqueue',
+        'acquire',
         (governor) =>
           governor.acquireAsync(ask('c')).catch((error: unknown) => assert.ok(PoisonedError.isInstance(error))),
       ],
