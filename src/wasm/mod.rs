@@ -202,6 +202,7 @@ impl Core {
 
     /// What the limits say of a call; the view has the denial that it would get. What leases in flight have reserved is said
     /// only if asked for: that takes time in proportion to them.
+    #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
     pub fn diagnose(
         &mut self,
         now: f64,
