@@ -55,13 +55,7 @@ const steps = {
     outputs: [paths.optimised, textFile, textFile.replace('.js', '.d.ts')],
     make() {
       optimise(join(paths.bindgen, 'throttleai_bg.wasm'), paths.optimised);
-      mkdirSync(dirname(textFile), { recursive: true });
-      const { source, declaration } = wasmTextModule(
-        readFileSync(paths.optimised),
-        assemble(at('scripts/build/read-text.wat')),
-      );
-      writeFileSync(textFile, source);
-      writeFileSync(textFile.replace('.js', '.d.ts'), declaration);
+      writeText(textFile, wasmTextModule(readFileSync(paths.optimised), assemble(at('scripts/build/read-text.wat'))));
     },
   },
   providers: {
@@ -72,10 +66,11 @@ const steps = {
     make() {
       // Read once for an answer: size counts, speed does not.
       buildWasm('providers', paths.providersWasm, { CARGO_PROFILE_RELEASE_OPT_LEVEL: 'z' });
-      optimise(paths.providersWasm, paths.providers, PROVIDERS_EXPORTS);
-      mkdirSync(dirname(providersFile), { recursive: true });
-      writeFileSync(providersFile, `export const base64 = '${readFileSync(paths.providers).toString('base64')}';\n`);
-      writeFileSync(providersFile.replace('.js', '.d.ts'), 'export declare const base64: string;\n');
+      optimise(paths.providersWasm, paths.providers, { level: '-Oz', exports: PROVIDERS_EXPORTS });
+      // Base64: what reads the other text is a module of its own, which the main entry would then share a file with.
+      const base64 = readFileSync(paths.providers).toString('base64');
+      const declaration = 'export declare const base64: string;\n';
+      writeText(providersFile, { source: `export const base64 = '${base64}';\n`, declaration });
     },
   },
   js: {
@@ -131,6 +126,12 @@ const steps = {
     },
   },
 };
+
+function writeText(file, { source, declaration }) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, source);
+  writeFileSync(file.replace('.js', '.d.ts'), declaration);
+}
 
 const defaults = Object.keys(steps).filter((name) => name !== 'lab');
 

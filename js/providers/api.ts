@@ -76,8 +76,9 @@ function readAnswer(ask: Ask, answer: ProviderAnswer, options: ReadOptions): Pro
   if (!(Number.isFinite(now) && now >= 0)) throw bad('now', now, 'a finite number of milliseconds from 0');
 
   const json = jsonOf(dialect);
-  const names = (): string[] =>
-    parsed(ask(DIALECT, `{"headersOf":${json},"url":${JSON.stringify(url ?? '')}}`)) as string[];
+  const names = (): string[] => [
+    ...new Set(parsed(ask(DIALECT, `{"headersOf":${json},"url":${JSON.stringify(url ?? '')}}`)) as string[]),
+  ];
   const about = JSON.stringify({ status, headers: pairsOf(headers, names), url, now });
   return parsed(ask(READ, `{"dialect":${json},${about.slice(1)}`, textOf(options.body))) as ProviderReading;
 }

@@ -5,13 +5,13 @@ import { dirname, join } from 'node:path';
 import { at } from '../lib/paths.mjs';
 import { StepError, run } from '../lib/run.mjs';
 
-const FLAGS = ['-O3', '--strip-debug', '--strip-producers', '--strip-target-features'];
+const FLAGS = ['--strip-debug', '--strip-producers', '--strip-target-features'];
 const CORE_EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
 
-/** @param {string[]} exports what the loader will ask for */
-export function optimise(input, output, exports = CORE_EXPORTS) {
+/** @param {{ level?: string, exports?: string[] }} about how, and what the loader will ask for */
+export function optimise(input, output, { level = '-O3', exports = CORE_EXPORTS } = {}) {
   mkdirSync(dirname(output), { recursive: true });
-  run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), input, ...FLAGS, '-o', output]);
+  run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), input, level, ...FLAGS, '-o', output]);
   check(output, exports);
 }
 
