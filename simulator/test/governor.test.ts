@@ -17,7 +17,7 @@ const played = (names: readonly string[]): Promise<CellResult[]> =>
     ),
   );
 
-const results = await played(['W1', 'W2', 'H2']);
+const results = await played(SCENARIOS.map(({ name }) => name));
 
 it('reaches its targets', () => {
   const verdicts = judge(results);
