@@ -36,7 +36,7 @@ export function withTables(
       2,
     );
   const about = new Map(results.map((result) => [result.scenario, result]));
-  const missed = verdicts.filter(({ holds }) => !holds);
+  const failing = verdicts.filter(({ holds }) => !holds);
   const text = [
     `Seeds ${seeds[0]} to ${seeds.at(-1)}. Medians; the range of Jain's index is the lowest and the highest, inversions are the most of a run.`,
     [...about.values()]
@@ -55,15 +55,11 @@ export function withTables(
       table(columns, made),
     ]),
     '### Targets',
-    `${verdicts.length - missed.length} of ${verdicts.length} hold.`,
-    ...(missed.length === 0
-      ? []
-      : [
-          table(
-            ['missed', 'found'],
-            missed.map(({ target, found }) => [target, found]),
-          ),
-        ]),
+    `${verdicts.length - failing.length} of ${verdicts.length} hold.`,
+    ...(failing.length === 0 ? [] : [table(['missed', 'found', 'virtual counters'], failing.map(cells))]),
   ];
   return between(document, 'simulation', text.join('\n\n'));
 }
+
+/** What virtual counters do not reach either is out of reach. */
+const cells = ({ target, found, outOfReach = '' }: Verdict): string[] => [target, found, outOfReach];

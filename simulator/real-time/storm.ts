@@ -11,6 +11,8 @@ const ROUNDS = 4;
 /** What a size came to. */
 export interface Storm {
   readonly waiters: number;
+  /** Of a promise that an abort rejects and nothing else: what the engine asks for so many of them. */
+  readonly bare: number;
   /** Microseconds each: median over the rounds. */
   readonly enqueue: number;
   readonly cancel: number;
@@ -46,13 +48,30 @@ async function round(governor: Governor, waiters: number): Promise<{ enqueue: nu
   return { enqueue: (1000 * (queued - begun)) / waiters, cancel: (1000 * (cancelled - queued)) / waiters };
 }
 
+/** Microseconds for a promise that is made and aborted. */
+async function bareRound(waiters: number): Promise<number> {
+  const controllers = Array.from({ length: waiters }, () => new AbortController());
+  const begun = performance.now();
+  const waits = controllers.map(({ signal }) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })).catch(
+      () => true,
+    ),
+  );
+  for (const controller of controllers) controller.abort();
+  const took = performance.now() - begun;
+  await Promise.all(waits);
+  return (1000 * took) / waiters;
+}
+
 export async function storm(waiters: number): Promise<Storm> {
   const collect = collector();
   const governor = createGovernor({ concurrency: { maxInFlight: 1 }, fairness: true, queue: { max: waiters } });
   const held = governor.acquire({ actorId: 'holder', action: 'task' });
   const rounds = [];
+  const bare: number[] = [];
   const memory: number[] = [];
   for (let n = 0; n < ROUNDS; n++) {
+    bare.push(await bareRound(waiters));
     rounds.push(await round(governor, waiters));
     collect();
     const { heapUsed, external } = process.memoryUsage();
@@ -63,6 +82,7 @@ export async function storm(waiters: number): Promise<Storm> {
   governor.close();
   return {
     waiters,
+    bare: median(bare),
     enqueue: median(rounds.map((made) => made.enqueue)),
     cancel: median(rounds.map((made) => made.cancel)),
     left: ((memory.at(-1) ?? NaN) - (memory[1] ?? NaN)) / (ROUNDS - 2) / waiters,
