@@ -35,7 +35,8 @@ export function withTables(
       ]),
       2,
     );
-  const about = new Map(results.map((result) => [result.scenario, result]));
+  const own = results.filter(({ base }) => base);
+  const about = new Map(own.map((result) => [result.scenario, result]));
   const failing = verdicts.filter(({ holds }) => !holds);
   const text = [
     `Seeds ${seeds[0]} to ${seeds.at(-1)}. Medians; the range of Jain's index is the lowest and the highest, inversions are the most of a run.`,
@@ -45,7 +46,7 @@ export function withTables(
           `- **${scenario}**: ${what}; ${slots} slots, calls of ${serviceMs / 1000} s on average`,
       )
       .join('\n'),
-    rows(results.filter(({ base }) => base)),
+    rows(own),
     '### Variants',
     rows(results.filter(({ base }) => !base)),
     '### In real time',

@@ -44,9 +44,11 @@ it('becomes lines and tables', () => {
   const [broken] = verdicts.map((verdict) => ({ ...verdict, holds: false, found: '0.5' }));
   const measured = { name: 'W3', about: 'tasks', heads: ['scheduler', 'ms'], rows: [['ours', '0.1']] };
   const empty = 'before\n<!-- simulation: begin -->\nstale\n<!-- simulation: end -->\nafter\n';
-  const written = withTables(empty, results, [{ ...measured, verdicts }], [...verdicts, broken!]);
+  const [variant] = results.map((result) => ({ ...result, base: false, terms: { slots: 9, serviceMs: 10 } }));
+  const written = withTables(empty, [...results, variant!], [{ ...measured, verdicts }], [...verdicts, broken!]);
   assert.ok(written.includes(`| ${broken!.target} | 0.5 |  |`) && !written.includes('stale'));
   assert.ok(written.includes('| ours | 0.1 |'));
+  assert.ok(written.includes('; 5 slots, calls of 5 s on average') && written.includes('| W1, 9 slots, 0.01 s |'));
   for (const { scenario } of results) assert.ok(written.includes(`- **${scenario}**`));
 });
 

@@ -1,5 +1,6 @@
 /** The parts of the simulator, each against what is known of it in advance. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { createGovernor, createTestClock } from 'throttleai';
 import {
@@ -321,4 +322,12 @@ test('inversions, late grants and overdue refusals are found', async () => {
   const actors = one({ patience: constant(100) });
   assert.equal((await simulate({ ...simulation, actors, scheduler: slow(true) })).actors[0]?.late, 1);
   assert.equal((await simulate({ ...simulation, actors, scheduler: slow(false) })).actors[0]?.overdueMs, 50);
+});
+
+test('the entry loads nothing of Node before a provider is made', () => {
+  for (const file of ['index.js', 'index.cjs']) {
+    const text = readFileSync(new URL(`../../../dist/testing/${file}`, import.meta.url), 'utf8');
+    assert.deepEqual(text.match(/\bfrom\s*[`'"]node:|require\([`'"]node:/g), null, file);
+    assert.equal(text.match(/\bimport\([`'"]node:http[`'"]\)/g)?.length, 1, file);
+  }
 });
