@@ -13,9 +13,10 @@ const contender = (name: string, make: MakeScheduler): Contender => ({ name, loa
 
 /** The governor that a factory makes: of the package, or of the build for tests. */
 export const governorOf = (create: (config: GovernorConfig) => QueueingGovernor): Contender =>
-  contender('throttleai', ({ clock }, { slots, config }) =>
-    governed(create({ concurrency: { maxInFlight: slots }, leaseTtlMs: LEASE_TTL_MS, seed: 1, clock, ...config })),
-  );
+  contender('throttleai', ({ clock }, { slots, share, config }) => {
+    const own = { concurrency: { maxInFlight: slots }, leaseTtlMs: LEASE_TTL_MS, seed: 1, clock, ...config };
+    return governed(create(config.fairness === undefined ? own : { ...own, shares: share }));
+  });
 
 export const GOVERNOR: Contender = governorOf(createGovernor);
 

@@ -26,11 +26,13 @@ impl Governor {
     /// ```
     pub fn set_limit(&mut self, now: Instant, place: u32, amount: u64) -> Result<(), ConfigError> {
         let t = self.advance(now);
-        self.config.set_limit(place, amount)?;
-        self.limits.change(t, place, amount);
-        self.queue.limit_changed(place);
+        let changed = self.config.set_limit(place, amount);
+        if changed.is_ok() {
+            self.limits.change(t, place, amount);
+            self.queue.limit_changed(place);
+        }
         self.serve(t);
-        Ok(())
+        changed
     }
 
     /// The keys under which a lease is counted, in the order of its request and without those of sets that there are not; without a handle those that found no place and are

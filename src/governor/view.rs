@@ -144,6 +144,12 @@ impl Governor {
         if self.leases.live() > 0 && self.reaper_at.is_none() {
             return Err("leases are held and no timeout is pending".into());
         }
+        if let Some(fault) = self.queue.fault() {
+            return Err(fault.into());
+        }
+        if let Some(first) = self.queue.firsts().find(|&first| !self.has_to_wait(first)) {
+            return Err(format!("{:?} fits and waits for {:?}", self.queue.head(first), self.queue.waits_for(first)));
+        }
         if !self.queue.is_empty() && self.next_turn().is_none() {
             return Err("somebody waits and no timeout is pending".into());
         }

@@ -297,6 +297,15 @@ impl Governor {
         keeper
     }
 
+    /// Whether a head does not fit as things were at the last command, or may not pass: for checks of invariants.
+    pub(super) fn has_to_wait(&self, lane: u32) -> bool {
+        let t = self.clock.last();
+        self.queue.head(lane).is_none_or(|(_, waiter)| {
+            self.first_refusing(&waiter.request, Some(Who::New)).is_some()
+                || self.keeper(t, &waiter.request, self.queue.passer(lane)).is_some()
+        })
+    }
+
     /// Notes whom a call passes that is let in.
     pub(super) fn note_passed(&mut self, t: CoreTime, request: &Request, who: Passer) {
         let slots = self.needs_slots(request);

@@ -205,6 +205,7 @@ impl Queue {
             self.lift(lane);
         }
         let park = self.enter(lane, at);
+        self.rise_aged(park, now);
         // Where room has come, those behind it are to be looked at too.
         if self.first(park) == Some(lane) && !self.parks.has_changed(park) {
             self.bound(park, why, now);
@@ -252,16 +253,14 @@ impl Queue {
     /// The next head to be looked at, and where it stands.
     pub(crate) fn next(&mut self, now: CoreTime) -> Option<(u32, u32)> {
         let park = self.parks.next()?;
-        if let Some((_, lane)) = self.parks.get(park).and_then(|of| of.first_of(true))
-            && self.has_aged(lane, now)
-        {
-            self.rise(park, lane);
-        }
+        self.rise_aged(park, now);
         self.first(park).map(|lane| (park, lane))
     }
 
-    /// A background head counts as interactive in the order from now on.
-    fn rise(&mut self, park: u32, lane: u32) {
+    /// The first background head of a park counts as interactive in the order from now on, if it has been passed for so long.
+    fn rise_aged(&mut self, park: u32, now: CoreTime) {
+        let first = self.parks.get(park).and_then(|of| of.first_of(true));
+        let Some((_, lane)) = first.filter(|&(_, lane)| self.has_aged(lane, now)) else { return };
         let before = self.lanes.rank(lane);
         if let Some(of) = self.lanes.get_mut(lane) {
             of.risen = true;
@@ -471,6 +470,34 @@ impl Queue {
     pub(crate) fn next_instant(&self) -> Option<CoreTime> {
         let deadline = self.deadlines.peek().map(|(at, _)| CoreTime::from_micros(at));
         [deadline, self.parks.next_instant()].into_iter().flatten().min()
+    }
+
+    /// The lanes that are first where they stand: for checks of invariants.
+    pub(crate) fn firsts(&self) -> impl Iterator<Item = u32> + '_ {
+        self.parks.numbers().filter_map(|park| self.first(park))
+    }
+
+    /// What a head stands at, and why: for checks of invariants.
+    pub(crate) fn waits_for(&self, lane: u32) -> Option<(At, Why)> {
+        self.parks.get(self.lanes.get(lane)?.park).map(|of| (of.at, of.why))
+    }
+
+    /// What does not hold of the waiters, if anything: for checks of invariants.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let sum = |park: u32| self.parks.get(park).map_or(0, |of| of.waiting.iter().sum::<u32>());
+        if self.parks.numbers().map(sum).sum::<u32>() != self.len() {
+            return Some("those who wait are not those who stand somewhere");
+        }
+        if self.parks.next().is_some() {
+            return Some("somebody who is to be looked at was not");
+        }
+        let mut waiting = (0u32..).zip(&self.places).filter_map(|(slot, place)| Some((slot, place.waiter.as_ref()?)));
+        let lost = waiting.any(|(slot, waiter)| {
+            let lane = self.lanes.of(slot);
+            let known = self.lanes.get(lane).is_some_and(|of| of.name == waiter.name());
+            !known || !self.parks.holds(lane)
+        });
+        lost.then_some("a waiter is in no lane, or its lane stands nowhere")
     }
 
     /// The names that are used up. A waiter that is there now is not there after a restart, and its name is used up too.

@@ -157,10 +157,18 @@ impl Parks {
 
     /// A lane in a park has the order of another class.
     pub(super) fn rise(&mut self, park: u32, lane: u32, before: Rank, rank: Rank) {
-        if let Some(of) = self.parks.get_mut(park as usize) {
-            of.class_mut(before).remove(&mut self.places, lane);
-            of.class_mut(rank).push(&mut self.places, lane, rank);
+        let Some(of) = self.parks.get_mut(park as usize) else { return };
+        let first = of.first();
+        of.class_mut(before).remove(&mut self.places, lane);
+        of.class_mut(rank).push(&mut self.places, lane, rank);
+        if of.first() != first {
+            self.change(park);
         }
+    }
+
+    /// Whether a lane stands in any.
+    pub(super) fn holds(&self, lane: u32) -> bool {
+        self.places.has(lane)
     }
 
     /// Whether the first of a park is to be looked at.
