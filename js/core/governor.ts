@@ -179,7 +179,12 @@ export class Governor {
   async lease(request: AcquireRequest, wait?: Wait | null): Promise<Lease> {
     const decision = await this.#enter(request, wait, true);
     if (!decision.granted) throw new DeniedError(decision);
-    return new Lease(this, request, decision);
+    const lease = new Lease(this, request, decision);
+    // Aborted after the grant, and before this went on.
+    const signal = wait?.signal;
+    if (signal?.aborted !== true) return lease;
+    lease.release({ outcome: 'cancelled' });
+    throw abortReason(signal);
   }
 
   /** Async, so that bad arguments are rejections; up to the core's answer it runs at once, in the order of the calls. */

@@ -75,6 +75,9 @@ pub struct Governor {
     outputs: VecDeque<Output>,
     /// The next sweep; set while leases are held.
     reaper_at: Option<CoreTime>,
+    /// Looks at heads of the queue.
+    #[cfg(test)]
+    looks: u64,
 }
 
 impl Governor {
@@ -96,6 +99,8 @@ impl Governor {
             queue: Queue::new(config.queue.ageing_us),
             outputs: VecDeque::new(),
             reaper_at: None,
+            #[cfg(test)]
+            looks: 0,
             config,
         })
     }

@@ -225,6 +225,7 @@ impl Governor {
     /// Grants to the first of a park, or puts it where it is bound now. If that is here, those behind it may pass.
     fn look_at(&mut self, t: CoreTime, park: u32, lane: u32) {
         let Some((id, waiter)) = self.queue.head(lane) else { return };
+        self.count_look();
         let Some(refusal) = self.check(t, &waiter.request, Some(Who::New)) else {
             match self.keeper(t, &waiter.request, self.queue.passer(lane)) {
                 None => self.serve_head(t, id, &waiter, lane),
@@ -272,12 +273,22 @@ impl Governor {
                 Some(_) => continue,
                 None => {}
             }
+            self.count_look();
             self.limits.advance(t, &waiter.request);
             if self.first_refusing(&waiter.request, Some(Who::New)).is_none() {
                 self.serve_head(t, id, &waiter, lane);
             } else if let Some(fits_at) = self.limits.fits_at(t, at.place, &waiter.request) {
                 self.queue.look_sooner(park, fits_at, t);
             }
+        }
+    }
+
+    /// Looks are what waiting costs: tests count them.
+    #[inline]
+    const fn count_look(&mut self) {
+        #[cfg(test)]
+        {
+            self.looks = self.looks.saturating_add(1);
         }
     }
 
@@ -358,3 +369,6 @@ pub(super) fn call_of(request: &Request) -> Consumption {
     let tokens = Some(request.tokens.total()).filter(|&tokens| tokens > 0);
     Consumption { weight: request.weight, tokens, held_us: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClosedError, type AcquireDecision } from 'throttleai';
-import { ask, bench, countedSignal, denied, granted, settled } from './support.ts';
+import { ask, bench, countedSignal, denied, granted, random, settled } from './support.ts';
 
 /** What a promise has come to by now. */
 async function now<T>(promise: Promise<T>): Promise<T | 'waiting'> {
@@ -329,4 +329,57 @@ test('a hundred thousand waiters come and go', async (t) => {
   const ends = await Promise.all(waits);
   assert.equal(ends.filter((end) => end === 'aborted').length, 99_999);
   assert.deepEqual([governor.activeLeases, governor.snapshot().waiting], [1, 0]);
+});
+
+test('a storm of aborts, time-outs, releases and expiries loses nobody and leaks nothing', async (t) => {
+  for (const seed of [1, 2, 3]) {
+    const limits = [{ name: 'own', metric: 'requests', limit: 5, window: '1s', per: 'actor' }] as const;
+    const config = {
+      concurrency: { maxInFlight: 3, interactiveReserve: 1 },
+      shares: { a: 3 },
+      leaseTtlMs: 2000,
+      limits,
+    };
+    const { governor, clock } = bench(t, config);
+    const below = random(seed);
+    const held: string[] = [];
+    const waiting = new Map<number, { abort: () => void; listeners: () => number }>();
+    const ended = { granted: 0, denied: 0, aborted: 0 };
+    for (let step = 0; step < 3000; step++) {
+      const kind = below(10);
+      if (kind < 5) {
+        const { signal, abort, listeners } = countedSignal();
+        const priority = below(3) === 0 ? 'background' : 'interactive';
+        const request = ask('abcd'[below(4)]!, { priority, estimate: { weight: 1 + below(2) } });
+        const wait = { signal, ...(below(2) === 0 && { timeoutMs: below(3000) }) };
+        waiting.set(step, { abort, listeners });
+        void governor.acquireAsync(request, wait).then(
+          (decision) => {
+            if (decision.granted) held.push(decision.leaseId);
+            ended[decision.granted ? 'granted' : 'denied']++;
+            assert.equal(listeners(), 0);
+            waiting.delete(step);
+          },
+          () => {
+            ended.aborted++;
+            assert.equal(listeners(), 0);
+            waiting.delete(step);
+          },
+        );
+      } else if (kind < 7) [...waiting.values()].at(below(waiting.size + 1) - 1)?.abort();
+      else if (kind < 9) governor.release(held.splice(below(Math.max(1, held.length)), 1)[0] ?? 'none');
+      else clock.advance(below(400));
+      if (step % 3 === 0) await settled();
+    }
+    await settled();
+    assert.equal(governor.snapshot().waiting, waiting.size);
+    for (let left = 0; left < 20_000 && (governor.snapshot().waiting ?? 0) > 0; left++) {
+      clock.advance(500);
+      await settled();
+    }
+    clock.advance(60_000);
+    await settled();
+    assert.deepEqual([governor.snapshot().waiting, waiting.size, governor.activeLeases], [0, 0, 0]);
+    assert.ok(Math.min(...Object.values(ended)) > 10, JSON.stringify(ended));
+  }
 });
