@@ -106,8 +106,14 @@ impl Entry {
                 if gone > ONE.saturating_mul(2) {
                     return Err(Reason::OutOfRange);
                 }
-                once(&mut self.limit.remaining, Amount(ONE.saturating_sub(gone)))?;
-                once(&mut self.limit.limit, Amount(ONE))
+                // Both or neither: a part of 1 says nothing beside an amount.
+                let parts = (self.limit.limit.unwrap_or(Amount(ONE)), self.limit.remaining);
+                let remaining = Amount(ONE.saturating_sub(gone));
+                if parts.0 != Amount(ONE) || parts.1.is_some_and(|said| said != remaining) {
+                    return Err(Reason::Conflict);
+                }
+                (self.limit.limit, self.limit.remaining) = (Some(parts.0), Some(remaining));
+                Ok(())
             }
         }
     }
@@ -117,12 +123,12 @@ impl Entry {
         if value.contains(';') {
             let members = fields::members(value).ok_or(Reason::Format)?;
             let first = members.first().ok_or(Reason::Format)?;
-            let of_first =
-                members.iter().filter(|it| it.head == first.head).find_map(|it| it.param("w").or(it.param("window")));
-            if let Some(millis) = of_first.and_then(|seconds| scaled(seconds, 3)) {
-                self.limit.window = Window::Millis(in_range(millis.floor)?);
-            }
-            return self.hear_limit(first.head);
+            let policies = members.iter().filter(|it| it.head == first.head);
+            let seconds = policies.filter_map(|it| it.param("w").or(it.param("window"))).next();
+            let millis = seconds.and_then(|seconds| scaled(seconds, 3)).map(|it| in_range(it.floor)).transpose()?;
+            self.hear_limit(first.head)?;
+            self.limit.window = millis.map_or(self.limit.window, Window::Millis);
+            return Ok(());
         }
         match self.amount(value)? {
             Amount(0) => Err(Reason::Sentinel),
