@@ -300,6 +300,7 @@ impl Report {
             latency_us: known(latency_ms).map(|ms| whole(ms * 1000.0)),
             prompt_tokens: known(prompt_tokens).map(round_up),
             output_tokens: known(output_tokens).map(round_up),
+            retry_after_us: None,
             amounts: ReportedAmounts::default(),
         }
     }
@@ -379,6 +380,8 @@ pub enum Subject {
     Limit(u32),
     /// The same of a limit that is a budget: one of money, or of a calendar period.
     Budget(u32),
+    /// The provider, which refuses calls or fails.
+    Provider,
     /// Waiters ahead.
     Waiters,
     /// Leases against the governor's cap.
@@ -484,6 +487,8 @@ pub enum Outcome {
     Timeout,
     /// By its caller.
     Cancelled,
+    /// With the provider's refusal: too many calls, or overload (429, 503, 529).
+    Refused,
 }
 
 /// What is known of a call at its end.
@@ -497,6 +502,8 @@ pub struct Report {
     pub prompt_tokens: Option<u64>,
     /// Output tokens really used; `None` keeps the estimate.
     pub output_tokens: Option<u64>,
+    /// How long the provider asked for a pause, in microseconds, if it refused the call.
+    pub retry_after_us: Option<u64>,
     /// What else was really used.
     pub amounts: ReportedAmounts,
 }

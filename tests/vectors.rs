@@ -10,7 +10,7 @@ use fastrand::Rng;
 use serde_json::{Value as Json, json};
 use throttleai::{
     ActorHandle, Config, Decision, Governor, Instant, LeaseId, Outcome, Output, Priority, Released, Report, Request,
-    Tokens, Value,
+    Subject, Tokens, Value,
 };
 
 /// Name, configuration, mean step in ms, calls.
@@ -138,8 +138,9 @@ impl Shell {
                 "cause": format!("{:?}", denial.cause).to_lowercase().replace("toolarge", "too-large"),
                 "retryAfterMs": denial.retry_after_ms,
                 "retryAt": denial.retry_at.map(Instant::as_millis_ceil),
-                "used": denial.subject.in_units(denial.used),
-                "limit": denial.subject.in_units(denial.limit),
+                // What the provider counts is not known.
+                "used": (denial.subject != Subject::Provider).then(|| denial.subject.in_units(denial.used)),
+                "limit": (denial.subject != Subject::Provider).then(|| denial.subject.in_units(denial.limit)),
             }),
         }
     }
@@ -149,18 +150,21 @@ impl Shell {
         let report = &step["report"];
         let number = |value: &Json| value.as_f64().unwrap_or(f64::NAN);
         let usage = &report["usage"];
+        let report_ms = report["retryAfterMs"].as_u64();
         let outcome = match report["outcome"].as_str() {
+            _ if report["status"] == 429 => Outcome::Refused,
             Some("error") => Outcome::Error,
             Some("timeout") => Outcome::Timeout,
             Some("cancelled") => Outcome::Cancelled,
             _ => Outcome::Success,
         };
-        let report = Report::of(
+        let mut report = Report::of(
             outcome,
             number(&report["latencyMs"]),
             number(&usage["promptTokens"]),
             number(&usage["outputTokens"]),
         );
+        report.retry_after_us = report_ms.map(|ms| ms * 1_000);
         let released = self.governor.release(self.now(), lease, &report);
         let view = self.governor.view(self.now());
         json!({
@@ -203,7 +207,13 @@ fn record(name: &str, config: &Json, step_ms: u64, count: usize) -> Json {
             shell.leases.iter().filter(|(_, lease)| held(lease)).map(|(name, _)| name.clone()).collect();
         if let Some(name) = rng.choice(&names).filter(|_| some) {
             let usage = json!({"promptTokens": rng.u64(..2_500), "outputTokens": rng.u64(..2_500)});
-            let report = json!({"outcome": "success", "latencyMs": rng.u64(50..5_000), "usage": usage});
+            let mut report = json!({"outcome": "success", "latencyMs": rng.u64(50..5_000), "usage": usage});
+            if config["adaptive"].is_object() && rng.u8(..6) == 0 {
+                report["status"] = json!(429);
+                if rng.bool() {
+                    report["retryAfterMs"] = json!(rng.u64(..800));
+                }
+            }
             let mut step =
                 if rng.bool() { json!({"release": name, "report": report}) } else { json!({"release": name}) };
             step["expect"] = shell.step(&step);

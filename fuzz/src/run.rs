@@ -64,10 +64,13 @@ impl Run {
                 let _ = waiter.is_some_and(|waiter| self.governor.cancel(now, waiter));
             }
             Operation::Release { lease, outcome, latency_us, prompt, output, cost } => {
-                let outcomes = [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled];
+                let outcomes =
+                    [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled, Outcome::Refused];
                 let outcome = outcomes[usize::from(outcome) % outcomes.len()];
                 let amounts = ReportedAmounts { cost_micros: cost, ..ReportedAmounts::default() };
-                let report = Report { outcome, latency_us, prompt_tokens: prompt, output_tokens: output, amounts };
+                let retry_after_us = cost.filter(|_| outcome == Outcome::Refused);
+                let report =
+                    Report { outcome, latency_us, prompt_tokens: prompt, output_tokens: output, retry_after_us, amounts };
                 if let Some(lease) = recent(&self.leases, lease) {
                     self.governor.release(now, lease, &report);
                     assert!(!self.governor.is_live(lease), "a released lease is live");

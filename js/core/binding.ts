@@ -38,7 +38,7 @@ export interface CoreHandle {
   /**
    * Ends a lease and settles its tokens. NaN: not reported. Returns a `ReleaseCode`. For `Released` the fields
    * `View.HELD_US`, `View.TTL_US`, `View.WEIGHT` are filled.
-   * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled
+   * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled, or `OUTCOME_REFUSED`
    */
   release(
     now: number,
@@ -159,6 +159,8 @@ export const NO_HANDLE = 0xffffffff;
 
 /** A flag of `acquire`. Nothing here sets the other one, to barge. */
 export const FLAG_BACKGROUND = 1;
+/** The outcome of a call that the provider refused: `View.RETRY_AFTER` has been written. */
+export const OUTCOME_REFUSED = 8;
 /** Also of `release`, beside the outcome: `View.IN_COST` and what follows have been written. */
 export const FLAG_AMOUNTS = 4;
 /** `View.KEYS` and what follows have been written. */
@@ -219,6 +221,8 @@ export const View = {
   OUT_D: 27,
   OUT_E: 28,
   OUT_F: 29,
+  /** Written by the shell with a refusal: how long the provider asks for a pause, in ms; NaN: not said. */
+  RETRY_AFTER: 31,
   /** Written by the shell: dollars, then the user's own metrics in the order of their first use in `limits`; NaN: none. */
   IN_COST: 32,
   /**
@@ -317,4 +321,6 @@ export const TEXT = {
   Budget: 12,
   TooLarge: 13,
   KeyCap: 14,
+  Cooldown: 15,
+  Circuit: 16,
 } as const;

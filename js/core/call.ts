@@ -6,6 +6,7 @@ import { msSince, readClockOr } from './clock.ts';
 import { holdLease } from './holders.ts';
 import { clockOf } from './internals.ts';
 import { outcomeOfCall } from './outcome.ts';
+import { answered, type Answered } from './pause.ts';
 import type {
   AcquireGranted,
   AcquireRequest,
@@ -31,6 +32,8 @@ export interface Call {
   elapsed(): number;
   /** Bytes have arrived: prolongs the lease when half of its time is over. Never throws. */
   flow(): void;
+  /** The provider has answered: with a status, and perhaps asks for a pause. For the report. Never throws. */
+  answered(response: unknown): void;
   /** Ends the lease with a report. Idempotent, never throws. */
   end(outcome: LeaseOutcome, usage?: ReportedUsage): void;
   /** Ends the lease with the outcome that `error` stands for. */
@@ -58,6 +61,7 @@ export function openCall(
   const release = holdLease(governor, request, grant);
   let renewAt = ttl / 2;
   let ended = false;
+  let answer: Answered = {};
   const call: Call = {
     clock,
     elapsed: () => msSince(clock, start),
@@ -71,16 +75,22 @@ export function openCall(
         // A closed governor: the answer goes on, only its lease is gone.
       }
     },
+    answered(response) {
+      answer = { ...answer, ...answered(response, readClockOr(clock, NaN)) };
+    },
     end(outcome, usage) {
       if (ended) return;
       ended = true;
       call.onEnd?.();
-      const report: ReleaseReport = { outcome, latencyMs: call.elapsed() };
+      const report: ReleaseReport = { outcome, latencyMs: call.elapsed(), ...answer };
       if (usage) report.usage = usage as TokenUsage;
       release(report);
       released?.();
     },
-    fail: (error) => call.end(outcomeOfCall(error, signal)),
+    fail(error) {
+      call.answered(error);
+      call.end(outcomeOfCall(error, signal));
+    },
   };
   return call;
 }

@@ -92,7 +92,8 @@ export class Denials {
     const which = Gauge.Limits + 2 * place;
     const used = gauge(which) / unit;
     const rateLimit = gauge(which + 1) / unit;
-    // What a limit counts by key is not one number.
+    // What a limit counts by key is not one number, and what the provider counts is not known.
+    if (rateLimit !== rateLimit) return {};
     return used === used ? { rateUsed: used, rateLimit } : { rateLimit };
   }
 }

@@ -5,7 +5,7 @@
  */
 import { Answers } from './answers.ts';
 import { Asking } from './asking.ts';
-import { DENIED, FLAG_AMOUNTS, FLAG_KEYS, Gauge, QUEUED, ReleaseCode } from './binding.ts';
+import { DENIED, FLAG_AMOUNTS, FLAG_KEYS, Gauge, QUEUED, ReleaseCode, View } from './binding.ts';
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
 import { known, settle } from './costs.ts';
 import { Counting } from './counting.ts';
@@ -237,13 +237,14 @@ export class Governor {
     const about = leases.about(slot, leaseId);
     if (about !== undefined) problem = settle(about, told, this.#asking.counting.money) ?? problem;
     if (told.flags !== 0) this.#port.hand(told.amounts.list);
+    if (told.refused) this.#port.look()[View.RETRY_AFTER] = told.retryAfterMs;
     let code: number;
     try {
       code = core.release(
         now,
         slot | 0,
         generation | 0,
-        outcomeCode(outcome) | told.flags,
+        outcomeCode(told) | told.flags,
         told.latencyMs,
         told.promptTokens,
         told.outputTokens,

@@ -2,7 +2,7 @@
  * Checks what callers hand over, once, into flat numbers that cross to the core. Each property is read exactly once, and
  * the result is written only when everything was read: a getter or proxy of the caller's may do what it likes.
  */
-import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX } from './binding.ts';
+import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX, OUTCOME_REFUSED } from './binding.ts';
 import { InputError } from './errors.ts';
 import type { Model } from './families.ts';
 import { refuseOthers } from './properties.ts';
@@ -23,6 +23,7 @@ import { unitsThatFit } from './utf8.ts';
 /** Dollars of one call: the core counts a million millionths of them, squared. */
 const DOLLARS_MAX = 1e6;
 const CENTS_MAX = 1e8;
+const STATUS_MAX = 599;
 const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 /** The heaviest call, in concurrency units. */
 export const WEIGHT_MAX = 1e9;
@@ -68,6 +69,10 @@ export interface Amounts {
 export interface Told {
   outcome: LeaseOutcome;
   latencyMs: number;
+  /** The provider refused the call. */
+  refused: boolean;
+  /** How long it asked for a pause then. */
+  retryAfterMs: number;
   promptTokens: number;
   outputTokens: number;
   cachedTokens: number;
@@ -104,6 +109,8 @@ export function newTold(metrics: readonly string[] = []): Told {
   return {
     outcome: 'success',
     latencyMs: NaN,
+    refused: false,
+    retryAfterMs: NaN,
     promptTokens: NaN,
     outputTokens: NaN,
     cachedTokens: NaN,
@@ -266,7 +273,8 @@ const USED: ReadonlySet<keyof TokenUsage> = new Set([
 const OUTCOMES: readonly LeaseOutcome[] = ['success', 'error', 'timeout', 'cancelled'];
 
 /** The number by which the core knows an outcome. */
-export function outcomeCode(outcome: LeaseOutcome): number {
+export function outcomeCode({ outcome, refused }: Told): number {
+  if (refused) return OUTCOME_REFUSED;
   return outcome === 'success' ? 0 : OUTCOMES.indexOf(outcome);
 }
 
@@ -279,6 +287,8 @@ export function outcomeCode(outcome: LeaseOutcome): number {
 export function readReport(report: ReleaseReport | null | undefined, told: Told): InputError | undefined {
   let outcome: LeaseOutcome = 'success';
   let latencyMs = NaN;
+  let status = NaN;
+  let retryAfterMs = NaN;
   let promptTokens = NaN;
   let outputTokens = NaN;
   let cachedTokens = NaN;
@@ -295,6 +305,8 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
     }
     try {
       latencyMs = readAmount(report.latencyMs, 'report.latencyMs', MS_MAX, NaN);
+      status = readAmount(report.status, 'report.status', STATUS_MAX, NaN);
+      retryAfterMs = readAmount(report.retryAfterMs, 'report.retryAfterMs', MS_MAX, NaN);
     } catch (error) {
       problem ??= problemOf(report, error);
     }
@@ -332,6 +344,8 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   }
   told.outcome = outcome;
   told.latencyMs = latencyMs;
+  told.refused = status === 429 || status === 503 || status === 529;
+  told.retryAfterMs = retryAfterMs;
   told.promptTokens = promptTokens;
   told.outputTokens = outputTokens;
   told.cachedTokens = cachedTokens;

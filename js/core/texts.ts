@@ -54,6 +54,10 @@ export function denialText(numbers: DenialNumbers, actorId: string): string {
         `${asked} ${named.metric} can never be granted by limit "${named.name}" (at most ${maxAllowed}). ` +
         `Waiting cannot help; ask for less.`
       );
+    case TEXT.Cooldown:
+      return `The provider refuses calls. ${retry}.`;
+    case TEXT.Circuit:
+      return `The provider fails calls. ${retry}.`;
     case TEXT.KeyCap:
       return `As many keys of limits are remembered as this governor may remember (${used}/${limit}). ${retry}.`;
     default:

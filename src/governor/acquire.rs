@@ -2,7 +2,7 @@
 //! rate, token rate, the other limits, budgets, caps. The first that refuses gives reason and text; whatever frees last gives `retry_at`.
 
 use super::Governor;
-use crate::config::WEIGHT_MAX;
+use crate::config::{WEIGHT_MAX, WEIGHT_UNIT};
 use crate::decision::{
     ActorHandle, Cause, Decision, Denial, Grant, Keys, LeaseId, Metric, Never, Output, Priority, Reason, Request,
     Subject, TOKENS_MAX, Tokens,
@@ -34,6 +34,7 @@ pub(super) struct Refusal {
 pub(super) enum Check {
     Slots,
     Share,
+    Provider,
     Limits,
     Caps,
 }
@@ -157,6 +158,9 @@ impl Governor {
             {
                 return Some(Check::Share);
             }
+            if self.provider_opens_at().is_some() {
+                return Some(Check::Provider);
+            }
         }
         if !self.limits.have_room(request) {
             return Some(Check::Limits);
@@ -168,11 +172,9 @@ impl Governor {
     #[inline]
     pub(super) fn grant(&mut self, t: CoreTime, request: &Request, who: Who) -> Grant {
         let actor = self.admit(who);
+        let crowd = self.pool.as_ref().map_or(0, |pool| pool.active());
         if let Some(pool) = &mut self.pool {
             pool.take(request.weight);
-            if let Some(adaptive) = &mut self.adaptive {
-                adaptive.in_flight(pool.active());
-            }
         }
         if let Some(fairness) = &mut self.fairness {
             fairness.actors.hold(actor, request.weight);
@@ -182,6 +184,10 @@ impl Governor {
         let lease = self.leases.insert(Lease { admitted: t, expires_at, weight, tokens, actor, generation: 0 });
         self.limits.take(t, lease.slot, request);
         self.charge(request, actor, lease.slot);
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.sent(crowd.saturating_add(weight));
+            self.leases.note_crowd(lease, crowd / WEIGHT_UNIT);
+        }
         if self.reaper_at.is_none() {
             self.reaper_at = Some(t.plus(self.config.reaper_interval_us));
         }
@@ -233,6 +239,15 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
+        if let Some((at, cause)) = self.provider_opens_at() {
+            reasons.frees(Some(at), None);
+            reasons.not_before = reasons.not_before.max(at);
+            reasons.bound = (At::SLOTS, Why { reason: Reason::Rate, free_at: Some(at) });
+            reasons.say(|| Denial {
+                retry_after_ms: polite_ms(at.since(t)),
+                ..plain(Reason::Rate, cause, Subject::Provider, [0; 3])
+            });
+        }
         self.limits.shortages(t, request, |shortage| {
             reasons.bind(shortage);
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
@@ -279,6 +294,14 @@ impl Governor {
         let max = self.config.caps.actors;
         let retry_at = Some(self.clock.to_caller(self.leases.next_expiry().unwrap_or(t).max(t)));
         Denial { retry_at, ..self.at_cap(t, Subject::Actors, max, max) }
+    }
+
+    /// When the provider may be called again, if not now, and why.
+    #[inline]
+    fn provider_opens_at(&self) -> Option<(CoreTime, Cause)> {
+        let adaptive = self.adaptive.as_ref()?;
+        let cause = if adaptive.is_closed() { Cause::Circuit } else { Cause::Cooldown };
+        Some((adaptive.opens_at()?, cause))
     }
 
     #[inline]

@@ -1,7 +1,8 @@
 //! The end of leases: by release, which settles what was really used, or by expiry, which keeps the charge.
 
 use super::Governor;
-use crate::config::SPAN_MAX_US;
+use crate::adaptive::Ended;
+use crate::config::{SPAN_MAX_US, WEIGHT_UNIT};
 use crate::decision::{LeaseId, Output, Released, Report, ReportedAmounts, Tokens};
 use crate::fairness::Consumption;
 use crate::lease::{Known, Lease, NO_ACTOR};
@@ -23,8 +24,8 @@ impl Governor {
                 self.free(t, lease, &held, Some(used_tokens(&held, report)));
                 let answer = self.describe_end(t, lease, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
-                if let Some(adaptive) = &mut self.adaptive {
-                    adaptive.ended(report.outcome, report.latency_us.unwrap_or(held_us));
+                if self.adaptive.is_some() {
+                    self.learn(t, lease, &held, report.latency_us.unwrap_or(held_us), report);
                 }
                 self.serve_due(now);
                 answer
@@ -65,6 +66,23 @@ impl Governor {
         self.free(t, lease, &held, None);
         self.serve_due(now);
         true
+    }
+
+    /// Tells the controller how a call went that has just given its slots back.
+    #[inline(never)]
+    fn learn(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, latency_us: u64, report: &Report) {
+        let (Some(adaptive), Some(pool)) = (&mut self.adaptive, &self.pool) else { return };
+        let in_flight = pool.active();
+        adaptive.advance(t, in_flight.saturating_add(held.weight));
+        adaptive.ended(&Ended {
+            outcome: report.outcome,
+            admitted: held.admitted,
+            latency_us,
+            output_tokens: report.output_tokens.unwrap_or(0),
+            in_flight_then: self.leases.crowd(lease).saturating_mul(WEIGHT_UNIT),
+            in_flight,
+            retry_after_us: report.retry_after_us,
+        });
     }
 
     fn describe_end(&self, t: CoreTime, lease: LeaseId, held: &Lease) -> Released {

@@ -19,6 +19,7 @@ impl Leases {
             if slot.state != State::Free {
                 write_lease(&slot.lease, w);
                 w.bool(slot.renewed);
+                w.u32(u32::from(slot.crowd));
             }
         }
         w.len(self.free.len());
@@ -92,7 +93,8 @@ fn read_slot(r: &mut Reader<'_>) -> Slot {
     };
     let lease = if state == State::Free { Lease::default() } else { read_lease(r) };
     let renewed = state != State::Free && r.bool();
-    Slot { lease: Lease { generation, ..lease }, state, renewed, released }
+    let crowd = if state == State::Free { 0 } else { r.u32() as u16 };
+    Slot { lease: Lease { generation, ..lease }, state, renewed, crowd, released }
 }
 
 fn write_lease(lease: &Lease, w: &mut Writer) {

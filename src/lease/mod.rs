@@ -51,6 +51,8 @@ struct Slot {
     lease: Lease,
     state: State,
     renewed: bool,
+    /// Whole slots in use when it was admitted, without it; 65,535 stands for more.
+    crowd: u16,
     /// How the last 32 generations ended, newest in bit 0: 1 released, 0 expired.
     released: u32,
 }
@@ -104,7 +106,7 @@ impl Leases {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                self.slots.push(Slot { lease, state: State::Free, renewed: false, released: 0 });
+                self.slots.push(Slot { lease, state: State::Free, renewed: false, crowd: 0, released: 0 });
                 (self.slots.len() as u32).saturating_sub(1)
             }
         };
@@ -114,6 +116,7 @@ impl Leases {
             entry.lease = Lease { generation: id.generation, ..lease };
             entry.state = State::Live;
             entry.renewed = false;
+            entry.crowd = 0;
         }
         self.expiry.push(slot, lease.expires_at.as_micros());
         self.live = self.live.saturating_add(1);
@@ -160,6 +163,18 @@ impl Leases {
         }
         self.expiry.push(id.slot, expires_at.as_micros());
         self.latest = self.latest.max(expires_at);
+    }
+
+    /// Remembers how many slots were in use when a lease was admitted.
+    pub(crate) fn note_crowd(&mut self, id: LeaseId, slots: u64) {
+        if let Some(slot) = self.slots.get_mut(id.slot as usize) {
+            slot.crowd = slots.min(u64::from(u16::MAX)) as u16;
+        }
+    }
+
+    /// How many slots were in use when a lease was admitted, also just after its end.
+    pub(crate) fn crowd(&self, id: LeaseId) -> u64 {
+        self.slots.get(id.slot as usize).map_or(0, |slot| u64::from(slot.crowd))
     }
 
     /// Whether its end was moved.

@@ -68,7 +68,9 @@ impl Input {
                 start(&mut w, 3, *now);
                 write_lease(*lease, &mut w);
                 w.u8(report.outcome as u8);
-                [report.latency_us, report.prompt_tokens, report.output_tokens].iter().for_each(|&n| w.option(n));
+                [report.latency_us, report.prompt_tokens, report.output_tokens, report.retry_after_us]
+                    .iter()
+                    .for_each(|&n| w.option(n));
                 write_reported(&report.amounts, &mut w);
             }
             Self::Renew { now, lease, ttl_us } => {
@@ -157,13 +159,14 @@ fn read_report(r: &mut Reader<'_>) -> Report {
         1 => Outcome::Error,
         2 => Outcome::Timeout,
         3 => Outcome::Cancelled,
+        4 => Outcome::Refused,
         success => {
             r.require(success == 0);
             Outcome::Success
         }
     };
-    let [latency_us, prompt_tokens, output_tokens] = [r.option(), r.option(), r.option()];
-    Report { outcome, latency_us, prompt_tokens, output_tokens, amounts: read_reported(r) }
+    let [latency_us, prompt_tokens, output_tokens, retry_after_us] = [(); 4].map(|()| r.option());
+    Report { outcome, latency_us, prompt_tokens, output_tokens, retry_after_us, amounts: read_reported(r) }
 }
 
 /// Most calls count nothing but tokens: one byte.

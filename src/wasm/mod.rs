@@ -43,6 +43,8 @@ const BACKGROUND: u32 = 1;
 const BARGE: u32 = 2;
 /// Also of `release`, beside the outcome: the view has amounts beyond tokens.
 const AMOUNTS: u32 = 4;
+/// The outcome of a call that the provider refused; the view has the pause that it asked for.
+const REFUSED: u32 = 8;
 const KEYS: u32 = 8;
 const UNLIMITED: u32 = 16;
 const SHARE: u32 = 32;
@@ -142,9 +144,13 @@ impl Core {
             1 => Outcome::Error,
             2 => Outcome::Timeout,
             3 => Outcome::Cancelled,
+            REFUSED => Outcome::Refused,
             _ => Outcome::Success,
         };
-        let report = Report { amounts, ..Report::of(outcome, latency, prompt, output) };
+        let mut report = Report { amounts, ..Report::of(outcome, latency, prompt, output) };
+        if outcome == Outcome::Refused {
+            report.retry_after_us = self.view.retry_after_us();
+        }
         let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);
         let code = match released {
             Released::Live { held_us, ttl_us, late, weight } => {

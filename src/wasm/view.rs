@@ -12,7 +12,7 @@ use crate::decision::{
     Warning, round_up,
 };
 use crate::governor::{Diagnosis, Governor, LimitDiagnosis, RateView};
-use crate::time::Instant;
+use crate::time::{Instant, whole};
 
 pub(super) const PENDING: usize = 0;
 pub(super) const TIMEOUT: usize = 1;
@@ -30,6 +30,8 @@ const DENY: usize = 12;
 const OUT: usize = 24;
 /// What the shell writes before a command whose flags say so: amounts beyond tokens.
 const IN: usize = 32;
+/// Written by the shell: how long the provider asked for a pause, in milliseconds, when it has refused a call; NaN: not said.
+const RETRY_AFTER: usize = 31;
 /// Likewise: how many keys, then set and handle of each; handles are written back.
 const KEYS: usize = 40;
 /// Likewise: the share of the actor, in thousandths.
@@ -61,6 +63,12 @@ impl View {
     /// The amounts that the shell has written; NaN: not given.
     fn amount(&self, at: usize) -> Option<f64> {
         self.0.get(IN.saturating_add(at)).copied().filter(|amount| !amount.is_nan())
+    }
+
+    /// The pause that the provider asked for, in microseconds.
+    pub(super) fn retry_after_us(&self) -> Option<u64> {
+        let ms = self.0.get(RETRY_AFTER).copied().filter(|ms| !ms.is_nan())?;
+        Some(whole(ms * 1000.0))
     }
 
     /// Dollars to their millionths; whatever else is rounded up to whole units.
@@ -181,6 +189,8 @@ const fn text(denial: &Denial) -> u8 {
     match (denial.cause, denial.subject) {
         (Cause::QueueFull, _) => 7,
         (Cause::Deadline, Subject::Waiters) => 8,
+        (Cause::Circuit, _) => 16,
+        (_, Subject::Provider) => 15,
         (_, Subject::Slots) => 0,
         (_, Subject::Share) => 1,
         (_, Subject::Requests) => 2,

@@ -9,6 +9,10 @@ use throttleai::{
     WaiterId, Window,
 };
 
+/// How calls end.
+const OUTCOMES: [Outcome; 5] =
+    [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled, Outcome::Refused];
+
 use crate::oracle::Oracle;
 
 pub struct Generator {
@@ -199,7 +203,8 @@ impl Generator {
             _ => None,
         };
         Report {
-            outcome: [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled][rng.usize(..4)],
+            outcome: OUTCOMES[rng.usize(..OUTCOMES.len())],
+            retry_after_us: rng.bool().then(|| rng.u64(..2_000_000)),
             latency_us: rng.bool().then(|| {
                 let bits = rng.u32(1..63);
                 rng.u64(..1 << bits)

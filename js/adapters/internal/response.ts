@@ -37,6 +37,7 @@ export async function holdResponse(
 ): Promise<WebResponse> {
   const response = given as ResponseLike;
   const outcome = outcomeOfStatus(response.status);
+  call.answered(response);
   const { body } = response;
   const settle = async (answer: () => unknown): Promise<void> => {
     let usage: ExtractedUsage;

@@ -66,6 +66,13 @@ export interface ReleaseReport {
   outcome?: LeaseOutcome | null | undefined;
   /** Duration of the call in ms. Default: the time the lease was held. Range: 0 to 2^53 - 1. */
   latencyMs?: number | null | undefined;
+  /**
+   * HTTP status of the provider's answer. 429, 503 and 529 are refusals, from which adaptive concurrency learns the
+   * provider's own limit; they say nothing of latency. Range: 0 to 599. Default: not known.
+   */
+  status?: number | null | undefined;
+  /** With a refusal: how long the provider asks to stay away, in ms. Adaptive concurrency obeys. Range: 0 to 2^53 - 1. */
+  retryAfterMs?: number | null | undefined;
   /** Replaces the estimate, up or down, at the instant of the admission. Default: the estimate stands. */
   usage?: TokenUsage | null | undefined;
   /** What the call really cost, in cents: replaces the estimate of `costUsd`. Range: 0 to 1e8. */

@@ -51,7 +51,8 @@ test('codes and flags are those of the core', () => {
     UNLIMITED: FLAG_UNLIMITED,
     SHARE: FLAG_SHARE,
   };
-  for (const [name, value] of Object.entries({ DENIED, QUEUED, NO_HANDLE, ...flags }))
+  const REFUSED = binding.OUTCOME_REFUSED;
+  for (const [name, value] of Object.entries({ REFUSED, DENIED, QUEUED, NO_HANDLE, ...flags }))
     assert.equal(value, constant(wasm, name), name);
 });
 

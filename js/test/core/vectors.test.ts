@@ -67,8 +67,8 @@ for (const file of files) {
         cause,
         retryAfterMs,
         retryAt,
-        used: inFlight ?? rateUsed,
-        limit: maxInFlight ?? rateLimit,
+        used: inFlight ?? rateUsed ?? null,
+        limit: maxInFlight ?? rateLimit ?? null,
       };
     }
 
