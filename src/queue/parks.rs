@@ -179,7 +179,9 @@ impl Parks {
     /// Takes a lane out. If it was the first, another one is, and is to be looked at.
     pub(super) fn leave(&mut self, park: u32, lane: u32, rank: Rank) {
         let Some(of) = self.parks.get_mut(park as usize) else { return };
-        let was_first = of.first().is_some_and(|(_, first)| first == lane);
+        // Of either class: room may have been kept for the first of the lower one.
+        let was_first =
+            [false, true].into_iter().filter_map(|background| of.first_of(background)).any(|(_, first)| first == lane);
         of.class_mut(rank).remove(&mut self.places, lane);
         if of.first().is_none() {
             let at = of.at;
