@@ -69,8 +69,14 @@ impl Run {
                 let outcome = outcomes[usize::from(outcome) % outcomes.len()];
                 let amounts = ReportedAmounts { cost_micros: cost, ..ReportedAmounts::default() };
                 let retry_after_us = cost.filter(|_| outcome == Outcome::Refused);
-                let report =
-                    Report { outcome, latency_us, prompt_tokens: prompt, output_tokens: output, retry_after_us, amounts };
+                let report = Report {
+                    outcome,
+                    latency_us,
+                    prompt_tokens: prompt,
+                    output_tokens: output,
+                    retry_after_us,
+                    amounts,
+                };
                 if let Some(lease) = recent(&self.leases, lease) {
                     self.governor.release(now, lease, &report);
                     assert!(!self.governor.is_live(lease), "a released lease is live");

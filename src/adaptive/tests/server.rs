@@ -85,100 +85,136 @@ struct Call {
     serving: bool,
 }
 
-/// Poisson arrivals, lognormal-like service of a mean of one second (the sum of four exponentials).
+/// Poisson arrivals; a service of a mean of one second, the sum of four exponentials.
 pub(super) fn drive(adaptive: &mut Adaptive, run: &Run) -> Score {
-    let mut rng = fastrand::Rng::with_seed(run.seed);
-    let mut score = Score { limits: (u64::MAX, 0), ..Score::default() };
-    let mut ends: BTreeMap<(u64, u64), Call> = BTreeMap::new();
-    let mut waiting: VecDeque<Call> = VecDeque::new();
-    let (mut next, mut in_flight, mut serving, mut order) = (START, 0u64, 0.0, 0u64);
-    let (mut bucket, mut filled) = (2.0 * run.capacity, START);
-    let exp = |rng: &mut fastrand::Rng| -(1.0 - rng.f64()).ln();
+    let mut world = World {
+        run,
+        rng: fastrand::Rng::with_seed(run.seed),
+        score: Score { limits: (u64::MAX, 0), ..Score::default() },
+        ends: BTreeMap::new(),
+        waiting: VecDeque::new(),
+        next: START,
+        in_flight: 0,
+        serving: 0.0,
+        order: 0,
+        bucket: 2.0 * run.capacity,
+        filled: START,
+    };
     loop {
-        let now = ends.first_key_value().map_or(next, |(&(at, _), _)| at.min(next));
+        let now = world.ends.first_key_value().map_or(world.next, |(&(at, _), _)| at.min(world.next));
         if now > START + 240 * S {
-            return score;
+            return world.score;
         }
-        let capacity = run.capacity_at(now);
-        let t = CoreTime::from_micros(now);
-        adaptive.advance(t, in_flight * WEIGHT_UNIT);
+        adaptive.advance(CoreTime::from_micros(now), world.in_flight * WEIGHT_UNIT);
         let limit = adaptive.effective_max() / WEIGHT_UNIT;
-        score.limits = (score.limits.0.min(limit), score.limits.1.max(limit));
-        if let Some((&(at, id), _)) = ends.first_key_value().filter(|(key, _)| key.0 == now) {
-            let call = ends.remove(&(at, id)).unwrap();
-            in_flight -= 1;
-            if call.serving {
-                serving -= 1.0;
-            }
-            while run.kind == Kind::Queue && serving < capacity {
-                let Some(waited) = waiting.pop_front() else { break };
-                serving += 1.0;
-                order += 1;
-                ends.insert((now + waited.work, order), Call { serving: true, ..waited });
-            }
-            if call.outcome == Outcome::Success && now - call.admitted <= 4 * S {
-                score.good += 1;
-                let after = run.outage.map(|(_, to)| START + to).filter(|&to| call.admitted >= to);
-                score.first_after_us = score.first_after_us.or(after.map(|to| now - to));
-            }
-            score.refused += u64::from(call.outcome == Outcome::Refused);
-            adaptive.ended(&Ended {
-                outcome: call.outcome,
-                admitted: CoreTime::from_micros(call.admitted),
-                latency_us: now - call.admitted,
-                output_tokens: 0,
-                in_flight_then: call.then * WEIGHT_UNIT,
-                in_flight: in_flight * WEIGHT_UNIT,
-                retry_after_us: None,
-            });
-            if run.save {
-                go_through_its_image(adaptive);
-            }
-            continue;
+        world.score.limits = (world.score.limits.0.min(limit), world.score.limits.1.max(limit));
+        let ended = world.ends.first_entry().filter(|entry| entry.key().0 == now).map(|entry| entry.remove());
+        match ended {
+            Some(call) => world.end(adaptive, now, &call),
+            None => world.arrive(adaptive, now),
         }
+    }
+}
+
+struct World<'a> {
+    run: &'a Run,
+    rng: fastrand::Rng,
+    score: Score,
+    /// By instant and order.
+    ends: BTreeMap<(u64, u64), Call>,
+    waiting: VecDeque<Call>,
+    next: u64,
+    in_flight: u64,
+    serving: f64,
+    order: u64,
+    bucket: f64,
+    filled: u64,
+}
+
+impl World<'_> {
+    fn ends_at(&mut self, at: u64, call: Call) {
+        self.order += 1;
+        self.ends.insert((at, self.order), call);
+    }
+
+    fn serve(&mut self, now: u64, call: Call) {
+        self.serving += 1.0;
+        self.ends_at(now + call.work, Call { serving: true, ..call });
+    }
+
+    fn end(&mut self, adaptive: &mut Adaptive, now: u64, call: &Call) {
+        self.in_flight -= 1;
+        self.serving -= if call.serving { 1.0 } else { 0.0 };
+        while self.run.kind == Kind::Queue && self.serving < self.run.capacity_at(now) {
+            let Some(waited) = self.waiting.pop_front() else { break };
+            self.serve(now, waited);
+        }
+        if call.outcome == Outcome::Success && now - call.admitted <= 4 * S {
+            self.score.good += 1;
+            let after = self.run.outage.map(|(_, to)| START + to).filter(|&to| call.admitted >= to);
+            self.score.first_after_us = self.score.first_after_us.or(after.map(|to| now - to));
+        }
+        self.score.refused += u64::from(call.outcome == Outcome::Refused);
+        adaptive.ended(&Ended {
+            outcome: call.outcome,
+            admitted: CoreTime::from_micros(call.admitted),
+            latency_us: now - call.admitted,
+            output_tokens: 0,
+            in_flight_then: call.then * WEIGHT_UNIT,
+            in_flight: self.in_flight * WEIGHT_UNIT,
+            retry_after_us: None,
+        });
+        if self.run.save {
+            go_through_its_image(adaptive);
+        }
+    }
+
+    fn exponential(&mut self) -> f64 {
+        -(1.0 - self.rng.f64()).ln()
+    }
+
+    fn arrive(&mut self, adaptive: &mut Adaptive, now: u64) {
+        let (run, capacity) = (self.run, self.run.capacity_at(now));
         let rate = run.load * run.capacity;
-        let gap = exp(&mut rng) / rate;
-        next = now + (gap * S as f64) as u64;
-        let work = ((0..4).map(|_| exp(&mut rng)).sum::<f64>() / 4.0 * S as f64) as u64;
-        let fails = rng.f64() < run.errors;
+        self.next = now + (self.exponential() / rate * S as f64) as u64;
+        let work = ((0..4).map(|_| self.exponential()).sum::<f64>() / 4.0 * S as f64) as u64;
+        let fails = self.rng.f64() < run.errors;
         if !run.is_down(now) {
-            score.possible += (capacity / rate).min(1.0) * (1.0 - run.errors);
+            self.score.possible += (capacity / rate).min(1.0) * (1.0 - run.errors);
         }
-        let opens = adaptive.opens_at().is_none_or(|at| at <= t);
-        let room = (in_flight + 1) * WEIGHT_UNIT <= adaptive.effective_max();
+        let room = (self.in_flight + 1) * WEIGHT_UNIT <= adaptive.effective_max();
         adaptive.asked(!room);
-        if !room || !opens {
-            score.asked_in_vain += 1;
-            continue;
+        if !room || adaptive.opens_at().is_some_and(|at| at > CoreTime::from_micros(now)) {
+            self.score.asked_in_vain += 1;
+            return;
         }
-        let mut call = Call { admitted: now, work, outcome: Outcome::Success, then: in_flight, serving: false };
-        in_flight += 1;
-        order += 1;
-        score.sent += 1;
-        adaptive.sent(in_flight * WEIGHT_UNIT);
-        bucket = (bucket + capacity * (now - filled) as f64 / S as f64).min(2.0 * capacity);
-        filled = now;
-        if fails {
-            call.outcome = Outcome::Error;
-        }
-        if run.is_down(now) {
-            score.sent_in_outage += 1;
-            ends.insert((now + S / 20, order), Call { outcome: Outcome::Error, ..call });
-            continue;
-        }
-        let refused = match run.kind {
+        let outcome = if fails { Outcome::Error } else { Outcome::Success };
+        let call = Call { admitted: now, work, outcome, then: self.in_flight, serving: false };
+        self.in_flight += 1;
+        self.score.sent += 1;
+        adaptive.sent(self.in_flight * WEIGHT_UNIT);
+        self.take(now, call, capacity);
+    }
+
+    /// The server takes a call in.
+    fn take(&mut self, now: u64, call: Call, capacity: f64) {
+        let filled = self.bucket + capacity * (now - self.filled) as f64 / S as f64;
+        (self.bucket, self.filled) = (filled.min(2.0 * capacity), now);
+        let refused = match self.run.kind {
             Kind::Queue => false,
-            Kind::Refusing => serving >= capacity,
-            Kind::Rate => bucket < 1.0,
+            Kind::Refusing => self.serving >= capacity,
+            Kind::Rate => self.bucket < 1.0,
         };
-        bucket = (bucket - 1.0).max(-2.0 * capacity);
-        if refused {
-            ends.insert((now + S / 20, order), Call { outcome: Outcome::Refused, ..call });
-        } else if run.kind == Kind::Queue && serving >= capacity {
-            waiting.push_back(call);
+        self.bucket = (self.bucket - 1.0).max(-2.0 * capacity);
+        if self.run.is_down(now) {
+            self.score.sent_in_outage += 1;
+            self.ends_at(now + S / 20, Call { outcome: Outcome::Error, ..call });
+        } else if refused {
+            self.ends_at(now + S / 20, Call { outcome: Outcome::Refused, ..call });
+        } else if self.run.kind == Kind::Queue && self.serving >= capacity {
+            self.waiting.push_back(call);
         } else {
-            serving += 1.0;
-            ends.insert((now + work, order), Call { serving: true, ..call });
+            self.serve(now, call);
         }
     }
 }
