@@ -342,7 +342,8 @@ impl Governor {
     /// Charges an actor for a call that is granted.
     #[inline]
     pub(super) fn charge(&mut self, request: &Request, actor: u32, slot: u32) {
-        let Some(fairness) = &mut self.fairness else { return };
+        // Who waited before there was fairness has no actor.
+        let Some(fairness) = self.fairness.as_mut().filter(|_| actor != NO_ACTOR) else { return };
         fairness.note_share(actor, request.share);
         let counter = fairness.counters.grant(actor, slot, request.priority, &call_of(request));
         if !self.queue.is_empty() {
