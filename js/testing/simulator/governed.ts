@@ -4,7 +4,9 @@ import type { Answer, CallEnd, Scheduler, SimulatedCall } from './types.ts';
 
 /** What is used of a governor: all that `createGovernor` returns has it. */
 export interface QueueingGovernor extends GovernorLike {
+  /** Asks for a lease and waits for it. */
   acquireAsync(request: AcquireRequest, wait?: Wait | null): Promise<AcquireDecision>;
+  /** Ends it, when the simulation is over. */
   close?(): void;
 }
 
