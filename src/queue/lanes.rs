@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::Rank;
-use super::index::{Hash, Index};
+use super::hashed::{Hash, Hashed};
 use crate::decision::{Keys, NO_HANDLE, Priority, Request};
 use crate::time::CoreTime;
 
@@ -72,7 +72,7 @@ pub(super) struct Lanes {
     lanes: Vec<Lane>,
     free: Vec<u32>,
     links: Vec<Link>,
-    index: Index,
+    index: Hashed,
     actors: Vec<Actor>,
 }
 

@@ -15,7 +15,7 @@
 //! generation is used once. O(log n) to add, cancel and serve. Called by `governor`, which decides what fits. Waiters are
 //! callers of this process: an image keeps their names from being used again, not them.
 
-mod index;
+mod hashed;
 mod lanes;
 mod parks;
 

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::Rank;
-use super::index::{Hash, Index};
+use super::hashed::{Hash, Hashed};
 use crate::decision::Reason;
 use crate::heap::{Heap, Nodes, Places};
 use crate::time::CoreTime;
@@ -82,7 +82,7 @@ pub(super) const SLOTS: u32 = 1;
 pub(super) struct Parks {
     parks: Vec<Park>,
     free: Vec<u32>,
-    index: Index,
+    index: Hashed,
     /// Of lanes in the heads of all parks.
     places: Places,
     /// Parks whose first is to be looked at, by its rank.
@@ -94,7 +94,7 @@ pub(super) struct Parks {
 
 impl Default for Parks {
     fn default() -> Self {
-        let (free, index, places) = (Vec::new(), Index::default(), Places::default());
+        let (free, index, places) = (Vec::new(), Hashed::default(), Places::default());
         let (changed, changed_places, instants) = (Nodes::default(), Places::default(), Heap::default());
         let parks = [At::READY, At::SLOTS].map(Park::new).into();
         Self { parks, free, index, places, changed, changed_places, instants }

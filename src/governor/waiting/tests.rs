@@ -157,6 +157,21 @@ fn a_full_queue_drops_who_has_waited_longest_of_the_lowest_class() {
     assert_eq!(dropped(&Request::default()).0, Some(waits(second).0));
 }
 
+#[test]
+fn who_waited_before_consumption_counted_is_charged_to_nobody() {
+    let mut governor = governor(1, Config::default());
+    let held = granted(governor.acquire(at(0), &Request::default())).lease;
+    let (first, _) = waits(governor.enqueue(at(1), &Request::default(), None));
+    let config = Config { shares: true, ..governor.config().clone() };
+    governor.reconfigure(at(2), config).unwrap();
+    let (second, _) = waits(governor.enqueue(at(3), &Request::default(), None));
+    governor.release(at(4), held, &Report::default());
+    let (waiter, grant) = served(&mut governor).pop().unwrap();
+    assert_eq!(waiter, first);
+    governor.release(at(5), grant.lease, &Report::default());
+    assert_eq!(served(&mut governor).pop().unwrap().0, second);
+}
+
 /// What two actors do, in every order, with what is there by then.
 #[derive(Clone, Copy, Debug)]
 enum Step {

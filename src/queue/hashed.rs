@@ -29,13 +29,13 @@ struct Entry {
 
 /// Ids by hash. Ids are small numbers: memory grows with the largest.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(super) struct Hashed {
     buckets: Vec<u32>,
     entries: Vec<Entry>,
     len: usize,
 }
 
-impl Index {
+impl Hashed {
     fn bucket(&self, hash: Hash) -> usize {
         // The length is a power of two; the best mixed bits are the upper ones.
         (hash.0 >> 32) as usize & self.buckets.len().wrapping_sub(1)
@@ -119,7 +119,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_sorted_map(ops in prop::collection::vec((0u32..60, any::<bool>()), 0..400)) {
-            let mut index = Index::default();
+            let mut index = Hashed::default();
             let mut model = BTreeMap::new();
             for (name, add) in ops {
                 // Few hashes, so that chains are met; the id of a name is another number.
