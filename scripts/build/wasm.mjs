@@ -3,12 +3,16 @@
  * install; Debian's compiler with its library sources, which builds the standard library itself.
  */
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { at } from '../lib/paths.mjs';
 import { StepError, run, tryRun } from '../lib/run.mjs';
 
 const TARGET = 'wasm32-unknown-unknown';
 const RUSTUP_MS_MAX = 120_000;
+/** Messages of panics name files: not where this machine keeps them. Joins the flags of `.cargo/config.toml`. */
+const REGISTRY = join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'registry/src');
+const PRIVATE = ['--config', `target.${TARGET}.rustflags=["--remap-path-prefix=${REGISTRY}="]`];
 const DEBIAN = { rustc: '/usr/bin/rustc', packages: ['rustc-web', 'rust-web-src'] };
 
 /** `THROTTLEAI_WASM_BUILD=fallback` goes straight to Debian's compiler, so that the fallback can be tested anywhere. */
@@ -48,7 +52,7 @@ function targetInstalled() {
 }
 
 function withRustup(args, env) {
-  run('cargo', args, { env });
+  run('cargo', [...PRIVATE, ...args], { env });
   return at('target', TARGET, 'release/throttleai.wasm');
 }
 
@@ -69,7 +73,7 @@ function installDebian() {
 /** A stable compiler without the target builds the standard library from its sources; only bootstrap mode allows it. */
 function withDebian(args, env) {
   const targetDir = at('target/build-std');
-  run('cargo', [...args, '-Z', 'build-std=std,panic_abort', '--target-dir', targetDir], {
+  run('cargo', [...PRIVATE, ...args, '-Z', 'build-std=std,panic_abort', '--target-dir', targetDir], {
     env: {
       ...env,
       RUSTC: DEBIAN.rustc,

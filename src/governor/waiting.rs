@@ -352,7 +352,13 @@ impl Governor {
     }
 
     /// When a waiter may be served or refused without any command.
+    #[inline]
     pub(super) fn next_turn(&self) -> Option<CoreTime> {
+        if self.queue.is_empty() { None } else { self.next_turn_of_somebody() }
+    }
+
+    #[inline(never)]
+    fn next_turn_of_somebody(&self) -> Option<CoreTime> {
         let adjustment = self.adaptive.as_ref().map(|adaptive| adaptive.next_change());
         let slots = [self.leases.next_expiry(), adjustment].into_iter().flatten().min();
         [self.queue.next_instant(), slots.filter(|_| self.queue.waits_for_slots())].into_iter().flatten().min()
