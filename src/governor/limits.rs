@@ -57,10 +57,12 @@ impl Governor {
         if self.is_live(lease) { self.limits.keys_of(lease.slot) } else { Keys::default() }
     }
 
-    /// The same of a waiter.
+    /// The same of a waiter; also of the last one that came to wait, if its turn or its end was in the same step.
     #[must_use]
     pub fn keys_of_waiter(&self, waiter: WaiterId) -> Keys {
-        self.queue.waiter(waiter).map_or(Keys::default(), |waiter| self.limits.told(waiter.request.keys))
+        let last = self.newcomer.filter(|(id, _)| *id == waiter).map(|(_, keys)| keys);
+        let keys = self.queue.waiter(waiter).map(|waiter| waiter.request.keys).or(last);
+        keys.map_or(Keys::default(), |keys| self.limits.told(keys))
     }
 
     /// Counts a call that was made without a lease, such as one of before a restart or by another program: what `request`
@@ -68,6 +70,7 @@ impl Governor {
     /// counted; at the cap unknown ones are counted together, also where calls under them are refused.
     pub fn record(&mut self, now: Instant, request: &Request) -> Keys {
         let t = self.advance(now);
+        self.newcomer = None;
         let mut request = super::acquire::normal(request);
         request.keys = self.limits.resolve_at_any_cost(t, request.keys);
         self.limits.advance(t, &request);

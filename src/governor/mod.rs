@@ -19,7 +19,7 @@ use alloc::collections::VecDeque;
 
 use crate::adaptive::Adaptive;
 use crate::config::Config;
-use crate::decision::{Output, WakeReason};
+use crate::decision::{Keys, Output, WaiterId, WakeReason};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
 use crate::lease::Leases;
@@ -72,6 +72,9 @@ pub struct Governor {
     fairness: Option<Fairness>,
     adaptive: Option<Adaptive>,
     queue: Queue,
+    /// Who came to wait last, and its keys: whoever asked is told of them, whatever has become of it in the same step. Until
+    /// keys are looked up again, which may give their handles to others.
+    newcomer: Option<(WaiterId, Keys)>,
     outputs: VecDeque<Output>,
     /// The next sweep; set while leases are held.
     reaper_at: Option<CoreTime>,
@@ -96,6 +99,7 @@ impl Governor {
             limits,
             // Without a maximum there is nothing to adapt.
             adaptive: config.concurrency.and_then(|pool| Some(Adaptive::new(config.adaptive?, pool.max_in_flight))),
+            newcomer: None,
             queue: Queue::new(config.queue.ageing_us),
             outputs: VecDeque::new(),
             reaper_at: None,

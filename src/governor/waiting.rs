@@ -117,7 +117,9 @@ impl Governor {
         }
         let request = Request { keys: self.limits.hold(t, &request.keys), ..*request };
         let waiter = Waiter { request, actor, why, charge };
-        (self.queue.push(waiter, counter, deadline, stands, t), actor)
+        let id = self.queue.push(waiter, counter, deadline, stands, t);
+        self.newcomer = Some((id, request.keys));
+        (id, actor)
     }
 
     /// The denial of a request for which waiting is of no use.

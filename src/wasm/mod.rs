@@ -319,11 +319,18 @@ impl Core {
         let timeout = self.governor.poll_timeout().map(|(at, _)| at);
         if timeout != self.timeout {
             self.timeout = timeout;
-            self.view.set(view::TIMEOUT, timeout.map_or(f64::INFINITY, Instant::as_millis_ceil_f64));
+            self.view.set(view::TIMEOUT, timeout.map_or(f64::INFINITY, timer_ms));
         }
         self.view.set(view::PENDING, self.governor.pending_outputs() as f64);
         self.view.set(view::WAITING, f64::from(self.governor.waiting()));
     }
+}
+
+/// When the shell's timer is to come, in milliseconds with a fraction: not rounded up, since the delay will be. Just after an
+/// instant that the float cannot give exactly.
+fn timer_ms(at: Instant) -> f64 {
+    let (us, ms) = (at.as_micros() as i64 as f64, at.as_millis_ceil_f64());
+    if ms * 1000.0 > us { (us + 0.5) / 1000.0 } else { ms }
 }
 
 /// 53 random bits from the platform; throws where there is no source.

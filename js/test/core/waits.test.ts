@@ -1,9 +1,9 @@
 /** Bounds of waiting, as they are documented. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withLease } from 'throttleai';
+import { createTestClock, withLease } from 'throttleai';
 import { pollTimeMs } from '../../core/waiting.ts';
-import { ask, bench, granted } from './support.ts';
+import { ask, bench, denied, granted } from './support.ts';
 
 test('maxWaitMs may be Infinity: then a call waits as long as it takes', async (t) => {
   for (const strategy of ['wait', 'wait-then-deny'] as const) {
@@ -32,4 +32,22 @@ test('the time that polling would take', () => {
   assert.equal(bounds(Infinity, 10_000, 5e-324), 10_000);
   assert.equal(bounds(Infinity, Infinity), Infinity);
   assert.equal(bounds(Number.MAX_SAFE_INTEGER, 10_000), 10_000);
+});
+
+test('a deadline is kept to the millisecond on a clock with fractions of one', async (t) => {
+  const { governor, clock } = bench(t, { concurrency: { maxInFlight: 1 } }, createTestClock(100_000.9));
+  granted(governor.acquire(ask('a')));
+  let refusedAt = NaN;
+  const waits = governor.acquireAsync(ask('b'), { timeoutMs: 10.2 }).then((decision) => {
+    refusedAt = clock.time;
+    return denied(decision);
+  });
+  for (let tick = 0; tick < 40 && Number.isNaN(refusedAt); tick++) {
+    clock.advance(0.5);
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  assert.equal((await waits).cause, 'deadline');
+  const late = refusedAt - 100_011.1;
+  assert.ok(late >= 0 && late < 1, `${late} ms late`);
 });
