@@ -13,7 +13,7 @@ import { nodeBinary } from './tools.mjs';
  * 72 is the goal for leases, concurrency and rates; the rest is what limits by key, models, prices, `wrap`, fair waiting and the
  * controller that learns from refusals and outages add.
  */
-const SIZE_KB_MAX = 72 + 31;
+const SIZE_KB_MAX = 72 + 32;
 /** `throttleai/providers` with what it imports: a wasm of its own, and the tables of the dialects in it. */
 const PROVIDERS_KB_MAX = 64;
 const START_MS_MAX = 15;

@@ -32,22 +32,6 @@ const worker = (folder, date) => ({
   command: () => [nodeBinary(24), [driver('workerd.mjs'), inFolder(folder, 'main.mjs'), date]],
 });
 
-// Requests at once, which wait for each other.
-const waitingWorker = (date) => ({
-  name: `workerd ${date}, many requests wait`,
-  folder: 'waiting-worker',
-  command: () => [
-    nodeBinary(24),
-    [
-      driver('workerd.mjs'),
-      inFolder('waiting-worker', 'main.mjs'),
-      date,
-      'workerd',
-      inFolder('waiting-worker', 'client.mjs'),
-    ],
-  ],
-});
-
 // Over a socket, so that clients can leave.
 const honoWorker = (date) => ({
   name: `Hono on workerd ${date}`,
@@ -92,7 +76,6 @@ export const runtimes = [
     command: () => [denoBinary(), ['run', '--no-prompt', '--node-modules-dir=manual', inFolder('deno', 'main.ts')]],
   },
   ...COMPATIBILITY_DATES.flatMap((date) => [worker('worker', date), worker('durable-object', date)]),
-  ...COMPATIBILITY_DATES.map(waitingWorker),
   {
     // Made by a bundler that does not know Workers: the inlined wasm compiles at start-up.
     name: 'workerd 2025-06-01, bundled for browsers',

@@ -85,7 +85,11 @@ impl Adaptive {
 
     /// The maximum in force, in millionths: whole slots, or the minimum, or the maximum.
     pub(crate) fn effective_max(&self) -> u64 {
-        let whole = self.limit() as u64;
+        let limit = self.limit();
+        if limit >= slots(self.max) {
+            return self.max;
+        }
+        let whole = limit as u64;
         whole.saturating_mul(WEIGHT_UNIT).max(self.config.min_concurrency).min(self.max)
     }
 

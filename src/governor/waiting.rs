@@ -117,6 +117,7 @@ impl Governor {
         }
         let request = Request { keys: self.limits.hold(t, &request.keys), ..*request };
         let waiter = Waiter { request, actor, why, charge };
+        self.queue.begin(self.effective_max());
         let id = self.queue.push(waiter, counter, deadline, stands, t);
         self.newcomer = Some((id, request.keys));
         (id, actor)

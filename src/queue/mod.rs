@@ -368,6 +368,13 @@ impl Queue {
         }
     }
 
+    /// What the effective maximum is when somebody begins to wait where nobody did.
+    pub(crate) const fn begin(&mut self, effective_max: u64) {
+        if self.is_empty() {
+            self.effective_max = effective_max;
+        }
+    }
+
     /// The effective maximum may have been raised.
     pub(crate) fn note_max(&mut self, effective_max: u64) {
         if effective_max > core::mem::replace(&mut self.effective_max, effective_max) {
