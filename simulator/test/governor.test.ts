@@ -20,16 +20,11 @@ const played = (names: readonly string[]): Promise<CellResult[]> =>
 /** Not F3, whose hog asks half a million times. */
 const results = await played(SCENARIOS.map(({ name }) => name).filter((name) => name !== 'F3'));
 
-/** The core rounds instants up to the ms, and timers their delays: on a clock with fractions that is up to 2 ms. */
-const KNOWN = 'W4: overdue at most 1';
-
 it('reaches its targets', () => {
   const verdicts = judge(results);
   assert.ok(verdicts.length > results.length);
-  assert.deepEqual(
-    verdicts.filter(({ holds }) => !holds).map(({ target }) => target),
-    [KNOWN],
-  );
+  const missed = verdicts.filter(({ holds }) => !holds).map(({ target }) => target);
+  assert.deepEqual(missed, []);
 });
 
 it('answers a seed alike, also while others are played', async () => {
