@@ -487,8 +487,25 @@ pub enum Outcome {
     Timeout,
     /// By its caller.
     Cancelled,
-    /// With the provider's refusal: too many calls, or overload (429, 503, 529).
+    /// With the provider's refusal: too many calls, or overload.
     Refused,
+}
+
+impl Outcome {
+    /// What it is if the provider's answer had this HTTP status: 429, 503 and 529 are refusals, whatever became of the call.
+    ///
+    /// ```
+    /// use throttleai::Outcome;
+    /// assert_eq!(Outcome::Error.with_status(429), Outcome::Refused);
+    /// assert_eq!(Outcome::Error.with_status(500), Outcome::Error);
+    /// ```
+    #[must_use]
+    pub const fn with_status(self, status: u16) -> Self {
+        match status {
+            429 | 503 | 529 => Self::Refused,
+            _ => self,
+        }
+    }
 }
 
 /// What is known of a call at its end.

@@ -150,9 +150,8 @@ impl Shell {
         let report = &step["report"];
         let number = |value: &Json| value.as_f64().unwrap_or(f64::NAN);
         let usage = &report["usage"];
-        let report_ms = report["retryAfterMs"].as_u64();
+        let (report_ms, report_status) = (report["retryAfterMs"].as_u64(), report["status"].as_u64());
         let outcome = match report["outcome"].as_str() {
-            _ if report["status"] == 429 => Outcome::Refused,
             Some("error") => Outcome::Error,
             Some("timeout") => Outcome::Timeout,
             Some("cancelled") => Outcome::Cancelled,
@@ -165,6 +164,9 @@ impl Shell {
             number(&usage["outputTokens"]),
         );
         report.retry_after_us = report_ms.map(|ms| ms * 1_000);
+        if let Some(status) = report_status {
+            report.outcome = outcome.with_status(status as u16);
+        }
         let released = self.governor.release(self.now(), lease, &report);
         let view = self.governor.view(self.now());
         json!({

@@ -38,7 +38,7 @@ export interface CoreHandle {
   /**
    * Ends a lease and settles its tokens. NaN: not reported. Returns a `ReleaseCode`. For `Released` the fields
    * `View.HELD_US`, `View.TTL_US`, `View.WEIGHT` are filled.
-   * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled, or `OUTCOME_REFUSED`
+   * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled; with flags
    */
   release(
     now: number,
@@ -159,10 +159,10 @@ export const NO_HANDLE = 0xffffffff;
 
 /** A flag of `acquire`. Nothing here sets the other one, to barge. */
 export const FLAG_BACKGROUND = 1;
-/** The outcome of a call that the provider refused: `View.RETRY_AFTER` has been written. */
-export const OUTCOME_REFUSED = 8;
 /** Also of `release`, beside the outcome: `View.IN_COST` and what follows have been written. */
 export const FLAG_AMOUNTS = 4;
+/** Of `release`, beside the outcome: `View.STATUS` and `View.RETRY_AFTER` have been written. */
+export const FLAG_ANSWERED = 8;
 /** `View.KEYS` and what follows have been written. */
 export const FLAG_KEYS = 8;
 /** No limit counts the call: concurrency, fairness and the queue do. */
@@ -221,7 +221,9 @@ export const View = {
   OUT_D: 27,
   OUT_E: 28,
   OUT_F: 29,
-  /** Written by the shell with a refusal: how long the provider asks for a pause, in ms; NaN: not said. */
+  /** Written by the shell: the HTTP status of the provider's answer. */
+  STATUS: 30,
+  /** Written by the shell with it: how long the provider asks for a pause, in ms; NaN: not said. */
   RETRY_AFTER: 31,
   /** Written by the shell: dollars, then the user's own metrics in the order of their first use in `limits`; NaN: none. */
   IN_COST: 32,

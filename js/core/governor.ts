@@ -5,7 +5,7 @@
  */
 import { Answers } from './answers.ts';
 import { Asking } from './asking.ts';
-import { DENIED, FLAG_AMOUNTS, FLAG_KEYS, Gauge, QUEUED, ReleaseCode, View } from './binding.ts';
+import { DENIED, FLAG_AMOUNTS, FLAG_ANSWERED, FLAG_KEYS, Gauge, QUEUED, ReleaseCode, View } from './binding.ts';
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
 import { known, settle } from './costs.ts';
 import { Counting } from './counting.ts';
@@ -237,14 +237,20 @@ export class Governor {
     const about = leases.about(slot, leaseId);
     if (about !== undefined) problem = settle(about, told, this.#asking.counting.money) ?? problem;
     if (told.flags !== 0) this.#port.hand(told.amounts.list);
-    if (told.refused) this.#port.look()[View.RETRY_AFTER] = told.retryAfterMs;
+    let flags = told.flags;
+    if (!Number.isNaN(told.status)) {
+      const view = this.#port.look();
+      view[View.STATUS] = told.status;
+      view[View.RETRY_AFTER] = told.retryAfterMs;
+      flags |= FLAG_ANSWERED;
+    }
     let code: number;
     try {
       code = core.release(
         now,
         slot | 0,
         generation | 0,
-        outcomeCode(told) | told.flags,
+        outcomeCode(outcome) | flags,
         told.latencyMs,
         told.promptTokens,
         told.outputTokens,

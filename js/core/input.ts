@@ -2,7 +2,7 @@
  * Checks what callers hand over, once, into flat numbers that cross to the core. Each property is read exactly once, and
  * the result is written only when everything was read: a getter or proxy of the caller's may do what it likes.
  */
-import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX, OUTCOME_REFUSED } from './binding.ts';
+import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX } from './binding.ts';
 import { InputError } from './errors.ts';
 import type { Model } from './families.ts';
 import { refuseOthers } from './properties.ts';
@@ -69,9 +69,9 @@ export interface Amounts {
 export interface Told {
   outcome: LeaseOutcome;
   latencyMs: number;
-  /** The provider refused the call. */
-  refused: boolean;
-  /** How long it asked for a pause then. */
+  /** The HTTP status of the provider's answer; NaN: not told. */
+  status: number;
+  /** How long it asked for a pause; NaN: it did not. */
   retryAfterMs: number;
   promptTokens: number;
   outputTokens: number;
@@ -109,7 +109,7 @@ export function newTold(metrics: readonly string[] = []): Told {
   return {
     outcome: 'success',
     latencyMs: NaN,
-    refused: false,
+    status: NaN,
     retryAfterMs: NaN,
     promptTokens: NaN,
     outputTokens: NaN,
@@ -273,8 +273,7 @@ const USED: ReadonlySet<keyof TokenUsage> = new Set([
 const OUTCOMES: readonly LeaseOutcome[] = ['success', 'error', 'timeout', 'cancelled'];
 
 /** The number by which the core knows an outcome. */
-export function outcomeCode({ outcome, refused }: Told): number {
-  if (refused) return OUTCOME_REFUSED;
+export function outcomeCode(outcome: LeaseOutcome): number {
   return outcome === 'success' ? 0 : OUTCOMES.indexOf(outcome);
 }
 
@@ -344,7 +343,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
   }
   told.outcome = outcome;
   told.latencyMs = latencyMs;
-  told.refused = status === 429 || status === 503 || status === 529;
+  told.status = status;
   told.retryAfterMs = retryAfterMs;
   told.promptTokens = promptTokens;
   told.outputTokens = outputTokens;

@@ -1,4 +1,8 @@
-/** How an answer of a provider asks its callers to stay away: status and headers, read from responses and SDK errors alike. */
+/**
+ * How an answer of a provider asks its callers to stay away: status and headers, read from responses and SDK errors alike.
+ * The two headers here are those that nobody writes in his own way; the dialects know the others, in a module of their own that
+ * nobody loads who does not ask for it.
+ */
 
 /** What a release reports of an answer. */
 export interface Answered {

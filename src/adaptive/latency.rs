@@ -330,51 +330,35 @@ impl Latency {
     }
 
     /// Everything, in the order of an image.
-    pub(super) fn numbers(&mut self) -> [&mut f64; 26] {
-        let Self {
-            limit,
-            mean_us,
-            base,
-            windows,
-            unsteady,
-            cuts,
-            cuts_in_row,
-            cut_at,
-            counts_from,
-            seen,
-            window,
-            probe,
-        } = self;
-        let Window { began, samples, roots, squares, latency_us, area, peak, starved } = window;
-        let Probe { limit: half, until, from, to, samples: looks, roots: looked, next, interval } = probe;
-        [
-            limit,
-            mean_us,
-            base,
-            windows,
-            unsteady,
-            cuts,
-            cuts_in_row,
-            cut_at,
-            counts_from,
-            seen,
-            began,
-            samples,
-            roots,
-            squares,
-            latency_us,
-            area,
-            peak,
-            starved,
-            half,
-            until,
-            from,
-            to,
-            looks,
-            looked,
-            next,
-            interval,
-        ]
+    pub(super) fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
+        let Self { window, probe, .. } = self;
+        let own = [
+            &mut self.limit,
+            &mut self.mean_us,
+            &mut self.base,
+            &mut self.windows,
+            &mut self.unsteady,
+            &mut self.cuts,
+            &mut self.cuts_in_row,
+            &mut self.cut_at,
+            &mut self.counts_from,
+            &mut self.seen,
+        ];
+        own.into_iter().chain(window.numbers()).chain(probe.numbers())
+    }
+}
+
+impl Window {
+    fn numbers(&mut self) -> [&mut f64; 8] {
+        let Self { began, samples, roots, squares, latency_us, area, peak, starved } = self;
+        [began, samples, roots, squares, latency_us, area, peak, starved]
+    }
+}
+
+impl Probe {
+    fn numbers(&mut self) -> [&mut f64; 8] {
+        let Self { limit, until, from, to, samples, roots, next, interval } = self;
+        [limit, until, from, to, samples, roots, next, interval]
     }
 }
 

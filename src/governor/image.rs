@@ -96,12 +96,9 @@ impl Governor {
             }
         }
         if r.bool() {
-            let (config, max) = (self.config.adaptive.unwrap_or_default(), self.effective_max());
-            let mut saved = Adaptive::new(config, max.max(config.min_concurrency));
-            saved.restore(r);
-            if let Some(adaptive) = &mut self.adaptive {
-                *adaptive = saved;
-            }
+            // Read all the same where the configuration has none any more.
+            let mut unused = Adaptive::new(crate::config::Adaptive::default(), 0);
+            self.adaptive.as_mut().unwrap_or(&mut unused).restore(r);
         }
         self.reaper_at = r.option().map(CoreTime::from_micros);
         r.require(self.leases.live() == 0 || self.reaper_at.is_some());

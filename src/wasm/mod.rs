@@ -43,8 +43,8 @@ const BACKGROUND: u32 = 1;
 const BARGE: u32 = 2;
 /// Also of `release`, beside the outcome: the view has amounts beyond tokens.
 const AMOUNTS: u32 = 4;
-/// The outcome of a call that the provider refused; the view has the pause that it asked for.
-const REFUSED: u32 = 8;
+/// Also of `release`, beside the outcome: the view has the status of the provider's answer, and the pause it asks for.
+const ANSWERED: u32 = 8;
 const KEYS: u32 = 8;
 const UNLIMITED: u32 = 16;
 const SHARE: u32 = 32;
@@ -140,15 +140,16 @@ impl Core {
         output: f64,
     ) -> u32 {
         let amounts = if outcome & AMOUNTS == 0 { ReportedAmounts::default() } else { self.view.reported() };
-        let outcome = match outcome & !AMOUNTS {
+        let answered = outcome & ANSWERED != 0;
+        let outcome = match outcome & !(AMOUNTS | ANSWERED) {
             1 => Outcome::Error,
             2 => Outcome::Timeout,
             3 => Outcome::Cancelled,
-            REFUSED => Outcome::Refused,
             _ => Outcome::Success,
         };
         let mut report = Report { amounts, ..Report::of(outcome, latency, prompt, output) };
-        if outcome == Outcome::Refused {
+        if answered {
+            report.outcome = outcome.with_status(self.view.status());
             report.retry_after_us = self.view.retry_after_us();
         }
         let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);

@@ -30,7 +30,9 @@ const DENY: usize = 12;
 const OUT: usize = 24;
 /// What the shell writes before a command whose flags say so: amounts beyond tokens.
 const IN: usize = 32;
-/// Written by the shell: how long the provider asked for a pause, in milliseconds, when it has refused a call; NaN: not said.
+/// Written by the shell: the HTTP status of the provider's answer.
+const STATUS: usize = 30;
+/// Written by the shell with it: how long the provider asks for a pause, in milliseconds; NaN: not said.
 const RETRY_AFTER: usize = 31;
 /// Likewise: how many keys, then set and handle of each; handles are written back.
 const KEYS: usize = 40;
@@ -63,6 +65,11 @@ impl View {
     /// The amounts that the shell has written; NaN: not given.
     fn amount(&self, at: usize) -> Option<f64> {
         self.0.get(IN.saturating_add(at)).copied().filter(|amount| !amount.is_nan())
+    }
+
+    /// The status of the provider's answer.
+    pub(super) fn status(&self) -> u16 {
+        self.0.get(STATUS).map_or(0, |&status| status as u16)
     }
 
     /// The pause that the provider asked for, in microseconds.

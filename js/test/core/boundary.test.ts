@@ -43,16 +43,16 @@ test('the fields of the view stand where the core writes them', () => {
 });
 
 test('codes and flags are those of the core', () => {
-  const { DENIED, QUEUED, NO_HANDLE, FLAG_BACKGROUND, FLAG_AMOUNTS, FLAG_KEYS, FLAG_UNLIMITED, FLAG_SHARE } = binding;
+  const { DENIED, QUEUED, NO_HANDLE, FLAG_BACKGROUND, FLAG_AMOUNTS, FLAG_ANSWERED, FLAG_KEYS, FLAG_UNLIMITED, FLAG_SHARE } = binding;
   const flags = {
     BACKGROUND: FLAG_BACKGROUND,
     AMOUNTS: FLAG_AMOUNTS,
+    ANSWERED: FLAG_ANSWERED,
     KEYS: FLAG_KEYS,
     UNLIMITED: FLAG_UNLIMITED,
     SHARE: FLAG_SHARE,
   };
-  const REFUSED = binding.OUTCOME_REFUSED;
-  for (const [name, value] of Object.entries({ REFUSED, DENIED, QUEUED, NO_HANDLE, ...flags }))
+  for (const [name, value] of Object.entries({ DENIED, QUEUED, NO_HANDLE, ...flags }))
     assert.equal(value, constant(wasm, name), name);
 });
 
