@@ -43,7 +43,17 @@ test('the fields of the view stand where the core writes them', () => {
 });
 
 test('codes and flags are those of the core', () => {
-  const { DENIED, QUEUED, NO_HANDLE, FLAG_BACKGROUND, FLAG_AMOUNTS, FLAG_ANSWERED, FLAG_KEYS, FLAG_UNLIMITED, FLAG_SHARE } = binding;
+  const {
+    DENIED,
+    QUEUED,
+    NO_HANDLE,
+    FLAG_BACKGROUND,
+    FLAG_AMOUNTS,
+    FLAG_ANSWERED,
+    FLAG_KEYS,
+    FLAG_UNLIMITED,
+    FLAG_SHARE,
+  } = binding;
   const flags = {
     BACKGROUND: FLAG_BACKGROUND,
     AMOUNTS: FLAG_AMOUNTS,
