@@ -28,10 +28,22 @@ const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 /** The heaviest call, in concurrency units. */
 export const WEIGHT_MAX = 1e9;
 
-const ESTIMATED: readonly (keyof TokenEstimate)[] = ['promptTokens', 'maxOutputTokens', 'weight', 'metrics', 'images'];
-/** What an estimate of `throttleai/estimate` says of itself; it is handed over whole. */
-const NOTES = ['shape', 'rule', 'outputRule'];
-const ESTIMATE_FIELDS: ReadonlySet<string> = new Set([...ESTIMATED, ...NOTES]);
+/** Every field of `T`: the compiler says if one is missing. */
+const fieldsOf = <T>(fields: Readonly<Record<keyof T, 0>>): ReadonlySet<string> => new Set(Object.keys(fields));
+const ESTIMATED: ReadonlySet<string> = new Set([
+  ...fieldsOf<TokenEstimate>({ promptTokens: 0, maxOutputTokens: 0, weight: 0, metrics: 0, images: 0 }),
+  // What an estimate of `throttleai/estimate` says of itself; it is handed over whole.
+  ...['shape', 'rule', 'outputRule'],
+]);
+const REPORTED = fieldsOf<ReleaseReport>({
+  outcome: 0,
+  latencyMs: 0,
+  status: 0,
+  retryAfterMs: 0,
+  usage: 0,
+  actualCostCents: 0,
+});
+const USED = fieldsOf<TokenUsage>({ promptTokens: 0, outputTokens: 0, cachedTokens: 0, images: 0, metrics: 0 });
 
 /** A request in the form that crosses. */
 export interface Ask {
@@ -149,7 +161,7 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, 
   let amounts: readonly number[] | undefined;
   if (estimate !== undefined && estimate !== null) {
     if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
-    refuseMisspelt(estimate);
+    refuseMisspelt(estimate, 'request.estimate', ESTIMATED);
     // In millionths, as the core counts: events of the grant and of its end then say the same.
     weight = Math.round(readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1) * 1e6) / 1e6;
     promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
@@ -194,15 +206,8 @@ function readName(value: unknown, field: string, idBytes: number): string {
 }
 
 /** @throws InputError for a field that does not exist: what it says would not count */
-function refuseMisspelt(estimate: object): void {
-  // Every request pays for this: the names are listed only when one is not known.
-  for (const name in estimate)
-    if (name !== 'promptTokens' && name !== 'maxOutputTokens' && !ESTIMATE_FIELDS.has(name))
-      return refuseOthers(estimate, 'request.estimate', [...ESTIMATE_FIELDS]);
-}
-
-/** The same of a report, or its usage. */
-function refuseMisreported(object: object, path: string, fields: ReadonlySet<string>): void {
+function refuseMisspelt(object: object, path: string, fields: ReadonlySet<string>): void {
+  // Every call pays for this: the names are listed only when one is not known.
   for (const name in object) if (!fields.has(name)) return refuseOthers(object, path, [...fields]);
 }
 
@@ -262,14 +267,6 @@ export function readAmount(value: unknown, field: string, max: number, absent: n
   throw bad(field, value, `a number from 0 to ${max}`);
 }
 
-const REPORTED: ReadonlySet<keyof ReleaseReport> = new Set(['outcome', 'latencyMs', 'usage', 'actualCostCents']);
-const USED: ReadonlySet<keyof TokenUsage> = new Set([
-  'promptTokens',
-  'outputTokens',
-  'cachedTokens',
-  'images',
-  'metrics',
-]);
 const OUTCOMES: readonly LeaseOutcome[] = ['success', 'error', 'timeout', 'cancelled'];
 
 /** The number by which the core knows an outcome. */
@@ -326,7 +323,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         cachedTokens = cached;
         images = pictures;
         used = true;
-        refuseMisreported(usage, 'report.usage', USED);
+        refuseMisspelt(usage, 'report.usage', USED);
       }
     } catch (error) {
       problem ??= problemOf(report, error);
@@ -334,7 +331,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
     try {
       const cents = readAmount(report.actualCostCents, 'report.actualCostCents', CENTS_MAX, NaN);
       if (!Number.isNaN(cents)) cost = dollarsOf(Math.round(cents * 1e4));
-      refuseMisreported(report, 'report', REPORTED);
+      refuseMisspelt(report, 'report', REPORTED);
     } catch (error) {
       problem ??= problemOf(report, error);
     }

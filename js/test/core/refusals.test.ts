@@ -9,10 +9,10 @@ const config = { concurrency: { maxInFlight: 10 }, adaptive: true } as const;
 
 for (const retryAfterMs of [1, 999.5, 86_400_000])
   test(`nothing is sent before the instant that the provider named: ${retryAfterMs} ms`, (t) => {
-    const { governor, clock } = bench(t, config);
+    const { governor, clock } = bench(t, { ...config, strict: true });
     const grant = granted(governor.acquire(ask('a')));
     clock.advance(50);
-    governor.release(grant, { outcome: 'error', status: 429, retryAfterMs });
+    governor.release(grant, { outcome: 'error', status: 429, retryAfterMs }); // `strict`: a field that is not known throws.
     const opens = Math.ceil(clock.time + retryAfterMs);
     const denial = denied(governor.acquire(ask('a')));
     assert.deepEqual([denial.reason, denial.cause, denial.retryAt], ['rate', 'cooldown', opens]);
