@@ -15,11 +15,11 @@ import {
   type CoreDiagnosis,
   type CoreHandle,
 } from './binding.ts';
-import { Time } from './clock.ts';
+import { readClockOr, Time } from './clock.ts';
 import { refusalFrom, type PlacedLimits, type ReadConfig } from './config.ts';
 import type { Counting } from './counting.ts';
 import { Denials } from './denials.ts';
-import { Driver } from './driver.ts';
+import { Driver, LOST_AFTER_MS } from './driver.ts';
 import type { GovernorError } from './errors.ts';
 import { Events } from './events.ts';
 import { newHolders, reserveHold, type Holders } from './holders.ts';
@@ -27,10 +27,11 @@ import type { Tables } from './image.ts';
 import type { Ask } from './input.ts';
 import { LeaseTable, type About, type AboutRow } from './lease-table.ts';
 import { boundariesOf, type NamedLimit } from './limits.ts';
+import { runnerHere, stayUntil, type Runner } from './own-request.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
 import { badReportText, heldLongText, limitWarnText } from './texts.ts';
-import { abortReason, armTimer, workEndsWithRequest } from './timers.ts';
+import { abortReason, workEndsWithRequest } from './timers.ts';
 import type {
   AcquireGranted,
   DenyEvent,
@@ -68,7 +69,7 @@ export class Answers {
     this.time = new Time(clock);
     this.#port = port;
     this.#seed = seed;
-    this.#driver = new Driver<Answers>(clock, this, Answers.#wake);
+    this.#driver = new Driver<Answers>(clock, this, Answers.#wake, Answers.#runner);
     this.#denials = new Denials(
       (now, which) => this.gauge(now, which),
       (place) => this.limitAt(place),
@@ -195,12 +196,14 @@ export class Answers {
     this.#learn(actorId, view[View.ACTOR]!, knownActor);
     if ((ask.flags & FLAG_SHARE) !== 0) this.actors.gaveShare(view[View.ACTOR]!);
     if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
+    const runner = workEndsWithRequest() ? runnerHere() : undefined;
+    let waiter: Waiter;
     const promise = new Promise<GovernorDecision>((resolve, reject) => {
       const onAbort = (): void => {
         if (signal !== undefined) this.#withdraw(waiter, abortReason(signal));
       };
       const row = { index, generation, actorId, action, weight, key, about: this.#aboutOf(ask), reserve };
-      const waiter: Waiter = { ...row, resolve, reject, signal, onAbort };
+      waiter = { ...row, resolve, reject, signal, onAbort, runner };
       try {
         this.#waiters.add(waiter);
       } catch (error) {
@@ -208,9 +211,21 @@ export class Answers {
       }
     });
     this.finish(now);
-    // The driver's timer may be another request's, and not be there any more when this one's time is up.
-    if (workEndsWithRequest()) armTimer(this.time.clock, () => Answers.#wake(this), until - now);
+    if (runner !== undefined) this.#stay(waiter!, promise, until);
     return promise;
+  }
+
+  /** What a waiter does where work ends with its request: sees to it that it has its turn, whatever becomes of others. */
+  #stay(waiter: Waiter, answer: Promise<unknown>, until: number): void {
+    const { clock } = this.time;
+    const delayMs = (): number => {
+      const now = readClockOr(clock, until);
+      return Math.min(until, Math.max(this.#driver.at, now) + LOST_AFTER_MS) - now;
+    };
+    stayUntil(answer, clock, delayMs, () => {
+      this.#waiters.heardOf(waiter);
+      Answers.#wake(this);
+    });
   }
 
   /** A lease that was held has been released. @param problem what was wrong with the report */
@@ -263,6 +278,11 @@ export class Answers {
     } catch {
       // A trap: `lose` has told the waiters, and every later call says so.
     }
+  }
+
+  /** Who arms the timer. Static, as `#wake` is: a closure made by an instance could hold it. */
+  static #runner(answers: Answers): Runner | undefined {
+    return answers.#waiters.runner;
   }
 
   /** Takes in what happened besides the answer. Calls nobody. */

@@ -5,6 +5,7 @@
  * The timer holds the governor weakly, so a forgotten governor can be collected, and does not keep the process alive;
  * while somebody waits in the queue it does both.
  */
+import type { Runner } from './own-request.ts';
 import { armTimer, clearTimer, keepProcessAlive } from './timers.ts';
 import type { ClockWithTimers } from './types.ts';
 
@@ -14,23 +15,38 @@ interface WeakReference<T> {
 const platform = globalThis as unknown as { WeakRef?: new <T extends object>(target: T) => WeakReference<T> };
 
 /** A timer this much overdue, in ms, is taken for lost: on Workers timers end with the request that armed them. */
-const LOST_AFTER_MS = 1000;
+export const LOST_AFTER_MS = 1000;
 
 export class Driver<T extends object> {
   readonly #clock: ClockWithTimers;
   readonly #target: WeakReference<T>;
   readonly #fire: (target: T) => void;
+  readonly #runnerOf: (target: T) => Runner | undefined;
   #pinned: T | undefined;
   #timer: unknown;
   #at = Infinity;
   #waiting = false;
   #stopped = false;
 
-  /** @param fire is called at the instant, or a little around it, and ends with `update` */
-  constructor(clock: ClockWithTimers, target: T, fire: (target: T) => void) {
+  /**
+   * @param fire is called at the instant, or a little around it, and ends with `update`
+   * @param runnerOf who arms the timer while somebody waits; undefined: whoever calls
+   */
+  constructor(
+    clock: ClockWithTimers,
+    target: T,
+    fire: (target: T) => void,
+    runnerOf: (target: T) => Runner | undefined,
+  ) {
     this.#clock = clock;
     this.#target = platform.WeakRef === undefined ? { deref: () => target } : new platform.WeakRef(target);
     this.#fire = fire;
+    this.#runnerOf = runnerOf;
+  }
+
+  /** The instant in ms for which the timer is armed; Infinity: it is not. */
+  get at(): number {
+    return this.#at;
   }
 
   /** Whether `update` has anything to do. Asked after every command, so it must cost nothing. */
@@ -40,7 +56,7 @@ export class Driver<T extends object> {
 
   /** A timer that is armed for what is overdue is not armed again at every command while nothing else runs. */
   #mustArm(at: number, now: number): boolean {
-    return (at < this.#at && now < this.#at) || now > this.#at + LOST_AFTER_MS;
+    return (at < this.#at && now < this.#at) || now >= this.#at + LOST_AFTER_MS;
   }
 
   /**
@@ -76,17 +92,33 @@ export class Driver<T extends object> {
   #arm(at: number, now: number): void {
     this.#clear();
     if (at === Infinity || (this.#stopped && !this.#waiting)) return;
-    try {
-      this.#timer = armTimer(this.#clock, () => this.#fired(), at - now);
-    } catch {
-      return; // No timers at module scope of a Worker; expiry is lazy, and a later command tries again.
-    }
     this.#at = Math.max(at, now);
-    keepProcessAlive(this.#timer, this.#waiting);
+    const start = (): void => this.#start(now);
+    const run = this.#pinned && this.#runnerOf(this.#pinned);
+    if (run === undefined) start();
+    else run(start);
+  }
+
+  /** Arms the timer for the instant that is wanted by now. */
+  #start(now: number): void {
+    if (this.#at === Infinity) return;
+    this.#drop();
+    try {
+      // One that could not be taken back, as on Workers those of other requests, comes for nothing.
+      const timer = armTimer(this.#clock, () => timer === this.#timer && this.#fired(), this.#at - now);
+      this.#timer = timer;
+      keepProcessAlive(timer, this.#waiting);
+    } catch {
+      this.#at = Infinity; // No timers at module scope of a Worker; expiry is lazy, and a later command tries again.
+    }
   }
 
   #clear(): void {
     this.#at = Infinity;
+    this.#drop();
+  }
+
+  #drop(): void {
     if (this.#timer === undefined) return;
     const timer = this.#timer;
     this.#timer = undefined;

@@ -3,6 +3,7 @@
  * governor; the last one under a signal takes the abort listener with it.
  */
 import type { About } from './lease-table.ts';
+import type { Runner } from './own-request.ts';
 import type { GovernorDecision, SignalLike } from './types.ts';
 
 /** One waiting call. */
@@ -20,6 +21,8 @@ export interface Waiter {
   readonly reject: (error: unknown) => void;
   readonly signal: SignalLike | undefined;
   readonly onAbort: () => void;
+  /** There where work ends with its request. */
+  readonly runner: Runner | undefined;
 }
 
 /** By both parts of the name: the core may reuse a place before the answer of who was there before has been taken in. */
@@ -39,12 +42,26 @@ export class Waiters {
   readonly #bySignal = new Map<SignalLike, Listening>();
   readonly #rows = new Map<string, Waiter>();
   readonly #byKey = new Map<string, Set<Waiter>>();
+  /** Who came last, or was heard of last. */
+  #heard: Waiter | undefined;
 
   /** Adds a row. Last of all listens to the signal, which may be of somebody's making. */
   add(waiter: Waiter): void {
     this.#rows.set(nameOf(waiter.index, waiter.generation), waiter);
     this.#share(waiter);
+    this.heardOf(waiter);
     this.#listen(waiter);
+  }
+
+  /** Whoever waits is there to run work, see `runner`. */
+  heardOf(waiter: Waiter): void {
+    if (this.#rows.has(nameOf(waiter.index, waiter.generation))) this.#heard = waiter;
+  }
+
+  /** Runs work in the request of somebody who waits, where that matters: of who was heard of last, else of who came first. */
+  get runner(): Runner | undefined {
+    const { value: first } = this.#rows.values().next();
+    return (this.#heard ?? first)?.runner;
   }
 
   /** A listener for each call would be too many: platforms warn of a leak when a signal has more than ten. */
@@ -100,6 +117,7 @@ export class Waiters {
     const waiter = this.#rows.get(name);
     if (waiter === undefined) return undefined;
     this.#rows.delete(name);
+    if (waiter === this.#heard) this.#heard = undefined;
     this.#unlisten(waiter);
     if (waiter.key !== undefined) {
       const sharing = this.#byKey.get(waiter.key);

@@ -25,11 +25,20 @@ const documented = (kind, file) => ({
   command: () => [nodeBinary(20), [inFolder('documented-uses', file)]],
 });
 
-// Miniflare runs on Node; the Worker itself runs in workerd.
-const worker = (folder, date) => ({
+// Miniflare runs on Node; the Worker itself runs in workerd. A client makes several requests at once.
+const worker = (folder, date, ...client) => ({
   name: `workerd ${date}, ${folder}`,
   folder,
-  command: () => [nodeBinary(24), [driver('workerd.mjs'), inFolder(folder, 'main.mjs'), date]],
+  command: () => [
+    nodeBinary(24),
+    [
+      driver('workerd.mjs'),
+      inFolder(folder, 'main.mjs'),
+      date,
+      'workerd',
+      ...client.map((file) => inFolder(folder, file)),
+    ],
+  ],
 });
 
 // Over a socket, so that clients can leave.
@@ -75,7 +84,11 @@ export const runtimes = [
     folder: 'deno',
     command: () => [denoBinary(), ['run', '--no-prompt', '--node-modules-dir=manual', inFolder('deno', 'main.ts')]],
   },
-  ...COMPATIBILITY_DATES.flatMap((date) => [worker('worker', date), worker('durable-object', date)]),
+  ...COMPATIBILITY_DATES.flatMap((date) => [
+    worker('worker', date),
+    worker('durable-object', date),
+    worker('waiting-worker', date, 'client.mjs'),
+  ]),
   {
     // Made by a bundler that does not know Workers: the inlined wasm compiles at start-up.
     name: 'workerd 2025-06-01, bundled for browsers',
