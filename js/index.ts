@@ -17,6 +17,7 @@ export { retryAcquire, waitForRetry } from './core/retry.ts';
 export { createStatsCollector } from './core/stats.ts';
 export { createTestClock } from './core/test-clock.ts';
 export { withLease } from './core/with-lease.ts';
+export { withRetry } from './core/with-retry.ts';
 
 export type { Lease } from './core/lease.ts';
 export type { GovernorErrorCode } from './core/errors.ts';
@@ -29,6 +30,9 @@ export type {
   AcquireGranted,
   AcquireRequest,
   AdaptiveConfig,
+  AnswerKind,
+  AnswerReader,
+  AttemptReport,
   CapsConfig,
   Clock,
   ClockWithTimers,
@@ -52,6 +56,7 @@ export type {
   GovernorLike,
   GovernorOptions,
   GovernorSnapshot,
+  HeadersInput,
   LeaseOutcome,
   Limit,
   LimitDiagnosis,
@@ -64,12 +69,15 @@ export type {
   ModelsConfig,
   Priority,
   Prices,
+  ProviderAnswer,
   QueueConfig,
   RateConfig,
   RateString,
   ReleaseEvent,
   ReleaseReport,
+  RetryBudgetConfig,
   RetryOptions,
+  RetryStop,
   Scope,
   SettlePolicy,
   SignalLike,
@@ -82,5 +90,6 @@ export type {
   WithLeaseOptions,
   WithLeaseResult,
   WithLeaseStrategy,
+  WithRetryOptions,
 } from './core/types.ts';
 export type { Fixed, FunctionOptions, Governed, OutputOf, PerCall, WrapOptions } from './core/types/wrap.ts';

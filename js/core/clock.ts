@@ -18,14 +18,14 @@ export const systemClock: ClockWithTimers = { now: () => Date.now(), ...platform
 export function clockFrom(value: Clock | ClockWithTimers | null | undefined): ClockWithTimers {
   if (value === undefined || value === null) return systemClock;
   if (typeof value === 'function') return { now: value, ...platformTimers };
-  if (
-    typeof value === 'object' &&
-    typeof value.now === 'function' &&
-    typeof value.setTimeout === 'function' &&
-    typeof value.clearTimeout === 'function'
-  )
-    return value;
+  if (isClock(value)) return value;
   throw new ConfigError({ field: 'clock', value, allowed: ALLOWED });
+}
+
+export function isClock(value: unknown): value is ClockWithTimers {
+  if (typeof value !== 'object' || value === null) return false;
+  const { now, setTimeout, clearTimeout } = value as Partial<ClockWithTimers>;
+  return [now, setTimeout, clearTimeout].every((part) => typeof part === 'function');
 }
 
 /**

@@ -7,6 +7,8 @@ import { clockFrom } from './clock.ts';
 import { ConfigError, isArray } from './errors.ts';
 import { isPlain, plainOf, readLimits, type Reader, type ReadLimit } from './limits.ts';
 import { leftOut } from './properties.ts';
+import { readRetryBudget, type BudgetTerms } from './retry-budget.ts';
+import { isSeed, SEEDS } from './seed.ts';
 import { readShares, type Shares } from './shares.ts';
 import type { ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
 
@@ -21,7 +23,7 @@ const SECTIONS = {
 } as const;
 const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
 /** Fields that never reach the core. */
-const OWN = ['strict', 'onEvent', 'clock', 'seed'] as const;
+const OWN = ['strict', 'onEvent', 'clock', 'seed', 'retryBudget'] as const;
 const FIELDS: readonly string[] = [...Object.keys(SECTIONS), 'limits', 'models', 'shares', ...SCALARS, ...OWN];
 
 /** Plain data: what the core walks. */
@@ -44,6 +46,8 @@ export interface ReadConfig {
   readonly onEvent: GovernorEventHandler | undefined;
   readonly clock: ClockWithTimers;
   readonly seed: number | undefined;
+  /** Undefined: retries have no bound. */
+  readonly retryBudget: BudgetTerms | undefined;
 }
 
 /** @throws ConfigError if it cannot be read, or a field that stays in JavaScript is wrong */
@@ -85,6 +89,7 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),
     seed: readSeed(get(config, 'seed', 'seed')),
+    retryBudget: readRetryBudget(get(config, 'retryBudget', 'retryBudget')),
   };
 }
 
@@ -145,8 +150,8 @@ function readHandler(value: unknown): GovernorEventHandler | undefined {
 
 function readSeed(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new ConfigError({ field: 'seed', value, allowed: `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}` });
+  if (isSeed(value)) return value;
+  throw new ConfigError({ field: 'seed', value, allowed: SEEDS });
 }
 
 /** Limits as the core gets them, with what errors call each of them. */

@@ -20,6 +20,7 @@ import type { LeaseRef, LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
 import { ownMetrics } from './limits.ts';
 import { Port } from './port.ts';
+import { RetryBudgets } from './retry-budget.ts';
 import { doubleReleaseText, unknownLeaseText } from './texts.ts';
 import { abortReason } from './timers.ts';
 import type {
@@ -49,6 +50,7 @@ export class Governor {
   // Written anew by each call, when nobody else's code can run before it is read.
   readonly #told: Told = newTold();
   #strict = false;
+  readonly #retries = new RetryBudgets(undefined, (model) => this.#asking.counting.model(model)?.family.name);
   #internals: Internals | undefined;
 
   /** `close()` at the end of a block: `using governor = createGovernor();`. There where the platform has it (Node 20 on). */
@@ -90,6 +92,7 @@ export class Governor {
     const { counting } = asking;
     const { amounts } = asking.ask;
     this.#strict = read.strict;
+    this.#retries.terms = read.retryBudget;
     asking.shares = read.shares;
     answers.actors.changeShares();
     asking.idBytes = answers.gauge(0, Gauge.IdBytes);
@@ -117,6 +120,7 @@ export class Governor {
           },
           clock: this.#answers.time.clock,
           holders: this.#answers.holders,
+          retries: this.#retries,
           enter: (request, wait) => this.#enter(request, wait, true),
         });
       },

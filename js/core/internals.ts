@@ -4,6 +4,7 @@
  */
 import { systemClock } from './clock.ts';
 import type { Holders } from './holders.ts';
+import type { RetryBudgets } from './retry-budget.ts';
 import type { AcquireDecision, AcquireRequest, ClockWithTimers, GovernorLike, Wait } from './types.ts';
 
 /** Key of `Internals` on every governor of this package. */
@@ -18,6 +19,8 @@ export interface Internals {
   readonly clock: ClockWithTimers;
   /** Holders of leases that several calls share under one idempotency key, by lease id; see `holders.ts`. */
   readonly holders: Holders;
+  /** How many calls may be retries. Absent on governors of earlier copies of the package. */
+  readonly retries?: Pick<RetryBudgets, 'earn' | 'spend'>;
   /** `acquireAsync`, with the hold of a shared lease reserved for the caller, who must take it with `holdLease`. */
   enter(request: AcquireRequest, wait: Wait): Promise<AcquireDecision>;
 }

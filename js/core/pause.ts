@@ -10,6 +10,27 @@ export interface Answered {
   retryAfterMs?: number;
 }
 
+/** What an answer is made of. */
+export interface AnswerParts {
+  readonly status: number;
+  readonly headers: unknown;
+}
+
+/**
+ * Status and headers of a response, or of an error that carries those of one, by the names that SDKs and clients give them;
+ * undefined if it is neither. May throw, where properties do.
+ */
+export function partsOf(answer: unknown): AnswerParts | undefined {
+  if (typeof answer !== 'object' || answer === null) return undefined;
+  const said = answer as Readonly<Record<string, unknown>>;
+  const response = (said['response'] ?? said['rawResponse'] ?? said['$response']) as typeof said | null | undefined;
+  const meta = said['$metadata'] as typeof said | null | undefined;
+  const statuses = [said['status'], said['statusCode'], meta?.['httpStatusCode'], response?.['status']];
+  const status = statuses.find((value) => typeof value === 'number' && value >= 100 && value < 600);
+  if (status === undefined) return undefined;
+  return { status: status as number, headers: said['headers'] ?? said['responseHeaders'] ?? response?.['headers'] };
+}
+
 /**
  * Status and pause of a response, or of an error that carries those of one (as those of the SDKs do). Never throws.
  *
@@ -17,22 +38,31 @@ export interface Answered {
  */
 export function answered(answer: unknown, now: number): Answered {
   try {
-    const { status, headers } = answer as { status?: unknown; headers?: unknown };
-    if (typeof status !== 'number' || !(status >= 100 && status < 600)) return {};
-    const retryAfterMs = pauseOf(headers, now);
+    const parts = partsOf(answer);
+    if (parts === undefined) return {};
+    const { status } = parts;
+    const retryAfterMs = pauseOf(parts.headers, now);
     return retryAfterMs === undefined ? { status } : { status, retryAfterMs };
   } catch {
-    return {}; // Not an object, or one whose properties throw.
+    return {}; // Its properties throw.
   }
+}
+
+/** A header, trimmed; empty if there is none. @param name in lower case. @param headers a `Headers`, a map, or an object */
+export function headerOf(headers: unknown, name: string): string {
+  if (typeof headers !== 'object' || headers === null) return '';
+  const { get } = headers as { get?: (name: string) => unknown };
+  const plain = headers as Readonly<Record<string, unknown>>;
+  const found =
+    typeof get === 'function'
+      ? get.call(headers, name)
+      : (plain[name] ?? plain[Object.keys(plain).find((key) => key.toLowerCase() === name) ?? name]);
+  return String(found ?? '').trim();
 }
 
 /** `retry-after-ms`, else `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); undefined if neither says so clearly. */
 function pauseOf(headers: unknown, now: number): number | undefined {
-  const found = (name: string): string => {
-    const { get } = headers as { get?: (name: string) => unknown };
-    return String((typeof get === 'function' ? get.call(headers, name) : (headers as never)[name]) ?? '').trim();
-  };
-  const [ms, seconds] = [found('retry-after-ms'), found('retry-after')];
+  const [ms, seconds] = [headerOf(headers, 'retry-after-ms'), headerOf(headers, 'retry-after')];
   const pause = [amount(ms), amount(seconds) * 1000, Date.parse(seconds) - now].find((pause) => pause >= 0);
   return pause !== undefined && pause <= Number.MAX_SAFE_INTEGER ? pause : undefined;
 }

@@ -5,7 +5,7 @@ import { GovernorError } from './errors.ts';
 import type { ClockWithTimers, SignalLike } from './types.ts';
 
 /** The longest delay that platforms keep, in ms; a longer one would fire at once. */
-const DELAY_MAX_MS = 2 ** 31 - 1;
+export const DELAY_MAX_MS: number = 2 ** 31 - 1;
 
 interface PlatformTimers {
   setTimeout(callback: () => void, ms: number): unknown;

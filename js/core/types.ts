@@ -1,4 +1,5 @@
 /** The public types, by what they are about. */
+export type { AnswerKind, AnswerReader, HeadersInput, ProviderAnswer } from './types/answer.ts';
 export type {
   AdaptiveConfig,
   CapsConfig,
@@ -8,6 +9,7 @@ export type {
   GovernorOptions,
   QueueConfig,
   RateConfig,
+  RetryBudgetConfig,
 } from './types/config.ts';
 export type { Diagnosis, LimitDiagnosis } from './types/diagnosis.ts';
 export type { Duration, Limit, LimitRates, Metric, RateString, Scope } from './types/limits.ts';
@@ -58,3 +60,4 @@ export type {
   WithLeaseResult,
   WithLeaseStrategy,
 } from './types/helpers.ts';
+export type { AttemptReport, RetryStop, WithRetryOptions } from './types/retry.ts';

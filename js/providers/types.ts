@@ -1,4 +1,7 @@
 /** What goes in and what comes out. All of it is plain data, and JSON but for `headers`. */
+import type { AnswerKind, HeadersInput, ProviderAnswer } from '../core/types.ts';
+
+export type { AnswerKind, HeadersInput, ProviderAnswer };
 
 /** Dialects that come with the package. */
 export type DialectName =
@@ -25,21 +28,6 @@ export interface Dialect {
   readonly name: string;
   /** The table as JSON: it can be kept, and sent to a worker. */
   readonly json: string;
-}
-
-/** Headers as you have them: a `Headers`, a `Map` or list of pairs, an object, or a function from a name to a value. */
-export type HeadersInput =
-  | Iterable<readonly [string, string]>
-  | { readonly [name: string]: string | number | readonly string[] | null | undefined }
-  | ((name: string) => string | null | undefined);
-
-/** What a provider answered. A `Response` is one; its body is never read: pass what you have read of it in `body`. */
-export interface ProviderAnswer {
-  /** From 100 to 599; absent where there is none, as in an event of a stream. */
-  readonly status?: number;
-  readonly headers?: HeadersInput;
-  /** By whose host the dialect is recognised. */
-  readonly url?: string;
 }
 
 export interface ReadOptions {
@@ -112,12 +100,6 @@ export interface IgnoredPart {
    */
   readonly reason: 'not-a-number' | 'format' | 'sentinel' | 'out-of-range' | 'conflict' | 'too-long' | 'not-json';
 }
-
-/**
- * What came of a call: `ok`; `transient`, a rate limit; `overload`, the provider has no room whoever asks; `terminal`, the same
- * until somebody acts or a day begins: do not retry; `other`, nothing about limits.
- */
-export type AnswerKind = 'ok' | 'transient' | 'overload' | 'terminal' | 'other';
 
 /** Why it was not answered. `size`: this call alone is larger than the limit. */
 export type RefusalReason = 'rate' | 'quota' | 'credit' | 'auth' | 'capacity' | 'size';

@@ -3,22 +3,9 @@
  * often that body was seen before, so that the order in which sockets deliver calls does not change what each one gets.
  */
 
-/** Uniform numbers from 0 to below 1. */
-export type Random = () => number;
+import { createRandom, type Random } from '../core/random.ts';
 
-/** Source: "splitmix32" mixing steps (Steele, Lea, Flood 2014, constants of MurmurHash3's finalizer). */
-export function createRandom(seed: number): Random {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = state ^ (state >>> 16);
-    z = Math.imul(z, 0x21f0aaad);
-    z ^= z >>> 15;
-    z = Math.imul(z, 0x735a2d97);
-    z ^= z >>> 15;
-    return (z >>> 0) / 2 ** 32;
-  };
-}
+export { createRandom, type Random };
 
 /** A 32-bit hash of `text` (FNV-1a over UTF-16 units). */
 export function hashText(text: string, seed: number): number {

@@ -80,6 +80,14 @@ export interface CapsConfig {
   idBytes?: number | null | undefined;
 }
 
+/** How many calls that `withRetry` makes may be retries, in each family of models. */
+export interface RetryBudgetConfig {
+  /** What each call earns, in retries: 0.1 is one retry in ten calls. Fades within minutes. Default 0.1. Range: 0 to 1. */
+  ratio?: number | null | undefined;
+  /** Retries a minute that are free, for those who make few calls; so many at once at most. Default 10. Range: 0 to 1e6. */
+  minPerMinute?: number | null | undefined;
+}
+
 /**
  * What a governor enforces. Every field may be left out or `null`; a governor without configuration has no limits.
  * An invalid value throws a `ConfigError` that names the field, the value and the allowed range.
@@ -123,6 +131,8 @@ export interface GovernorConfig {
   queue?: QueueConfig | null | undefined;
   /** Bounds of what is remembered. */
   caps?: CapsConfig | null | undefined;
+  /** Bounds retries that `withRetry` makes with this governor. `false`: no bound. Default: the defaults of `RetryBudgetConfig`. */
+  retryBudget?: RetryBudgetConfig | false | null | undefined;
   /** Receives every event, in the order of the calls. What it throws or rejects with is dropped. */
   onEvent?: GovernorEventHandler | null | undefined;
   /** Time source in ms. Default: `Date.now`, looked up at each call, with the platform's timers. */

@@ -11,11 +11,14 @@ import {
   retryAcquire,
   waitForRetry,
   withLease,
+  withRetry,
 } from 'throttleai';
 import type {
   AcquireDecision,
   AcquireRequest,
   AdaptiveConfig,
+  AnswerReader,
+  AttemptReport,
   Clock,
   ConcurrencyConfig,
   Constraints,
@@ -38,6 +41,7 @@ import type {
   WithLeaseOptions,
   WithLeaseResult,
   WithLeaseStrategy,
+  WithRetryOptions,
 } from 'throttleai';
 import {
   wrapTool,
@@ -147,6 +151,24 @@ export const again: Promise<AcquireDecision> = retryAcquire({ acquire: () => bui
   maxAttempts: 2,
 });
 export const slept: Promise<void> = waitForRetry(built[1] as AcquireDecision);
+// What the function gives is what comes back; reports say by their outcome what else they have.
+export const retried: Promise<number> = withRetry((attempt) => attempt + 1);
+export const retriedLease = withRetry(() => withLease(governor, request, () => 'text'), { governor }).then((done) =>
+  done.granted ? done.result.length : done.decision.retryAt,
+);
+export const reader: AnswerReader = ({ status }, { now }) => ({
+  kind: status === 402 ? 'terminal' : 'transient',
+  retryAt: now + 1,
+});
+export const retryOptions: WithRetryOptions = {
+  readAnswer: reader,
+  signal: null,
+  model: undefined,
+  onAttempt: (report: AttemptReport) =>
+    report.outcome === 'retry' ? report.delayMs : report.outcome === 'failure' ? report.why : report.attempt,
+};
+// @ts-expect-error an option that does not exist
+export const misspelt: WithRetryOptions = { retries: 3 };
 
 const snapshot: GovernorSnapshot = governor.snapshot();
 formatSnapshot(snapshot) satisfies string;
