@@ -2,7 +2,9 @@
 import { simulate } from 'throttleai/testing';
 import { figures, summary, type Figures, type Summary } from './figures.ts';
 import type { Scenario, Terms } from './scenarios/scenario.ts';
+import type { CreateGovernor } from './native.ts';
 import type { Contender } from './schedulers/contender.ts';
+import { governorOf } from './schedulers/index.ts';
 
 export interface Cell {
   readonly scenario: Scenario;
@@ -46,6 +48,12 @@ export async function play({ scenario, terms, contender }: Cell, seeds: readonly
     summary: summary(runs),
   };
 }
+
+/** What a run of the cell comes to with governors of one build: the same for each of them. */
+export const playWith =
+  (cell: Cell, seed: number) =>
+  async (create: CreateGovernor): Promise<Summary> =>
+    (await play({ ...cell, contender: governorOf(create) }, [seed])).summary;
 
 /** Terms that nobody has tuned for, beside a scenario's own. */
 export function variantsOf({ terms }: Scenario): Terms[] {

@@ -7,20 +7,22 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { GovernorConfig } from 'throttleai';
-import type { QueueingGovernor } from 'throttleai/testing';
+import { createGovernor, type Governor, type GovernorConfig } from 'throttleai';
 import { bindGovernor } from '../js/core/api.ts';
 import { createLoader } from '../js/core/loader.ts';
-import { play, type Cell } from './cell.ts';
-import { governorOf } from './schedulers/index.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = join(ROOT, 'target/simulator');
 /** As the test steps build it, so that it is built once. */
 const QUICK = { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16' };
 
+/** What governors are made with: the published build, or the one for tests. */
+export type CreateGovernor = (
+  config: GovernorConfig,
+) => Pick<Governor, 'acquire' | 'acquireAsync' | 'release' | 'close' | 'concurrencyEffectiveMax'>;
+
 interface Recording {
-  readonly create: (config: GovernorConfig) => QueueingGovernor;
+  readonly create: CreateGovernor;
   /** Of each governor that was closed. */
   readonly traces: Uint8Array[];
 }
@@ -72,25 +74,30 @@ function compileReplay(): string {
   return (JSON.parse(artifacts.at(-1)!) as { executable: string }).executable;
 }
 
-/** Plays a run of a cell and throws unless it is the same natively; returns how many commands it took. */
-export type PlayNatively = (cell: Cell, seed: number) => Promise<number>;
+/**
+ * Plays a run with governors of both builds and throws unless they come to the same, and to the same natively; returns how many
+ * commands it took.
+ */
+export type PlayNatively = (name: string, play: (create: CreateGovernor) => Promise<unknown>) => Promise<number>;
 
 /** Builds what it takes. Needs Rust. */
 export async function prepareNative(): Promise<PlayNatively> {
   const replay = compileReplay();
-  return async (cell, seed) => {
+  return async (name, play) => {
     const { create, traces } = await recordingGovernors();
-    const published = await play(cell, [seed]);
-    const recorded = await play({ ...cell, contender: governorOf(create) }, [seed]);
-    assert.deepEqual(recorded.summary, published.summary, 'the build for tests decides like the published one');
+    assert.deepEqual(
+      await play(create),
+      await play(createGovernor),
+      'the build for tests decides like the published one',
+    );
     rmSync(FOLDER, { recursive: true, force: true });
     mkdirSync(FOLDER, { recursive: true });
-    traces.forEach((trace, index) => writeFileSync(join(FOLDER, `${cell.scenario.name}-${index}.trace`), trace));
+    traces.forEach((trace, index) => writeFileSync(join(FOLDER, `${name}-${index}.trace`), trace));
     const { status, stdout, stderr } = spawnSync(replay, ['--nocapture'], {
       encoding: 'utf8',
       env: { ...process.env, TRACES: FOLDER },
     });
-    if (status !== 0) throw new Error(`${cell.scenario.name} is answered differently natively:\n${stderr}`);
+    if (status !== 0) throw new Error(`${name} is answered differently natively:\n${stderr}`);
     return [...stdout.matchAll(/: (\d+) commands,/g)].reduce((sum, [, commands]) => sum + Number(commands), 0);
   };
 }

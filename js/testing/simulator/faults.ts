@@ -7,18 +7,20 @@ export interface Outage {
   readonly toMs: number;
   /** When its calls fail: 50 ms is a quick failure, 30,000 ms a call that hangs. */
   readonly failsAfterMs: number;
+  /** How they fail. Default `error`; a call that hangs is a `timeout` to who calls. */
+  readonly outcome?: 'error' | 'timeout';
 }
 
 /** A server with an outage. */
 export const withOutage =
-  ({ fromMs, toMs, failsAfterMs }: Outage, server: ServerMaker): ServerMaker =>
+  ({ fromMs, toMs, failsAfterMs, outcome = 'error' }: Outage, server: ServerMaker): ServerMaker =>
   (surroundings) => {
     const { now, after } = surroundings;
     const inner = server(surroundings);
     return {
       start(call, end) {
         if (now() < fromMs || now() >= toMs) inner.start(call, end);
-        else after(failsAfterMs, () => end({ outcome: 'error' }));
+        else after(failsAfterMs, () => end({ outcome }));
       },
     };
   };

@@ -10,7 +10,14 @@ export interface QueueingGovernor extends GovernorLike {
   close?(): void;
 }
 
-const OUTCOMES = { success: 'success', error: 'error', refused: 'error' } as const;
+/** What providers answer with when they take nothing more. */
+const REFUSED = 429;
+
+/** What a caller reports of a call: all that the server said. */
+function reportOf({ outcome, retryAfterMs, outputTokens }: CallEnd): ReleaseReport {
+  const usage = outputTokens === undefined ? {} : { usage: { outputTokens } };
+  return outcome === 'refused' ? { outcome: 'error', status: REFUSED, retryAfterMs, ...usage } : { outcome, ...usage };
+}
 
 function requestOf({ actor, weight, tokens }: SimulatedCall): AcquireRequest {
   return {
@@ -47,11 +54,10 @@ export function governed(governor: QueueingGovernor): Scheduler {
         },
       );
     },
-    end(call, { outcome }: CallEnd) {
+    end(call, end: CallEnd) {
       const lease = leases.get(call);
       leases.delete(call);
-      const report: ReleaseReport = { outcome: OUTCOMES[outcome] };
-      if (lease !== undefined) governor.release(lease, report);
+      if (lease !== undefined) governor.release(lease, reportOf(end));
     },
     close() {
       closed = true;

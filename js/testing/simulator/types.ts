@@ -92,10 +92,12 @@ export type SchedulerMaker = (surroundings: Surroundings) => Scheduler;
 
 /** How a server ended a call. */
 export interface CallEnd {
-  /** `refused`: it took none of it, as with status 429. */
-  readonly outcome: 'success' | 'error' | 'refused';
+  /** `refused`: it took none of it, as with status 429. `timeout`: no answer came while anybody waited for one. */
+  readonly outcome: 'success' | 'error' | 'timeout' | 'refused';
   /** With `refused`: what it said of when to come again, in ms. */
   readonly retryAfterMs?: number;
+  /** Output tokens of the answer, where the server says so. */
+  readonly outputTokens?: number;
 }
 
 /** What works calls off. */
