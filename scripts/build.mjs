@@ -12,6 +12,7 @@ import { writeNotices } from './build/notices.mjs';
 import { assemble, optimise } from './build/opt.mjs';
 import { emitTypes } from './build/types.mjs';
 import { wasmTextModule } from './build/wasm-text.mjs';
+import { usageRowsModule } from './build/usage-rows.mjs';
 import { buildWasm, forced } from './build/wasm.mjs';
 import { withLock } from './lib/lock.mjs';
 import { at, paths } from './lib/paths.mjs';
@@ -24,6 +25,7 @@ const rustc = () => tryRun('rustc', ['-vV'], { quiet: true }).output;
 const glueFile = join(paths.generated, 'glue.js');
 const textFile = join(paths.generated, 'wasm-text.js');
 const providersFile = join(paths.generated, 'providers-text.js');
+const usageFile = join(paths.generated, 'usage-rows.js');
 const PROVIDERS_EXPORTS = ['memory', 'providers_input', 'providers_call', 'providers_output'];
 /** Each entry's folder holds all that is its own; what entries share is in the other two. */
 const folders = new Set(Object.values(entries).map((source) => dirname(source)));
@@ -73,16 +75,23 @@ const steps = {
       writeText(providersFile, { source: `export const base64 = '${base64}';\n`, declaration });
     },
   },
+  usage: {
+    about: 'where answers say what they used, for adapters',
+    needs: ['providers'],
+    inputs: [paths.providers, at('scripts/build/usage-rows.mjs')],
+    outputs: [usageFile, usageFile.replace('.js', '.d.ts')],
+    make: () => writeText(usageFile, usageRowsModule(readFileSync(paths.providers))),
+  },
   js: {
     about: 'TypeScript to ESM and CommonJS',
-    needs: ['opt', 'providers'],
+    needs: ['opt', 'usage'],
     inputs: [paths.generated, ...sources, lock],
     outputs: [paths.js],
     make: () => bundleAll(paths.js),
   },
   types: {
     about: 'declarations for both',
-    needs: ['opt', 'providers'],
+    needs: ['opt', 'usage'],
     inputs: [...sources, at('tsconfig.json'), at('tsconfig.build.json'), lock],
     outputs: [paths.types],
     make: () => emitTypes(entries, paths.types),

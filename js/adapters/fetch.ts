@@ -1,5 +1,6 @@
 /**
- * `fetch` under a governor: every call takes a lease and keeps it until the provider's bytes have arrived.
+ * `fetch` under a governor: every call takes a lease and keeps it until the provider's bytes have arrived. `governedFetch` is
+ * for the SDKs of providers, `wrapFetch` for calls of your own.
  *
  * @module throttleai/adapters/fetch
  * @example
@@ -15,8 +16,9 @@ import { readFunction } from '../core/input.ts';
 import type { AcquireDenied, DeniedBy, SignalLike, TokenEstimate } from '../core/types.ts';
 import { requestOf } from '../core/waiting.ts';
 import { defaultAction, governed } from './internal/call.ts';
-import { checkOptions, readCaller, readIdle } from './internal/options.ts';
-import { holdResponse } from './internal/response.ts';
+import { pathnameOf } from './fetch/asked.ts';
+import { fetchUnder, type FetchFn } from './fetch/under.ts';
+import { checkOptions, readCaller, readSilence } from './internal/options.ts';
 import type {
   AdapterDenied,
   AdapterGovernor,
@@ -25,7 +27,7 @@ import type {
   CallerOptions,
   ExtractedUsage,
 } from './internal/types.ts';
-import { web, type FetchInit, type FetchInput, type RequestLike, type WebResponse } from './internal/web.ts';
+import type { FetchInit, FetchInput, RequestLike, WebResponse } from './internal/web.ts';
 
 export type {
   AdapterDenied,
@@ -35,10 +37,11 @@ export type {
   AdapterResult,
   ProviderUsage,
 } from './internal/types.ts';
+export { governedFetch } from './fetch/governed.ts';
+export type { FetchGovernor, GovernedFetchOptions, PerFetch } from './fetch/governed.ts';
+export type { FetchCall } from './fetch/asked.ts';
+export type { FetchFn } from './fetch/under.ts';
 export { classifyOutcome } from './internal/outcome.ts';
-
-/** A function like the platform's `fetch`. */
-export type FetchFn = (input: FetchInput, init?: FetchInit) => Promise<WebResponse>;
 
 /** Options of `wrapFetch`. */
 export interface WrapFetchOptions<G extends AdapterGovernor = AdapterGovernor>
@@ -51,13 +54,15 @@ export interface WrapFetchOptions<G extends AdapterGovernor = AdapterGovernor>
   estimate?: TokenEstimate | ((input: FetchInput, init?: FetchInit) => TokenEstimate | null | undefined) | undefined;
   /**
    * Reads the real usage from an answer whose bytes have all arrived; the response it gets is a copy with (at most the
-   * last 1 MiB of) the body. Without it, or if it throws, the estimate stays charged.
+   * last 1 MiB of) the body. If it throws, the estimate stays charged. Default: usage is read as the known providers write it.
    */
   extractUsage?: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
   /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */
   idempotencyKey?: ((input: FetchInput, init?: FetchInit) => string | null | undefined) | undefined;
   /** An event stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
   idleMs?: number | undefined;
+  /** A call whose provider is silent for this many ms gives up its lease; it goes on. Default 300000. Range: from 0. */
+  stallMs?: number | undefined;
 }
 
 /** What a throttled `fetch` resolves to. */
@@ -67,14 +72,6 @@ export type ThrottledFetchResult<D extends AcquireDenied = AcquireDenied> =
       response: WebResponse;
     })
   | AdapterDenied<D>;
-
-function pathnameOf(url: string): string {
-  try {
-    return new web.URL(url).pathname;
-  } catch {
-    return 'fetch';
-  }
-}
 
 /**
  * Puts a `fetch` function under a governor. A denied call is not made and resolves to `{ ok: false, decision }`. The
@@ -100,14 +97,14 @@ export function wrapFetch<G extends AdapterGovernor = AdapterGovernor>(
   checkOptions(
     options,
     ['classifyAction', 'extractUsage', 'idempotencyKey'],
-    ['actorId', 'priority', 'tenant', 'model', 'estimate', 'idleMs'],
+    ['actorId', 'priority', 'tenant', 'model', 'estimate', 'idleMs', 'stallMs'],
   );
   const { governor, classifyAction, model, estimate, idempotencyKey, extractUsage } = options;
   const { actorId, priority, tenant } = readCaller('interactive', options, {
     model: typeof model === 'function' ? undefined : model,
     estimate: typeof estimate === 'function' ? undefined : estimate,
   });
-  const idleMs = readIdle(options);
+  const silence = readSilence(options);
   return async (input, init) => {
     const asked = input as RequestLike;
     const url = String(asked.url ?? input);
@@ -118,8 +115,8 @@ export function wrapFetch<G extends AdapterGovernor = AdapterGovernor>(
       typeof estimate === 'function' ? estimate(input, init) : estimate,
       idempotencyKey?.(input, init),
     );
-    const answer = await governed(options, request, signal, async (call) =>
-      holdResponse(await fetchFn(input, init), call, idleMs, extractUsage),
+    const answer = await governed(options, request, signal, (call) =>
+      fetchUnder(call, () => fetchFn(input, init), { silence, extractUsage }),
     );
     return answer.ok ? { ...answer, response: answer.result } : answer;
   };

@@ -18,8 +18,10 @@ import type { AcquireDenied, DeniedBy, SignalLike, TokenEstimate } from '../core
 import { requestOf } from '../core/waiting.ts';
 import { governed } from './internal/call.ts';
 import { holdIterable, isAsyncIterable } from './internal/iterable.ts';
-import { checkOptions, readCaller, readIdle } from './internal/options.ts';
-import type { AdapterGovernor, AdapterOptions, AdapterResult, CallerOptions, ProviderUsage } from './internal/types.ts';
+import { checkOptions, readCaller, readSilence } from './internal/options.ts';
+import type { AdapterGovernor, AdapterOptions, AdapterResult, CallerOptions } from './internal/types.ts';
+import { watchUnread } from './internal/unread.ts';
+import { usageOf } from './internal/usage.ts';
 
 export type {
   AdapterDenied,
@@ -59,6 +61,8 @@ export interface OpenAIAdapterOptions<G extends AdapterGovernor = AdapterGoverno
   action?: string | undefined;
   /** A stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
   idleMs?: number | undefined;
+  /** A stream whose next chunk somebody awaits for this many ms gives up its lease; it can still be read. Default 300000. Range: from 0. */
+  stallMs?: number | undefined;
 }
 
 /** A `create` method: bound, or an arrow. */
@@ -101,16 +105,6 @@ interface OptionsRead {
   idempotencyKey?: string | null;
 }
 
-function usageOf(answer: unknown): ProviderUsage | undefined {
-  const usage = (answer as OpenAILikeResponse | null | undefined)?.usage;
-  if (typeof usage?.prompt_tokens !== 'number') return undefined;
-  const { prompt_tokens: promptTokens, completion_tokens: outputTokens = null, prompt_tokens_details: details } = usage;
-  const cachedTokens = details?.cached_tokens;
-  return typeof cachedTokens === 'number'
-    ? { promptTokens, outputTokens, cachedTokens }
-    : { promptTokens, outputTokens };
-}
-
 /** `this` of a method that was taken off its object: what an SDK method reads first of it tells. */
 function unbound(create: unknown): object {
   const allowed = 'bound to its client: pass the object, `wrapChatCompletions(openai.chat.completions, options)`';
@@ -145,10 +139,10 @@ export function wrapChatCompletions<C extends ChatCreate, G extends AdapterGover
   create: C | { create: C },
   options: OpenAIAdapterOptions<G>,
 ): ThrottledChat<C, DeniedBy<G>> {
-  checkOptions(options, [], ['actorId', 'priority', 'tenant', 'action', 'idleMs']);
+  checkOptions(options, [], ['actorId', 'priority', 'tenant', 'action', 'idleMs', 'stallMs']);
   const { action = 'chat.completions' } = options;
   const { actorId, priority, tenant } = readCaller('interactive', options, { action });
-  const idleMs = readIdle(options);
+  const silence = readSilence(options);
   const bare = typeof create === 'function';
   const method = (bare ? create : create?.create) as unknown as (...args: unknown[]) => unknown;
   if (typeof method !== 'function') throw bad('create', create, 'a function, or an object with a function `create`');
@@ -163,8 +157,9 @@ export function wrapChatCompletions<C extends ChatCreate, G extends AdapterGover
     const caller = { actorId, priority, tenant, model: known };
     const request = requestOf(caller, action, estimate, requestOptions?.idempotencyKey);
     return governed(options, request, requestOptions?.signal, async (call) => {
+      const unread = watchUnread(call, silence);
       const answer = await method.call(self, params, requestOptions);
-      if (isAsyncIterable(answer)) return holdIterable(answer, call, idleMs, usageOf);
+      if (isAsyncIterable(answer)) return holdIterable(answer, call, unread);
       call.end('success', usageOf(answer));
       return answer;
     });

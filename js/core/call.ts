@@ -27,17 +27,22 @@ interface RenewableGovernor extends GovernorLike {
 }
 
 export interface Call {
+  readonly leaseId: string;
   readonly clock: ClockWithTimers;
+  /** How long the lease lasts unless it is renewed, in ms; NaN where the clock did not tell. */
+  readonly ttlMs: number;
   /** Time since the grant in ms, from 0. Never throws. */
   elapsed(): number;
-  /** Bytes have arrived: prolongs the lease when half of its time is over. Never throws. */
+  /** The call is alive: prolongs the lease when half of its time is over. Never throws. */
   flow(): void;
   /** The provider has answered: with a status, and perhaps asks for a pause. For the report. Never throws. */
   answered(response: unknown): void;
-  /** Ends the lease with a report. Idempotent, never throws. */
+  /** Ends the lease with a report; without `usage`, with what `known` says then. Idempotent, never throws. */
   end(outcome: LeaseOutcome, usage?: ReportedUsage): void;
   /** Ends the lease with the outcome that `error` stands for. */
   fail(error: unknown): void;
+  /** What the call is known to have used so far, asked at its end however that comes. Must not throw. */
+  known?: () => ReportedUsage;
   /** Called at the end, once. */
   onEnd?: () => void;
 }
@@ -63,7 +68,9 @@ export function openCall(
   let ended = false;
   let answer: Answered = {};
   const call: Call = {
+    leaseId: grant.leaseId,
     clock,
+    ttlMs: ttl,
     elapsed: () => msSince(clock, start),
     flow() {
       const elapsed = call.elapsed();
@@ -81,6 +88,7 @@ export function openCall(
     end(outcome, usage) {
       if (ended) return;
       ended = true;
+      usage ??= call.known?.();
       call.onEnd?.();
       const report: ReleaseReport = { outcome, latencyMs: call.elapsed(), ...answer };
       if (usage) report.usage = usage as TokenUsage;

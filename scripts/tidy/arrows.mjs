@@ -50,6 +50,7 @@ const MAY_IMPORT = {
 /** The only importers of what the build generates. */
 const GENERATED = {
   'js/core/loader.ts': 'glue.js',
+  'js/adapters/internal/usage.ts': 'usage-rows.js',
   'js/entrypoints/inline.ts': 'wasm-text.js',
   'js/entrypoints/providers.ts': 'providers-text.js',
 };

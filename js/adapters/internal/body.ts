@@ -3,7 +3,7 @@
  * ahead, so that one nobody reads comes to its end as well; beyond that the reader's pace is kept.
  */
 import type { Call } from '../../core/call.ts';
-import { watchUnread } from './unread.ts';
+import { watchUnread, type Unread } from './unread.ts';
 import { web, type BodyLike, type ResponseLike } from './web.ts';
 
 /** Bytes that are taken from the provider before anybody reads them. */
@@ -12,21 +12,28 @@ const READ_AHEAD = 1024 * 1024;
 export interface HoldBody {
   call: Call;
   idleMs: number;
+  /** What watches over the call already. Default: a watch over pauses of the reader alone. */
+  unread?: Unread;
   /** Sees each chunk. */
   onChunk?: ((chunk: Uint8Array) => void) | undefined;
   /** Ends the call, when all bytes have arrived and before the reader hears of it. */
   onDone: () => Promise<void> | void;
 }
 
+/** Whether it is one of server-sent events. */
+export function isEventStream({ headers }: ResponseLike): boolean {
+  return /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '');
+}
+
 /** A body with the same bytes, whose end ends the call. */
 export function holdBody(
   response: ResponseLike,
   body: BodyLike,
-  { call, idleMs, onChunk, onDone }: HoldBody,
+  { call, idleMs, unread = watchUnread(call, { idleMs }), onChunk, onDone }: HoldBody,
 ): BodyLike {
   const reader = body.getReader();
-  const unread = watchUnread(call, idleMs);
-  const highWaterMark = response.headers.get('content-type')?.startsWith('text/event-stream') ? 0 : READ_AHEAD;
+  unread.resting();
+  const highWaterMark = isEventStream(response) ? 0 : READ_AHEAD;
   // Nothing the registry holds may lead to `stream`, or it would never be collected: closures below must not use it.
   const stream = new web.ReadableStream(
     {

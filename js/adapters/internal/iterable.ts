@@ -2,7 +2,8 @@
 import type { SignalLike } from '../../core/types.ts';
 import type { Call } from '../../core/call.ts';
 import type { ProviderUsage } from './types.ts';
-import { watchUnread } from './unread.ts';
+import type { Unread } from './unread.ts';
+import { mergeUsage, usageOf } from './usage.ts';
 
 type Iterate = () => AsyncIterator<unknown>;
 
@@ -18,18 +19,14 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
   return typeof (value as StreamLike | null | undefined)?.[Symbol.asyncIterator] === 'function';
 }
 
-/** The same stream, whose end ends the call with the last usage that a chunk reported. */
-export function holdIterable(
-  stream: StreamLike,
-  call: Call,
-  idleMs: number,
-  usageOf: (chunk: unknown) => ProviderUsage | undefined,
-): unknown {
-  const unread = watchUnread(call, idleMs);
+/** The same stream, whose end ends the call with the usage that its chunks reported, the later ones replacing the earlier. */
+export function holdIterable(stream: StreamLike, call: Call, unread: Unread): unknown {
+  unread.resting();
   const signal = stream.controller?.signal;
   let usage: ProviderUsage | undefined;
   let reading = false;
-  const cancelled = (): void => call.end('cancelled', usage);
+  call.known = () => usage;
+  const cancelled = (): void => call.end('cancelled');
   // An abort reaches the reader as a silent end, and without a reader not at all. While a read is pending its end tells
   // more: the SDK aborts its own request also when the read fails.
   signal?.addEventListener('abort', () => {
@@ -43,10 +40,10 @@ export function holdIterable(
       try {
         const result = await advance();
         if (result.done) {
-          call.end(signal?.aborted ? 'cancelled' : 'success', usage);
+          call.end(signal?.aborted ? 'cancelled' : 'success');
         } else {
           call.flow();
-          usage = usageOf(result.value) ?? usage;
+          usage = mergeUsage(usage, usageOf(result.value));
           unread.resting();
         }
         return result;

@@ -7,9 +7,12 @@ import { internalsOf } from '../../core/internals.ts';
 import { refuseOthers } from '../../core/properties.ts';
 import type { AcquireRequest, Priority, TokenEstimate } from '../../core/types.ts';
 import type { AdapterGovernor, AdapterOptions, CallerOptions } from './types.ts';
+import type { Silence } from './unread.ts';
 
 /** How long, in ms, an answer may go unread before it gives up its lease. */
 const IDLE_MS = 30_000;
+/** How long, in ms, a provider may be silent. Source: undici, whose `headersTimeout` and `bodyTimeout` end a `fetch` then. */
+const STALL_MS = 300_000;
 
 /**
  * Checks what all adapters take, and that there is nothing else.
@@ -61,4 +64,10 @@ export function readCaller(
 /** The option `idleMs` in ms. */
 export function readIdle({ idleMs }: { idleMs?: number | undefined }): number {
   return readMs(idleMs, 'options.idleMs', { absent: IDLE_MS });
+}
+
+/** The options `idleMs` and `stallMs` in ms. */
+export function readSilence(options: { idleMs?: number | undefined; stallMs?: number | undefined }): Required<Silence> {
+  const stallMs = readMs(options.stallMs, 'options.stallMs', { absent: STALL_MS });
+  return { idleMs: readIdle(options), stallMs };
 }

@@ -1,8 +1,10 @@
 /** A `Response` that keeps the lease to the end of its body, and is otherwise the one `fetch` gave. */
-import { holdBody } from './body.ts';
+import { holdBody, isEventStream, type HoldBody } from './body.ts';
+import { usageReader } from './body-usage.ts';
 import type { Call } from '../../core/call.ts';
 import { outcomeOfStatus } from './outcome.ts';
 import type { ExtractedUsage } from './types.ts';
+import type { Unread } from './unread.ts';
 import { canBuild, web, type ResponseLike, type WebResponse } from './web.ts';
 
 /** Bytes of a body that are kept for `extractUsage`: the last ones, where streams report their usage. */
@@ -24,17 +26,20 @@ function resemble(copy: ResponseLike, given: ResponseLike): ResponseLike {
   return Object.defineProperty(copy, 'clone', { value: () => resemble(clone.call(copy), copy) });
 }
 
-/**
- * The response to hand on. The call of one whose bytes cannot be followed has ended when this resolves.
- *
- * @param extractUsage reads usage from a copy of an answer whose bytes have all arrived
- */
-export async function holdResponse(
-  given: WebResponse,
-  call: Call,
-  idleMs: number,
-  extractUsage: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined,
-): Promise<WebResponse> {
+/** How the bytes of a response are followed. */
+export interface HoldResponse {
+  readonly call: Call;
+  readonly idleMs: number;
+  readonly unread: Unread;
+  /** Reads usage from a copy of an answer whose bytes have all arrived. Default: it is looked for as they pass. */
+  readonly extractUsage?: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
+  /** Called before the lease is given back, with what has come of the body if it is JSON; at most its first 16 KiB of a longer one. */
+  readonly ended?: ((body: string) => void) | undefined;
+}
+
+/** The response to hand on. The call of one whose bytes cannot be followed has ended when this resolves. */
+export async function holdResponse(given: WebResponse, how: HoldResponse): Promise<WebResponse> {
+  const { call, extractUsage } = how;
   const response = given as ResponseLike;
   const outcome = outcomeOfStatus(response.status);
   call.answered(response);
@@ -53,14 +58,36 @@ export async function holdResponse(
     await settle(() => response);
     return given;
   }
+  const reader = usageReader(isEventStream(response));
+  const { idleMs, unread, ended } = how;
+  const { onEnd } = call;
+  call.onEnd = () => {
+    onEnd?.();
+    ended?.(reader.text());
+  };
+  const following = extractUsage ? keepFor(settle, response) : { onDone: () => call.end(outcome) };
+  if (!extractUsage) call.known = reader.usage;
+  const onChunk = (chunk: Uint8Array): void => {
+    reader.sees(chunk);
+    following.onChunk?.(chunk);
+  };
+  const held = holdBody(response, body, { call, idleMs, unread, onChunk, onDone: following.onDone });
+  return copyOf(response, held) as WebResponse;
+}
+
+/** Keeps the last bytes for a copy of the response. */
+function keepFor(
+  settle: (answer: () => unknown) => Promise<void>,
+  response: ResponseLike,
+): Pick<HoldBody, 'onChunk' | 'onDone'> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  const keep = (chunk: Uint8Array): void => {
-    chunks.push(chunk.slice());
-    bytes += chunk.byteLength;
-    while (bytes - chunks[0]!.byteLength >= KEPT_BYTES) bytes -= chunks.shift()!.byteLength;
+  return {
+    onChunk(chunk) {
+      chunks.push(chunk.slice());
+      bytes += chunk.byteLength;
+      while (bytes - chunks[0]!.byteLength >= KEPT_BYTES) bytes -= chunks.shift()!.byteLength;
+    },
+    onDone: () => settle(() => copyOf(response, new web.Blob(chunks))),
   };
-  const onDone = (): Promise<void> => settle(() => copyOf(response, new web.Blob(chunks)));
-  const held = holdBody(response, body, { call, idleMs, onChunk: extractUsage && keep, onDone });
-  return copyOf(response, held) as WebResponse;
 }

@@ -80,7 +80,9 @@ export const web = globalThis as unknown as {
   ReadableStream: new (source: Source, strategy: Strategy) => BodyLike;
   Blob: new (parts: Uint8Array[]) => object;
   URL: new (url: string) => { readonly pathname: string };
-  Response: new (body: object, init: Pick<ResponseLike, 'headers' | 'status' | 'statusText'>) => ResponseLike;
+  Headers: new (headers?: object) => object & { delete(name: string): void };
+  Response: new (body: object | string, init: { headers: object; status: number; statusText: string }) => ResponseLike;
+  fetch(input: FetchInput, init?: FetchInit): Promise<WebResponse>;
 };
 
 /** Whether `new Response` takes this status and text: servers also send statuses from 600 up, and texts beyond Latin-1. */
