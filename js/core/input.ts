@@ -5,19 +5,11 @@
 import { FLAG_AMOUNTS, FLAG_BACKGROUND, METRICS_MAX } from './binding.ts';
 import { InputError } from './errors.ts';
 import type { Model } from './families.ts';
+import { refuseMisestimated, refuseMisreported, refuseMisused } from './misspelt.ts';
 import { refuseOthers } from './properties.ts';
 import { TOKENS_MAX } from './ranges.ts';
 import { composed } from './scopes.ts';
-import type {
-  AcquireRequest,
-  GovernorLike,
-  LeaseOutcome,
-  ReleaseReport,
-  SignalLike,
-  TokenEstimate,
-  TokenUsage,
-  Wait,
-} from './types.ts';
+import type { AcquireRequest, GovernorLike, LeaseOutcome, ReleaseReport, SignalLike, Wait } from './types.ts';
 import { unitsThatFit } from './utf8.ts';
 
 /** Dollars of one call: the core counts a million millionths of them, squared. */
@@ -27,23 +19,6 @@ const STATUS_MAX = 599;
 const MS_MAX: number = Number.MAX_SAFE_INTEGER;
 /** The heaviest call, in concurrency units. */
 export const WEIGHT_MAX = 1e9;
-
-/** Every field of `T`: the compiler says if one is missing. */
-const fieldsOf = <T>(fields: Readonly<Record<keyof T, 0>>): ReadonlySet<string> => new Set(Object.keys(fields));
-const ESTIMATED: ReadonlySet<string> = new Set([
-  ...fieldsOf<TokenEstimate>({ promptTokens: 0, maxOutputTokens: 0, weight: 0, metrics: 0, images: 0 }),
-  // What an estimate of `throttleai/estimate` says of itself; it is handed over whole.
-  ...['shape', 'rule', 'outputRule'],
-]);
-const REPORTED = fieldsOf<ReleaseReport>({
-  outcome: 0,
-  latencyMs: 0,
-  status: 0,
-  retryAfterMs: 0,
-  usage: 0,
-  actualCostCents: 0,
-});
-const USED = fieldsOf<TokenUsage>({ promptTokens: 0, outputTokens: 0, cachedTokens: 0, images: 0, metrics: 0 });
 
 /** A request in the form that crosses. */
 export interface Ask {
@@ -161,7 +136,7 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, 
   let amounts: readonly number[] | undefined;
   if (estimate !== undefined && estimate !== null) {
     if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
-    refuseMisspelt(estimate, 'request.estimate', ESTIMATED);
+    refuseMisestimated(estimate);
     // In millionths, as the core counts: events of the grant and of its end then say the same.
     weight = Math.round(readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1) * 1e6) / 1e6;
     promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
@@ -203,12 +178,6 @@ function prefixed(name: string): string {
 /** Of what may be left out: then it is empty. */
 function readName(value: unknown, field: string, idBytes: number): string {
   return value === undefined || value === null ? '' : readId(value, field, 1, idBytes);
-}
-
-/** @throws InputError for a field that does not exist: what it says would not count */
-function refuseMisspelt(object: object, path: string, fields: ReadonlySet<string>): void {
-  // Every call pays for this: the names are listed only when one is not known.
-  for (const name in object) if (!fields.has(name)) return refuseOthers(object, path, [...fields]);
 }
 
 /**
@@ -323,7 +292,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         cachedTokens = cached;
         images = pictures;
         used = true;
-        refuseMisspelt(usage, 'report.usage', USED);
+        refuseMisused(usage);
       }
     } catch (error) {
       problem ??= problemOf(report, error);
@@ -331,7 +300,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
     try {
       const cents = readAmount(report.actualCostCents, 'report.actualCostCents', CENTS_MAX, NaN);
       if (!Number.isNaN(cents)) cost = dollarsOf(Math.round(cents * 1e4));
-      refuseMisspelt(report, 'report', REPORTED);
+      refuseMisreported(report);
     } catch (error) {
       problem ??= problemOf(report, error);
     }
