@@ -26,19 +26,19 @@ export class Events {
     while (this.#waiting.length > 0) {
       const events = this.#waiting;
       this.#waiting = [];
-      for (const event of events) this.#call(event);
+      for (const event of events) tell(this.handler, event);
     }
     this.#telling = false;
   }
+}
 
-  #call(event: GovernorEvent): void {
-    const { handler } = this;
-    try {
-      const result = handler(event);
-      if (typeof result === 'object' && result !== null) Promise.resolve(result).then(undefined, ignore);
-    } catch {
-      // The caller asked for a lease, not for the handler's opinion.
-    }
+/** Calls a handler. What it throws or rejects with goes nowhere: the caller asked for something else than its opinion. */
+export function tell<E>(handler: (event: E) => unknown, event: E): void {
+  try {
+    const result = handler(event);
+    if (typeof result === 'object' && result !== null) Promise.resolve(result).then(undefined, ignore);
+  } catch {
+    // As above.
   }
 }
 

@@ -34,7 +34,14 @@ const RETRIED = [408, 409, 425, 429];
 const NEVER = [501, 505];
 const CONNECTION = new Set<unknown>([
   ...['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH'],
-  ...['UND_ERR_SOCKET', 'APIConnectionError', 'ConnectionRefused', 'ConnectionClosed', 'FailedToOpenSocket'],
+  ...[
+    'UND_ERR_SOCKET',
+    'APIConnectionError',
+    'ConnectionError',
+    'ConnectionRefused',
+    'ConnectionClosed',
+    'FailedToOpenSocket',
+  ],
 ]);
 /** `fetch` of browsers, Deno and Workers, whose errors have no code. */
 const NO_CONNECTION =

@@ -4,6 +4,8 @@ import type { LeaseOutcome, SignalLike } from './types.ts';
 const TIMEOUTS = new Set<unknown>([
   'TimeoutError',
   'APIConnectionTimeoutError',
+  'RequestTimeoutError',
+  'CohereTimeoutError',
   'ETIMEDOUT',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',

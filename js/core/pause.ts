@@ -64,7 +64,7 @@ export function headerOf(headers: unknown, name: string): string {
 function pauseOf(headers: unknown, now: number): number | undefined {
   const [ms, seconds] = [headerOf(headers, 'retry-after-ms'), headerOf(headers, 'retry-after')];
   const pause = [amount(ms), amount(seconds) * 1000, Date.parse(seconds) - now].find((pause) => pause >= 0);
-  return pause !== undefined && pause <= Number.MAX_SAFE_INTEGER ? pause : undefined;
+  return pause === undefined ? undefined : Math.min(pause, Number.MAX_SAFE_INTEGER);
 }
 
 const amount = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN);

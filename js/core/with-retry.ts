@@ -6,6 +6,7 @@
  * were sent away do not come back at once.
  */
 import { isClock, readClock } from './clock.ts';
+import { tell } from './events.ts';
 import { judge, resultOf, type Ended, type Judge, type Verdict } from './failure.ts';
 import { bad, readCount, readFunction, readGovernor, readId, readMs, readSignal } from './input.ts';
 import { clockOf, internalsOf } from './internals.ts';
@@ -173,12 +174,6 @@ function readTerms(options: WithRetryOptions): Terms {
     random: randomFrom(seed ?? undefined),
     budgets: governor == null ? undefined : budgetsOf(governor),
     model,
-    report(report) {
-      try {
-        onAttempt?.(report);
-      } catch {
-        // As a handler of events: it changes nothing of what it is told.
-      }
-    },
+    report: (report) => void (onAttempt && tell(onAttempt, report)),
   };
 }

@@ -29,8 +29,8 @@ export interface WithRetryOptions {
   readAnswer?: AnswerReader | null | undefined;
   /** Whether to retry after an error that is no answer, time-out or failed connection. Default: never. */
   retryIf?: ((error: unknown) => boolean) | null | undefined;
-  /** Is told of each attempt when it has ended. What it throws is dropped. */
-  onAttempt?: ((report: AttemptReport) => void) | null | undefined;
+  /** Is told of each attempt when it has ended. What it throws or rejects with is dropped. */
+  onAttempt?: ((report: AttemptReport) => unknown) | null | undefined;
   /** Time and timers, e.g. a test clock. Default: those of `governor`, else the platform's. */
   clock?: ClockWithTimers | null | undefined;
   /** Makes the pauses repeatable. Default: drawn. Range: an integer from 0 to 2^53 - 1. */

@@ -43,13 +43,14 @@ test('after maxAttempts the last result or error stands, untouched', async () =>
   assert.equal(thrown.at.length, 3);
 });
 
-test('a handler that throws changes nothing', async () => {
-  const onAttempt = throwing(new Error('mine'));
-  const { value } = await tried(
-    once(() => refusal(500), 'answer'),
-    { onAttempt },
-  );
-  assert.equal(value, 'answer');
+test('a handler that throws or rejects changes nothing', async () => {
+  for (const onAttempt of [throwing(new Error('mine')), () => Promise.reject(new Error('mine'))]) {
+    const { value } = await tried(
+      once(() => refusal(500), 'answer'),
+      { onAttempt },
+    );
+    assert.equal(value, 'answer');
+  }
 });
 
 test('pauses without a word of the server are jittered in full, and doubled up to a bound', async () => {
