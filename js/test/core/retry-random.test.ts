@@ -59,7 +59,7 @@ function planned(random: Random): Planned {
 interface Run {
   made: Made[];
   reports: AttemptReport[];
-  options: Required<Pick<WithRetryOptions, 'maxAttempts' | 'maxWaitMs' | 'initialBackoffMs' | 'maxBackoffMs'>>;
+  options: Record<'maxAttempts' | 'maxWaitMs' | 'initialBackoffMs' | 'maxBackoffMs', number>;
   result: unknown;
 }
 
