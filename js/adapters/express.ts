@@ -11,40 +11,31 @@
  * app.use('/ai', throttleMiddleware({ governor: createGovernor(presets.balanced()) }));
  * app.get('/ai/chat', (_req, res) => { res.json({ answer: 42 }); });
  */
-import { openCall, type Call } from '../core/call.ts';
-import type { AcquireDecision, AcquireRequest, DeniedBy } from '../core/types.ts';
-import { acquireWith } from '../core/waiting.ts';
-import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
-import { outcomeOfStatus } from './internal/outcome.ts';
+import type { DeniedBy } from '../core/types.ts';
+import { headerActor, type NodeLikeRequest } from './internal/node-request.ts';
+import { visit, type NodeLikeResponse } from './internal/node.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
 import type { AdapterGovernor } from './internal/types.ts';
-import { web } from './internal/web.ts';
 
+export { rateLimitHeaders } from './internal/limit-headers.ts';
+export { clientAddress } from './internal/node-request.ts';
+export type { ClientAddressOptions } from './internal/client.ts';
+export type { RateLimitHeaders, RateLimitHeadersOptions } from './internal/limit-headers.ts';
 export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
 
 /** What is read of a request. */
-export interface ExpressLikeRequest {
-  readonly headers: { readonly [name: string]: string | string[] | undefined };
+export interface ExpressLikeRequest extends NodeLikeRequest {
   readonly ip?: string | undefined;
   readonly path?: string;
 }
 
 /** What is used of a response. */
-export interface ExpressLikeResponse {
+export interface ExpressLikeResponse extends NodeLikeResponse {
   /** Sets the status of a denial, and sends its body. */
   status(code: number): {
     /** Sends a body. */
     json(body: unknown): unknown;
   };
-  /** Sets `Retry-After`. */
-  setHeader(name: string, value: string): unknown;
-  /** Tells when the response has been sent, and when its connection is gone. */
-  on(event: 'finish' | 'close', listener: () => void): unknown;
-  readonly statusCode?: number;
-  /** Whether the connection is gone. */
-  readonly destroyed?: boolean;
-  /** Followed where it is there: what is written renews the lease. */
-  write?(...chunk: never[]): unknown;
 }
 
 /** @ts-ignore The types of Express may not be installed. */
@@ -63,28 +54,12 @@ export interface ThrottleMiddlewareOptions<
   Req extends ExpressLikeRequest = DefaultRequest,
   Res extends ExpressLikeResponse = DefaultResponse,
   G extends AdapterGovernor = AdapterGovernor,
-> extends ServerOptions<Req, G> {
+> extends ServerOptions<[req: Req], G> {
   /** Answers a denied request. Default: status 429, `Retry-After` (unless waiting cannot help) and a JSON body. */
   onDeny?: ((req: Req, res: Res, decision: DeniedBy<G>) => unknown) | undefined;
 }
 
 type Next = (error?: unknown) => void;
-
-function actorOf({ headers, ip }: ExpressLikeRequest): string {
-  const header = headers['x-actor-id'];
-  // A proxy may add the header empty, which names nobody.
-  return (Array.isArray(header) ? header[0] : header) || ip || 'anonymous';
-}
-
-/** Renews the lease as the body is written, so that a long stream keeps it. */
-function renewOnWrite(res: ExpressLikeResponse, call: Call): void {
-  const { write } = res;
-  if (!write) return;
-  res.write = (...chunk) => {
-    call.flow();
-    return write.apply(res, chunk);
-  };
-}
 
 /**
  * Express middleware that takes a lease before the next handler and gives it back when the response has been sent, or its
@@ -109,61 +84,20 @@ export function throttleMiddleware<
 >(
   options: ThrottleMiddlewareOptions<Req, Res, G>,
 ): (req: ExpressLikeRequest, res: ExpressLikeResponse, next: Next) => void {
-  const requestFor = requestReader(options, actorOf, ({ path = '' }) => path);
-  const { governor, wait, onDeny } = options;
-
-  // Async, so that an error of `onDeny` is a rejection, whatever kind of function it is.
-  const deny = async (req: Req, res: Res, decision: DeniedBy<G>): Promise<unknown> => {
-    if (onDeny) return onDeny(req, res, decision);
-    const seconds = retryAfter(governor, decision);
-    if (seconds !== undefined) res.setHeader('Retry-After', seconds);
-    return res.status(429).json(denialBody(decision));
-  };
-
-  return (req, res, next) => {
-    // Nobody is left to answer, and `close` will not come a second time.
-    if (res.destroyed === true) return;
-    const left = wait ? new web.AbortController() : undefined;
-    let gone = false;
-    let call: Call | undefined;
-    res.on('finish', () => call?.end(outcomeOfStatus(res.statusCode)));
-    res.on('close', () => {
-      gone = true;
-      left?.abort();
-      call?.end('cancelled');
+  const requestFor = requestReader(
+    options,
+    ({ headers, ip }) => headerActor(headers, ip),
+    ({ path = '' }) => path,
+  );
+  const { onDeny } = options;
+  return (req, res, next) =>
+    visit(options, {
+      res,
+      socket: req.socket,
+      request: () => requestFor(req as Req),
+      proceed: next,
+      raise: next,
+      answer: (status, body) => res.status(status).json(body),
+      onDeny: onDeny && ((decision) => onDeny(req as Req, res as Res, decision)),
     });
-    // Without an error `next` would go on to the handler, with no lease.
-    const raise = (error: unknown): void => next(error || new Error('Rejected without a reason'));
-    const refuse = (error: unknown): void => {
-      if (gone) return;
-      const body = badRequest(error);
-      if (body) res.status(400).json(body);
-      else raise(error);
-    };
-    const settle = (decision: AcquireDecision): void => {
-      if (decision.granted) {
-        call = openCall(governor, request, decision);
-        if (gone) return call.end('cancelled');
-        renewOnWrite(res, call);
-        next();
-      } else if (!gone) {
-        deny(req as Req, res as Res, decision as DeniedBy<G>).catch(raise);
-      }
-    };
-    let request: AcquireRequest;
-    let answer: ReturnType<typeof acquireWith>;
-    try {
-      request = requestFor(req as Req);
-    } catch (error) {
-      return raise(error);
-    }
-    try {
-      answer = acquireWith(governor, request, left && { ...wait, signal: left.signal });
-    } catch (error) {
-      return refuse(error);
-    }
-    // What `next` throws is the framework's; after a wait nobody else is there to catch it.
-    if ('then' in answer) answer.then(settle, refuse).catch(raise);
-    else settle(answer);
-  };
 }

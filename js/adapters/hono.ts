@@ -12,18 +12,18 @@
  * app.get('/ai/chat', (c) => c.json({ answer: 42 }));
  * export default app;
  */
-import { openCall, type Call } from '../core/call.ts';
-import { workEndsWithRequest } from '../core/timers.ts';
-import type { AcquireDecision, DeniedBy, SignalLike } from '../core/types.ts';
-import { acquireWith } from '../core/waiting.ts';
-import { holdBody } from './internal/body.ts';
-import { badRequest, denialBody, retryAfter } from './internal/denial.ts';
+import type { DeniedBy, SignalLike } from '../core/types.ts';
+import { ANONYMOUS, peerReader, type ClientAddressOptions } from './internal/client.ts';
 import { readIdle } from './internal/options.ts';
 import { classifyOutcome } from './internal/outcome.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
+import { serve, type WorkerContext } from './internal/served.ts';
 import type { AdapterGovernor } from './internal/types.ts';
-import { canBuild, web, type ResponseLike, type WebResponse } from './internal/web.ts';
+import type { ResponseLike, WebResponse } from './internal/web.ts';
 
+export { rateLimitHeaders } from './internal/limit-headers.ts';
+export type { ClientAddressOptions } from './internal/client.ts';
+export type { RateLimitHeaders, RateLimitHeadersOptions } from './internal/limit-headers.ts';
 export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
 
 /** What is used of Hono's context. */
@@ -38,10 +38,7 @@ export interface HonoLikeContext {
   /** The handler's error, once it has run. */
   readonly error?: Error | undefined;
   /** A Worker's request. Reading it throws where there is none. */
-  readonly executionCtx?: {
-    /** Keeps the request alive until the promise has settled. */
-    waitUntil(promise: Promise<unknown>): void;
-  };
+  readonly executionCtx?: WorkerContext;
   res: WebResponse;
   /** Leaves the lease's id to the handler. */
   set(key: 'throttleai_leaseId', value: string): void;
@@ -67,42 +64,39 @@ declare module 'hono' {
 export interface HonoThrottleOptions<
   C extends HonoLikeContext = DefaultContext,
   G extends AdapterGovernor = AdapterGovernor,
-> extends ServerOptions<C, G> {
+> extends ServerOptions<[c: C], G> {
   /** Answers a denied request. Default: status 429, `Retry-After` (unless waiting cannot help) and a JSON body. */
   onDeny?: ((c: C, decision: DeniedBy<G>) => WebResponse | Promise<WebResponse>) | undefined;
   /** A body that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */
   idleMs?: number | undefined;
 }
 
-/** Status for the log of a request whose client left while it waited. Source: nginx, "client closed request". */
-const CLIENT_GONE = 499;
-
-/**
- * On Workers all that a request has left to do is dropped when its client leaves, giving back its lease too: keeps the
- * request until what is returned is called.
- */
-function outliveClient(c: HonoLikeContext): () => void {
-  let done = (): void => {};
-  try {
-    if (workEndsWithRequest()) c.executionCtx?.waitUntil(new Promise<void>((resolve) => (done = resolve)));
-  } catch {
-    // A test's request, which has no such context.
-  }
-  return done;
+/** Options of `clientAddress`. */
+export interface HonoAddressOptions<C extends HonoLikeContext = DefaultContext> extends ClientAddressOptions {
+  /**
+   * The address at the other end of the connection: `(c) => getConnInfo(c).remote.address`, with the `getConnInfo` that Hono has
+   * for your runtime. A list of trusted proxies needs it; with a number of them it is believed that there are so many.
+   */
+  peer?: ((c: C) => string | null | undefined) | undefined;
 }
 
-/** Ends the call with the response: at once when nobody will read a body, else when its bytes have come or are given up. */
-function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
-  if (c.req.raw.signal?.aborted) return call.end('cancelled');
-  const response = c.res as ResponseLike;
-  const { body } = response;
-  const outcome = classifyOutcome(c.error, response.status);
-  // A response that cannot be built again is passed on as it is.
-  if (!body || body.locked || c.req.method === 'HEAD' || !canBuild(response)) return call.end(outcome);
-  c.res = new web.Response(
-    holdBody(response, body, { call, idleMs, onDone: () => call.end(outcome) }),
-    response,
-  ) as WebResponse;
+/**
+ * For `getActorId`: who sends a request, by the address of the connection, or by what trusted proxies say of it. `"anonymous"`
+ * where neither is known.
+ *
+ * @throws InputError for an option that cannot be used
+ * @example
+ * const getActorId = clientAddress({ trustedProxy: 1 });
+ */
+export function clientAddress<C extends HonoLikeContext = DefaultContext>(
+  options: HonoAddressOptions<C> = {},
+): (c: HonoLikeContext) => string {
+  const { peer } = options;
+  return peerReader<[c: HonoLikeContext], HonoAddressOptions<C>>(
+    options,
+    (c) => peer?.(c as C),
+    (header, c) => c.req.header(header),
+  );
 }
 
 /**
@@ -125,52 +119,36 @@ function holdContext(c: HonoLikeContext, call: Call, idleMs: number): void {
 export function throttle<C extends HonoLikeContext = DefaultContext, G extends AdapterGovernor = AdapterGovernor>(
   options: HonoThrottleOptions<C, G>,
 ): (c: HonoLikeContext, next: () => Promise<void>) => Promise<WebResponse | void> {
-  const requestFor = requestReader<HonoLikeContext>(
+  const requestFor = requestReader<[c: HonoLikeContext]>(
     options as unknown as HonoThrottleOptions<HonoLikeContext>,
-    (c) => c.req.header('x-actor-id') || 'anonymous',
+    (c) => c.req.header('x-actor-id') || ANONYMOUS,
     (c) => c.req.path,
     ['idleMs'],
   );
-  const { governor, wait, onDeny } = options;
+  const { onDeny } = options;
   const idleMs = readIdle(options);
-
-  const deny = (c: HonoLikeContext, decision: DeniedBy<G>): WebResponse | Promise<WebResponse> => {
-    if (onDeny) return onDeny(c as C, decision);
-    const seconds = retryAfter(governor, decision);
-    return c.json(denialBody(decision), 429, seconds === undefined ? {} : { 'Retry-After': seconds });
-  };
-
   return async (c, next) => {
-    const { signal } = c.req.raw;
-    // Nobody is left to answer: what the runtime makes of this status, no client sees.
-    const leave = (): WebResponse => c.text('', CLIENT_GONE);
-    if (signal?.aborted) return leave();
-    const request = requestFor(c);
-    const done = outliveClient(c);
-    let decision: AcquireDecision;
-    try {
-      const answer = acquireWith(governor, request, wait && { ...wait, ...(signal && { signal }) });
-      decision = 'then' in answer ? await answer : answer;
-    } catch (error) {
-      done();
-      if (signal?.aborted) return leave();
-      const body = badRequest(error);
-      if (!body) throw error;
-      return c.json(body, 400);
-    }
-    if (!decision.granted) {
-      done();
-      return deny(c, decision as DeniedBy<G>);
-    }
-    const call = openCall(governor, request, decision, null, done);
-    try {
-      c.set('throttleai_leaseId', decision.leaseId);
-      await next();
-      holdContext(c, call, idleMs);
-    } catch (error) {
-      call.fail(error);
-      throw error;
-    }
+    let handled = false;
+    const response = await serve(options, {
+      signal: c.req.raw.signal,
+      method: c.req.method,
+      idleMs,
+      request: () => requestFor(c),
+      context: () => c.executionCtx,
+      async handle({ leaseId }) {
+        c.set('throttleai_leaseId', leaseId);
+        await next();
+        handled = true;
+        return c.res as ResponseLike;
+      },
+      outcomeOf: ({ status }) => classifyOutcome(c.error, status),
+      answer: (status, body, headers) =>
+        (body === undefined ? c.text('', status) : c.json(body, status, headers)) as ResponseLike,
+      onDeny: onDeny && (async (decision) => (await onDeny(c as C, decision)) as ResponseLike),
+    });
+    if (!handled) return response as WebResponse;
+    // Assigning copies a response.
+    if (response !== c.res) c.res = response as WebResponse;
     return undefined;
   };
 }

@@ -452,11 +452,12 @@ export class Answers {
   /** What the core said to a question, for people. */
   diagnosed({ granted, limits }: CoreDiagnosis, now: number, actorId: string): Diagnosis {
     const placed = [...limits].sort((a, b) => a.place - b.place);
-    const said = placed.map(({ place, freeAt, ...numbers }) => {
+    const said = placed.map(({ place, freeAt, windowMs, ...numbers }) => {
       const { name, metric } = this.limitAt(place)!;
       const known = this.#counting.placed.limits[place - this.#rates.length]?.known;
       const key = known && this.#counting.keyOfCall(known);
-      return { name, metric, ...(key && { key }), ...numbers, retryAt: freeAt };
+      const window = windowMs ?? known!.period!.unit;
+      return { name, metric, window, ...(key && { key }), ...numbers, retryAt: freeAt };
     });
     if (granted) return { granted, limits: said };
     return { granted, denial: this.#denials.make(this.#port.look(), now, actorId), limits: said };

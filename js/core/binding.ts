@@ -123,6 +123,10 @@ export interface CoreDiagnosis {
     fits: boolean;
     /** When it would fit by this limit alone, in ms; null: never. */
     freeAt: number | null;
+    /** When all of it is free, in ms. */
+    resetAt: number;
+    /** In which time all of it comes back, in ms; null: a period of the calendar. */
+    windowMs: number | null;
     reserved: number;
     owed: number;
   }[];

@@ -122,6 +122,7 @@ export class Governor {
           holders: this.#answers.holders,
           retries: this.#retries,
           enter: (request, wait) => this.#enter(request, wait, true),
+          rooms: (request) => this.#diagnose(request, false),
         });
       },
     });
@@ -378,9 +379,13 @@ export class Governor {
    * for (const { name, used, limit, fits, retryAt } of limits) console.log(name, used, limit, fits, retryAt);
    */
   diagnose(request: AcquireRequest): Diagnosis {
+    return this.#diagnose(request, true);
+  }
+
+  #diagnose(request: AcquireRequest, reserved: boolean): Diagnosis {
     const now = this.#asking.read(request);
     const { actorId } = this.#asking.ask;
-    const said = this.#asking.diagnose(now, this.#answers.actors.handle(actorId), true);
+    const said = this.#asking.diagnose(now, this.#answers.actors.handle(actorId), reserved);
     const diagnosis = this.#answers.diagnosed(said, now, actorId);
     this.#answers.finish(now);
     return diagnosis;

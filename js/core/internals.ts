@@ -5,7 +5,7 @@
 import { systemClock } from './clock.ts';
 import type { Holders } from './holders.ts';
 import type { RetryBudgets } from './retry-budget.ts';
-import type { AcquireDecision, AcquireRequest, ClockWithTimers, GovernorLike, Wait } from './types.ts';
+import type { AcquireDecision, AcquireRequest, ClockWithTimers, Diagnosis, GovernorLike, Wait } from './types.ts';
 
 /** Key of `Internals` on every governor of this package. */
 export const INTERNALS: unique symbol = Symbol.for('throttleai.governor') as never;
@@ -15,6 +15,8 @@ export interface Internals {
   readonly acquire: unknown;
   /** Longest id and action in UTF-8 bytes. Absent on governors of earlier copies of the package. */
   readonly idBytes?: number;
+  /** `diagnose` without `reserved`: takes time in proportion to limits, not to leases. Absent on earlier copies. */
+  rooms?(request: AcquireRequest): Diagnosis;
   /** Time and timers of the governor. */
   readonly clock: ClockWithTimers;
   /** Holders of leases that several calls share under one idempotency key, by lease id; see `holders.ts`. */

@@ -58,7 +58,12 @@ const GENERATED = {
 const EDGES = ['js/entrypoints/edge.ts', 'js/entrypoints/providers-edge.ts'];
 
 /** Frameworks whose types an adapter may name; nothing of them is imported at run time. */
-const FRAMEWORKS = { 'js/adapters/express.ts': 'express', 'js/adapters/hono.ts': 'hono' };
+const FRAMEWORKS = {
+  'js/adapters/express.ts': 'express',
+  'js/adapters/fastify.ts': 'fastify',
+  'js/adapters/hono.ts': 'hono',
+  'js/adapters/node.ts': 'node:http',
+};
 
 export function typescriptArrows(files) {
   return files.flatMap(({ path, text }) => {
@@ -75,8 +80,9 @@ const importsOf = (text) =>
   [...withoutComments(text).matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, specifier]) => specifier);
 
 function mayImport(path, specifier, allowed) {
+  if (specifier === FRAMEWORKS[path]) return true;
   if (specifier.startsWith('node:')) return allowed.includes('node');
-  if (!specifier.startsWith('.')) return specifier === FRAMEWORKS[path];
+  if (!specifier.startsWith('.')) return false;
   const target = posix.join(posix.dirname(path), specifier);
   if (target.startsWith('build/')) return posix.basename(target) === GENERATED[path];
   if (specifier.endsWith('.wasm?module')) return EDGES.includes(path);

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::Governor;
 use super::waiting::call_of;
 use crate::adaptive::Adaptive;
-use crate::config::Config;
+use crate::config::{Config, Window};
 use crate::decision::{ActorHandle, Denial, KeyHandle, Metric, Output, Request, Tokens};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
@@ -41,6 +41,12 @@ pub struct LimitDiagnosis {
     pub asked: u64,
     /// When it would fit by this limit alone; `None`: never.
     pub free_at: Option<Instant>,
+    /// When all of the limit is free again, if nothing else happens.
+    pub reset_at: Instant,
+    /// Over which time it counts.
+    pub window: Window,
+    /// How much comes back in a window: the limit, whatever a bucket holds.
+    pub per_window: u64,
     /// The part of `used` that leases in flight have estimated.
     pub reserved: u64,
 }
@@ -172,9 +178,23 @@ impl Governor {
         self.limits.advance(t, &request);
         let mut limits = Vec::new();
         self.limits.diagnose(t, &request, in_flight, &mut |finding| {
-            let Finding { place, metric, key, used, max, asked, free_at, reserved } = finding;
-            let free_at = free_at.map(|at| self.clock.to_caller(at.max(t)));
-            limits.push(LimitDiagnosis { limit: place, metric, key, used, max, asked, free_at, reserved });
+            let Finding { place, metric, key, used, max, asked, free_at, reset_at, window, per_window, reserved } =
+                finding;
+            let told = |at: CoreTime| self.clock.to_caller(at.max(t));
+            let (free_at, reset_at) = (free_at.map(told), told(reset_at));
+            limits.push(LimitDiagnosis {
+                limit: place,
+                metric,
+                key,
+                used,
+                max,
+                asked,
+                free_at,
+                reset_at,
+                window,
+                per_window,
+                reserved,
+            });
         });
         Diagnosis { denial, limits }
     }

@@ -23,7 +23,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::chunks::Chunks;
-use crate::config::{self, Config, Overflow};
+use crate::config::{self, Config, Overflow, Window};
 use crate::decision::{Amounts, KeyHandle, Keys, Metric, NO_HANDLE, Output, ReportedAmounts, Request, Subject, Tokens};
 use crate::index::Index;
 use crate::time::CoreTime;
@@ -70,6 +70,11 @@ pub(crate) struct Finding {
     pub(crate) asked: u64,
     /// When the call fits by this limit alone; `None`: never.
     pub(crate) free_at: Option<CoreTime>,
+    /// When all of the limit is free again.
+    pub(crate) reset_at: CoreTime,
+    pub(crate) window: Window,
+    /// How much comes back in a window.
+    pub(crate) per_window: u64,
     /// The part of `used` that leases in flight have estimated.
     pub(crate) reserved: u64,
 }
@@ -256,9 +261,11 @@ impl Limits {
                 }
             }
             let free_at = rule.fits_at(meter, now, asked);
+            let reset_at = rule.fits_at(meter, now, rule.max).unwrap_or(now);
+            let config::Limit { window, limit: per_window, .. } = *rule.config;
             let key = key.filter(|&key| !self.keyed.is_shared(key));
             let (place, metric, max, reserved) = (rule.place, rule.metric, rule.max, reserved.min(used));
-            see(Finding { place, metric, key, used, max, asked, free_at, reserved });
+            see(Finding { place, metric, key, used, max, asked, free_at, reset_at, window, per_window, reserved });
         });
     }
 

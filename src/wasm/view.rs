@@ -7,6 +7,7 @@ use wasm_bindgen::JsValue;
 
 use super::NO_HANDLE;
 use super::plain::Plain;
+use crate::config::Window;
 use crate::decision::{
     Amounts, Cause, Denial, Grant, KEYS_MAX, KeyHandle, Keys, Metric, Output, Reason, ReportedAmounts, Subject,
     Warning, round_up,
@@ -323,9 +324,14 @@ pub(super) fn diagnosis(diagnosis: &Diagnosis) -> Result<JsValue, JsValue> {
     Plain::Fields(&[("granted", Plain::Flag(diagnosis.denial.is_none())), ("limits", Plain::List(&limits))]).to_js()
 }
 
-fn limit_diagnosis(limit: &LimitDiagnosis) -> [(&'static str, Plain<'static>); 8] {
+fn limit_diagnosis(limit: &LimitDiagnosis) -> [(&'static str, Plain<'static>); 10] {
     let unit = if limit.metric == Metric::CostUsd { 1e6 } else { 1.0 };
     let amount = |amount: u64| Plain::Number(amount as f64 / unit);
+    // In which time all of it comes back: a bucket may hold more than a window brings.
+    let window_ms = match limit.window {
+        Window::Micros(us) => Plain::Number(us as f64 / 1e3 * limit.max as f64 / limit.per_window as f64),
+        Window::Calendar => Plain::Null,
+    };
     let free_at = limit.free_at.map_or(Plain::Null, |at| Plain::Number(at.as_millis_ceil_f64()));
     [
         ("place", Plain::count(limit.limit)),
@@ -334,6 +340,8 @@ fn limit_diagnosis(limit: &LimitDiagnosis) -> [(&'static str, Plain<'static>); 8
         ("asked", amount(limit.asked)),
         ("fits", Plain::Flag(limit.fits())),
         ("freeAt", free_at),
+        ("resetAt", Plain::Number(limit.reset_at.as_millis_ceil_f64())),
+        ("windowMs", window_ms),
         ("reserved", amount(limit.reserved)),
         ("owed", amount(limit.owed())),
     ]

@@ -1,8 +1,9 @@
-/** How a server tells its client that a call was denied. */
+/** How a server tells its client that a call was denied, and what is left of its limits. */
 import { readClockOr } from '../../core/clock.ts';
 import { InputError } from '../../core/errors.ts';
-import { clockOf } from '../../core/internals.ts';
-import type { AcquireDenied } from '../../core/types.ts';
+import { clockOf, internalsOf } from '../../core/internals.ts';
+import type { AcquireDenied, AcquireRequest, LimitDiagnosis } from '../../core/types.ts';
+import type { RateLimitHeaders } from './limit-headers.ts';
 import type { AdapterGovernor } from './types.ts';
 
 /** Body of status 429. */
@@ -17,11 +18,28 @@ export function denialBody({ reason, retryAfterMs, recommendation }: AcquireDeni
   return { error: 'Too many requests', reason, retryAfterMs, recommendation };
 }
 
-/** Value of `Retry-After` in whole seconds, from the exact instant where it is known; `undefined`: never, no header. */
-export function retryAfter(governor: AdapterGovernor, { retryAt, retryAfterMs }: AcquireDenied): string | undefined {
+/** `Retry-After` in whole seconds, from the exact instant where it is known; `undefined`: never, no header. */
+export function retryAfter(governor: AdapterGovernor, { retryAt, retryAfterMs }: AcquireDenied): number | undefined {
   if (retryAt === null) return undefined;
   const ms = retryAt === undefined ? retryAfterMs : retryAt - readClockOr(clockOf(governor), retryAt);
-  return String(Math.max(0, Math.ceil(ms / 1000)));
+  return Math.max(0, Math.ceil(ms / 1000));
+}
+
+/** The headers of an answer that tell of limits, as of now. Only a governor of this package knows what is left of them. */
+export function limitHeaders(
+  { governor, headers }: { governor: AdapterGovernor; headers?: RateLimitHeaders | undefined },
+  request: AcquireRequest,
+  seconds?: number,
+): ReturnType<RateLimitHeaders> {
+  const internals = internalsOf(governor);
+  if (!headers || !internals?.rooms) return [];
+  let limits: readonly LimitDiagnosis[];
+  try {
+    ({ limits } = internals.rooms(request));
+  } catch {
+    return []; // A closed governor: the answer itself is good.
+  }
+  return headers(limits, readClockOr(internals.clock, 0), seconds);
 }
 
 /** Body of status 400 if `error` says that the client's ids or estimate cannot be used. */

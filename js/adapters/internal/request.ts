@@ -1,7 +1,8 @@
-/** What the adapters of the two servers read of a request. */
+/** What the servers' adapters read of a request. */
 import type { AcquireRequest, Priority, TokenEstimate } from '../../core/types.ts';
 import { requestOf } from '../../core/waiting.ts';
 import { defaultAction } from './call.ts';
+import type { RateLimitHeaders } from './limit-headers.ts';
 import { checkOptions } from './options.ts';
 import type { AdapterGovernor, AdapterOptions } from './types.ts';
 
@@ -12,24 +13,32 @@ import type { AdapterGovernor, AdapterOptions } from './types.ts';
 // In tuples, as a condition on a type that cannot be resolved would be that type again.
 export type Known<Theirs, Ours> = [0] extends [1 & Theirs] ? Ours : [Theirs] extends [Ours] ? Theirs : Ours;
 
-/** Options of both servers' adapters. `Req` is the argument of their functions: a request, or a context that has one. */
-export interface ServerOptions<Req, G extends AdapterGovernor = AdapterGovernor> extends AdapterOptions<G> {
+/** Options of the servers' adapters. `A`: the arguments of their functions, a request first, or a context that has one. */
+export interface ServerOptions<
+  A extends readonly unknown[],
+  G extends AdapterGovernor = AdapterGovernor,
+> extends AdapterOptions<G> {
   /**
-   * Who asks: the unit of fairness. The default believes the header `x-actor-id`, which any client can write: one that
+   * Who asks: the unit of fairness. A default that believes the header `x-actor-id` believes what any client can write: one that
    * sends another name with each request is never held to its share, and may use up the share of others. Behind a login
-   * return the id of the authenticated user; where there is none, what a proxy of yours vouches for.
+   * return the id of the authenticated user; where there is none, what a proxy of yours vouches for: `clientAddress`.
    */
-  getActorId?: ((req: Req) => string) | undefined;
+  getActorId?: ((...args: A) => string) | undefined;
   /** What it asks for. Default: the path, cut to `caps.idBytes`. */
-  getAction?: ((req: Req) => string) | undefined;
+  getAction?: ((...args: A) => string) | undefined;
   /** Which model it is for, for limits per model, families and prices. Default: none. */
-  getModel?: ((req: Req) => string | null | undefined) | undefined;
+  getModel?: ((...args: A) => string | null | undefined) | undefined;
   /** Whose request it is, for limits per tenant. Take it from the login, as the actor. Default: nobody's. */
-  getTenant?: ((req: Req) => string | null | undefined) | undefined;
+  getTenant?: ((...args: A) => string | null | undefined) | undefined;
   /** Default: the governor's, `"interactive"`. */
-  getPriority?: ((req: Req) => Priority | null | undefined) | undefined;
+  getPriority?: ((...args: A) => Priority | null | undefined) | undefined;
   /** What the request is expected to need. Default: weight 1, no tokens. */
-  getEstimate?: ((req: Req) => TokenEstimate | null | undefined) | undefined;
+  getEstimate?: ((...args: A) => TokenEstimate | null | undefined) | undefined;
+  /**
+   * Headers that tell clients what is left of their limits: `rateLimitHeaders()`. Default: none. They need a governor of this
+   * package.
+   */
+  headers?: RateLimitHeaders | undefined;
 }
 
 /**
@@ -39,22 +48,22 @@ export interface ServerOptions<Req, G extends AdapterGovernor = AdapterGovernor>
  * @param pathOf the default of `getAction`, before it is cut
  * @param others names of further options, which the adapter reads itself
  */
-export function requestReader<Req>(
-  options: ServerOptions<Req>,
-  actorOf: (req: Req) => string,
-  pathOf: (req: Req) => string,
+export function requestReader<A extends readonly unknown[]>(
+  options: ServerOptions<A>,
+  actorOf: (...args: A) => string,
+  pathOf: (...args: A) => string,
   others: readonly string[] = [],
-): (req: Req) => AcquireRequest {
-  checkOptions<ServerOptions<Req> & { onDeny?: unknown }>(
+): (...args: A) => AcquireRequest {
+  checkOptions<ServerOptions<A> & { onDeny?: unknown }>(
     options,
-    ['getActorId', 'getAction', 'getModel', 'getTenant', 'getPriority', 'getEstimate', 'onDeny'],
+    ['getActorId', 'getAction', 'getModel', 'getTenant', 'getPriority', 'getEstimate', 'headers', 'onDeny'],
     others,
   );
   const { governor, getActorId = actorOf, getAction, getModel, getTenant, getPriority, getEstimate } = options;
-  return (req) => {
-    const priority = getPriority?.(req);
-    const action = getAction ? getAction(req) : defaultAction(governor, pathOf(req));
-    const caller = { actorId: getActorId(req), model: getModel?.(req), tenant: getTenant?.(req), priority };
-    return requestOf(caller, action, getEstimate?.(req));
+  return (...args) => {
+    const priority = getPriority?.(...args);
+    const action = getAction ? getAction(...args) : defaultAction(governor, pathOf(...args));
+    const caller = { actorId: getActorId(...args), model: getModel?.(...args), tenant: getTenant?.(...args), priority };
+    return requestOf(caller, action, getEstimate?.(...args));
   };
 }

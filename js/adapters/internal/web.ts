@@ -21,7 +21,7 @@ export interface ResponseLike {
   readonly url: string;
   readonly redirected: boolean;
   readonly type: string;
-  readonly headers: { get(name: string): string | null };
+  readonly headers: { get(name: string): string | null; set(name: string, value: string): void };
   readonly body: BodyLike | null;
   readonly bodyUsed: boolean;
   clone(): ResponseLike;
@@ -33,6 +33,12 @@ export interface ResponseLike {
 export interface RequestLike {
   readonly url: string;
   readonly signal?: SignalLike | null;
+}
+
+/** What is read of a request that a handler is given. */
+export interface HandlerLikeRequest extends RequestLike {
+  readonly method?: string;
+  readonly headers: { get(name: string): string | null };
 }
 
 /** What the adapters need of the second argument of `fetch`. */
@@ -48,6 +54,11 @@ interface FetchTypes<I, N, R> {
   init: N;
   response: R;
 }
+/** What a handler of a web runtime is given. */
+export type WebRequest = typeof globalThis extends { Request: new (...args: never) => infer R }
+  ? R
+  : HandlerLikeRequest;
+
 type Known = typeof globalThis extends { fetch: (input: infer I, init?: infer N) => Promise<infer R> }
   ? FetchTypes<I, NonNullable<N>, R>
   : FetchTypes<string | { readonly href: string } | RequestLike, FetchInitLike, ResponseLike>;
@@ -74,15 +85,24 @@ interface Strategy {
   size(chunk: Uint8Array): number;
 }
 
-/** The constructors that the adapters use, looked up when they are needed. */
+/** What a response is made of; another response is one. */
+interface ResponseInitLike {
+  readonly status: number;
+  readonly statusText?: string;
+  readonly headers: object;
+}
+
+/** The constructors and functions that the adapters use, looked up when they are needed. */
 export const web = globalThis as unknown as {
   AbortController: new () => { readonly signal: SignalLike; abort(): void };
   ReadableStream: new (source: Source, strategy: Strategy) => BodyLike;
   Blob: new (parts: Uint8Array[]) => object;
-  URL: new (url: string) => { readonly pathname: string };
+  URL: new (url: string) => { readonly pathname: string; readonly hostname: string };
   Headers: new (headers?: object) => object & { delete(name: string): void };
-  Response: new (body: object | string, init: { headers: object; status: number; statusText: string }) => ResponseLike;
+  Response: new (body: object | string | null, init: ResponseInitLike) => ResponseLike;
   fetch(input: FetchInput, init?: FetchInit): Promise<WebResponse>;
+  TextEncoder: new () => { encode(text: string): Uint8Array };
+  btoa(bytes: string): string;
 };
 
 /** Whether `new Response` takes this status and text: servers also send statuses from 600 up, and texts beyond Latin-1. */

@@ -1,7 +1,8 @@
-/** What all servers' adapters do alike, over sockets: Express 4 and 5, and Hono. */
+/** What all servers' adapters do alike, over sockets. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { createTestClock, type GovernorConfig } from 'throttleai';
@@ -53,14 +54,19 @@ async function untilStill(count: () => number): Promise<number> {
   return count();
 }
 
+/** Requests that one connection sends at once. */
+const pipelined = (...paths: string[]): string =>
+  paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join('');
+
 const suite: Record<string, (t: TestContext, serve: Serve) => Promise<void>> = {
-  async 'HEAD, 204 and redirects end their lease with the answer'(t, serve) {
+  async 'HEAD, 204, 304 and redirects end their lease with the answer'(t, serve) {
     const served = await serve(t);
     const asked = [
       ['HEAD', 'json', 200],
       ['HEAD', 'chunks', 200],
       ['HEAD', 'big?chunks=100', 200],
       ['GET', 'empty', 204],
+      ['GET', 'unchanged', 304],
       ['GET', 'moved', 303],
     ] as const;
     for (const [nth, [method, path, status]] of asked.entries()) {
@@ -155,6 +161,69 @@ const suite: Record<string, (t: TestContext, serve: Serve) => Promise<void>> = {
     await served.untilReleased(3);
     assert.deepEqual(outcomesOf(served), ['cancelled', 'cancelled', 'success']);
     assert.equal(served.governor.activeLeases, 0);
+  },
+
+  async 'one connection with many requests, in a row and pipelined'(t, serve) {
+    const warnings: Error[] = [];
+    const warn = (warning: Error): number => warnings.push(warning);
+    process.on('warning', warn);
+    t.after(() => process.off('warning', warn));
+    const served = await serve(t);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let i = 0; i < 30; i++) {
+      const asked = request(`${served.origin}/now/json`, { agent }).end();
+      await text(await answerTo(asked));
+    }
+    agent.destroy();
+    const socket = connect(Number(new URL(served.origin).port), '127.0.0.1');
+    socket.write(pipelined(...Array<string>(30).fill('/now/json')));
+    let answered = '';
+    for await (const part of socket) {
+      answered += String(part);
+      if (answered.split('HTTP/1.1 200').length > 30 && answered.endsWith('}')) break;
+    }
+    await served.untilReleased(60);
+    assert.deepEqual(new Set(outcomesOf(served)), new Set(['success']));
+    assert.equal(served.governor.activeLeases, 0);
+    await settle();
+    assert.deepEqual(warnings, []);
+  },
+
+  async 'a client that leaves while answers wait for their turn on its connection'(t, serve) {
+    const reached = gate();
+    let handlers = 0;
+    const served = await serve(t, {}, { reached: () => void (++handlers === 3 && reached.open()) });
+    const socket = connect(Number(new URL(served.origin).port), '127.0.0.1');
+    socket.write(pipelined('/now/held', '/now/json', '/now/chunks'));
+    await reached.promise;
+    socket.destroy();
+    await served.untilReleased(3);
+    assert.ok(outcomesOf(served).includes('cancelled'));
+    assert.equal(served.governor.activeLeases, 0);
+  },
+
+  async 'clients are told what is left as of the answer, and nothing later than Retry-After'(t, serve) {
+    const clock = createTestClock(1_000_000);
+    const limits = [
+      { metric: 'requests', limit: 3, window: '1m' },
+      { metric: 'requests', limit: 100, window: '1h' },
+    ] as const;
+    // A handler takes five seconds.
+    const served = await serve(t, { clock, limits: [...limits] }, { reached: () => clock.advance(5_000) });
+    const told: unknown[] = [];
+    for (const path of ['json', 'moved', 'unchanged', 'json']) {
+      const { status, headers } = await fetch(`${served.origin}/told/${path}`, { redirect: 'manual' });
+      assert.equal(headers.get('ratelimit-policy'), '"requests/1m";q=3;w=60, "requests/1h";q=100;w=3600');
+      told.push([status, headers.get('ratelimit'), headers.get('retry-after')]);
+    }
+    assert.deepEqual(told, [
+      [200, '"requests/1m";r=2;t=55, "requests/1h";r=99;t=3595', null],
+      [303, '"requests/1m";r=1;t=55, "requests/1h";r=98;t=3595', null],
+      [304, '"requests/1m";r=0;t=45, "requests/1h";r=97;t=3595', null],
+      [429, '"requests/1m";r=0;t=45, "requests/1h";r=97;t=45', '45'],
+    ]);
+    const silent = await fetch(`${served.origin}/now/json`);
+    assert.deepEqual([silent.status, silent.headers.get('ratelimit')], [429, null], 'not unless asked for');
   },
 
   async 'slow readers hold their handler up, and their lease'(t, serve) {

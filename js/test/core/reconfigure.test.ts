@@ -153,6 +153,7 @@ test('diagnose says what acquire would, and changes nothing', (t) => {
       {
         name: 'requests',
         metric: 'requests',
+        window: 60_000,
         used: 2,
         limit: 9,
         asked: 1,
@@ -160,10 +161,12 @@ test('diagnose says what acquire would, and changes nothing', (t) => {
         reserved: 1,
         owed: 0,
         retryAt: 101_000,
+        resetAt: 161_000,
       },
       {
         name: 'tokens/1m/actor',
         metric: 'tokens',
+        window: 60_000,
         key: { actor: 'a' },
         used: 80,
         limit: 100,
@@ -172,10 +175,12 @@ test('diagnose says what acquire would, and changes nothing', (t) => {
         reserved: 30,
         owed: 0,
         retryAt: 160_000,
+        resetAt: 161_000,
       },
       {
         name: 'spend',
         metric: 'costUsd',
+        window: 'day',
         used: 1.35,
         limit: 1,
         asked: 0.25,
@@ -183,6 +188,7 @@ test('diagnose says what acquire would, and changes nothing', (t) => {
         reserved: 0.25,
         owed: 0.35,
         retryAt: Date.UTC(1970, 0, 2),
+        resetAt: Date.UTC(1970, 0, 2),
       },
     ],
   });

@@ -9,7 +9,7 @@ import { documents, entries, published, root, sources } from './files.ts';
 import { writePrograms, type Surroundings } from './programs.ts';
 
 const generated = new URL('build/documents/', root);
-const own = { express: 'express.ts', hono: 'hono.ts' };
+const own = { express: 'express.ts', fastify: 'fastify.ts', hono: 'hono.ts', node: 'node.ts', web: 'web.ts' };
 
 const ofDocuments: Surroundings = { prelude: 'documents.ts', entries: [] };
 const ofSource = (path: string): Surroundings => ({

@@ -37,7 +37,10 @@ export async function writePrograms(
   const programs: Program[] = [];
   for (const [index, { block, around }] of blocks.entries()) {
     const prelude = readFileSync(new URL(around.prelude, preludes), 'utf8');
-    const known = [...exportsOf(prelude, `./prelude-${index}.ts`), ...(await namesOf(around.entries))];
+    const given = exportsOf(prelude, `./prelude-${index}.ts`);
+    // Entry points may have different things under one name; the prelude says which is meant.
+    const others = (await namesOf(around.entries)).filter(({ name }) => !given.some((own) => own.name === name));
+    const known = [...given, ...others];
     const file = new URL(`block-${index}.ts`, folder);
     writeFileSync(new URL(`prelude-${index}.ts`, folder), prelude);
     writeFileSync(file, moduleOf(block, known));

@@ -1,7 +1,7 @@
 use alloc::vec;
 
 use super::*;
-use crate::config::{Limit, Rate};
+use crate::config::{Algorithm, Limit, Rate};
 use crate::decision::{Cause, Decision, Enqueued, Reason, Released, Report, Subject, Tokens};
 
 fn at(ms: f64) -> Instant {
@@ -103,6 +103,20 @@ fn rooms_are_what_a_diagnosis_says_without_what_leases_reserve() {
     assert_eq!(diagnosis.limits.iter().map(|limit| limit.reserved).collect::<Vec<_>>(), [3, 3]);
     diagnosis.limits.iter_mut().for_each(|limit| limit.reserved = 0);
     assert_eq!(governor.rooms(at(1.0), &tokens(2)), diagnosis);
+}
+
+#[test]
+fn a_limit_says_when_all_of_it_is_free_again() {
+    let fixed = Limit { algorithm: Algorithm::FixedWindow, ..limit("fixed", 10) };
+    let bucket = Limit { algorithm: Algorithm::TokenBucket { burst: Some(20) }, ..limit("bucket", 10) };
+    let mut governor = Governor::new(with(vec![limit("sliding", 10), fixed, bucket])).unwrap();
+    governor.acquire(at(15_000.0), &tokens(2));
+    governor.acquire(at(30_000.0), &tokens(2));
+    let resets = |diagnosis: Diagnosis| diagnosis.limits.iter().map(|limit| limit.reset_at).collect::<Vec<_>>();
+    let full = [90_000.0, 60_000.0, 42_000.0].map(at);
+    assert_eq!(resets(governor.diagnose(at(30_000.0), &tokens(1))), full);
+    let idle = at(200_000.0);
+    assert_eq!(resets(governor.diagnose(idle, &tokens(1))), [idle; 3], "nothing is counted any more");
 }
 
 #[test]
