@@ -46,7 +46,12 @@ export const steps = [
       command('libraries of the benchmark', node, '--import', 'tsx', 'bench/libraries/install.ts'),
       tool('tsc', 'typescript/bin/tsc', '-p', 'tsconfig.json'),
       tool('tsc, shell without Node or DOM types', 'typescript/bin/tsc', '-p', 'tsconfig.core.json'),
-      tool('tsc, types of Express 4', 'typescript/bin/tsc', '-p', 'js/test/adapters/tsconfig.express4.json'),
+      tool(
+        'tsc, types of Express 4 and Fastify 4',
+        'typescript/bin/tsc',
+        '-p',
+        'js/test/adapters/tsconfig.previous.json',
+      ),
     ],
   },
   {

@@ -1,5 +1,5 @@
 /**
- * The adapters against the types of Express (5 here, 4 through tsconfig.express4.json) and Hono. Compiled, never run: what
+ * The adapters against the types of Express (5 here, 4 through tsconfig.previous.json) and Hono. Compiled, never run: what
  * compiles is the test, and each `@ts-expect-error` is one as well.
  */
 import express from 'express';
