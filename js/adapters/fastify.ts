@@ -12,7 +12,8 @@
  * app.get('/ai/chat', async () => ({ answer: 42 }));
  */
 import type { DeniedBy } from '../core/types.ts';
-import { clientAddress, type NodeLikeRequest } from './internal/node-request.ts';
+import { ANONYMOUS } from './internal/client.ts';
+import type { NodeLikeRequest } from './internal/node-request.ts';
 import { visit, type NodeLikeResponse } from './internal/node.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
 import type { AdapterGovernor } from './internal/types.ts';
@@ -26,6 +27,7 @@ export type { AdapterGovernor, AdapterOptions } from './internal/types.ts';
 /** What is read of a request. */
 export interface FastifyLikeRequest extends NodeLikeRequest {
   readonly url: string;
+  readonly ip: string;
 }
 
 /** What is used of a reply. */
@@ -47,8 +49,8 @@ type DefaultRequest = Known<TheirRequest, FastifyLikeRequest>;
 type DefaultReply = Known<TheirReply, FastifyLikeReply>;
 
 /**
- * Options of `throttleHook` and `throttlePlugin`. Actor: the address of the connection, as of `clientAddress()`; it does not
- * look at `trustProxy` of Fastify, as `request.ip` does. Action: the path of the URL.
+ * Options of `throttleHook` and `throttlePlugin`. Actor: `request.ip`; behind a proxy that is the proxy's, for all clients the
+ * same, until `trustProxy` is set. Action: the path of the URL.
  */
 export interface FastifyThrottleOptions<
   Req extends FastifyLikeRequest = DefaultRequest,
@@ -79,7 +81,11 @@ export function throttleHook<
   Reply extends FastifyLikeReply = DefaultReply,
   G extends AdapterGovernor = AdapterGovernor,
 >(options: FastifyThrottleOptions<Req, Reply, G>): Hook {
-  const requestFor = requestReader(options, clientAddress(), ({ url }) => url.replace(/\?.*$/s, ''));
+  const requestFor = requestReader(
+    options,
+    ({ ip }) => ip || ANONYMOUS,
+    ({ url }) => url.replace(/\?.*$/s, ''),
+  );
   const { onDeny } = options;
   return (request, reply, done) =>
     visit(options, {

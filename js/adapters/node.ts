@@ -12,7 +12,8 @@
  */
 import { readFunction } from '../core/input.ts';
 import type { DeniedBy } from '../core/types.ts';
-import { clientAddress, type NodeLikeRequest } from './internal/node-request.ts';
+import { ANONYMOUS } from './internal/client.ts';
+import type { NodeLikeRequest } from './internal/node-request.ts';
 import { visit, type NodeLikeResponse } from './internal/node.ts';
 import { requestReader, type Known, type ServerOptions } from './internal/request.ts';
 import type { AdapterGovernor } from './internal/types.ts';
@@ -42,7 +43,7 @@ type TheirResponse = import('node:http').ServerResponse;
 type DefaultRequest = Known<TheirRequest, ListenerLikeRequest>;
 type DefaultResponse = Known<TheirResponse, ListenerLikeResponse>;
 
-/** Options of `wrapListener`. Actor: the address of the connection, as of `clientAddress()`. Action: the path of the URL. */
+/** Options of `wrapListener`. Actor: the address of the connection. Action: the path of the URL. */
 export interface WrapListenerOptions<
   Req extends ListenerLikeRequest = DefaultRequest,
   Res extends ListenerLikeResponse = DefaultResponse,
@@ -78,7 +79,7 @@ export function wrapListener<
   G extends AdapterGovernor = AdapterGovernor,
 >(listener: (req: Req, res: Res) => unknown, options: WrapListenerOptions<Req, Res, G>): (req: Req, res: Res) => void {
   readFunction(listener, 'listener');
-  const requestFor = requestReader(options, clientAddress(), pathOf, ['onError']);
+  const requestFor = requestReader(options, ({ socket }) => socket?.remoteAddress || ANONYMOUS, pathOf, ['onError']);
   const { onDeny, onError } = options;
   if (onError !== undefined) readFunction(onError, 'options.onError');
   return (req, res) => {

@@ -20,6 +20,9 @@ const exported = {
   tools: 'wrapTool',
   express: 'throttleMiddleware',
   hono: 'throttle',
+  fastify: 'throttlePlugin',
+  node: 'wrapListener',
+  web: 'wrapHandler',
 };
 const adapters = Object.keys(exported);
 

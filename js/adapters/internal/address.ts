@@ -9,9 +9,8 @@ export const IPV6_BITS = 128;
 /** Bits in front of an IPv4 address that is mapped into IPv6. */
 const MAPPED_BITS = 96;
 
-/** Decimal numbers without leading zeros, which some read as octal. */
-const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
-const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+/** Four decimal numbers, without leading zeros, which some read as octal. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const MAPPED = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/;
 /** `[IPv6]`, `[IPv6]:port`, `IPv4:port`. */
 const DECORATED = /^(?:\[([^\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/;

@@ -124,17 +124,20 @@ function beforeInList(list: string): Sender {
   return [list.slice(comma + 1).trim(), list.slice(0, Math.max(comma, 0))];
 }
 
-const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
-const PAIR = `(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)")`;
-/** The last element, if all of it is well-formed. A quote that a client has left open stays on its side of the comma. */
-const LAST = new RegExp(`(?:^|,)[ \\t]*(${PAIR}(?:[ \\t]*;[ \\t]*${PAIR})*)[ \\t]*$`);
+/** What stands after the last comma that is not in quotes. A quote that a client has left open stays on its side of it. */
+const LAST = /(?:^|,)((?:[^",\\]|"(?:[^"\\]|\\.)*")*)$/;
+/** `name=token` or `name="text"` */
+const PAIR = /([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"((?:[^"\\]|\\.)*)")/g;
 
 /** `Forwarded: for=client;proto=https, for="[2001:db8::1]:4711"`. Source: RFC 7239. */
 function beforeInForwarded(list: string): Sender {
   const last = LAST.exec(list);
   const senders: string[] = [];
-  for (const [, name, token, quoted] of (last?.[1] ?? '').matchAll(new RegExp(PAIR, 'g')))
-    if (name!.toLowerCase() === 'for') senders.push(token ?? quoted!.replace(/\\(.)/g, '$1'));
-  // Named twice it could be either.
-  return [senders.length === 1 ? senders[0]! : '', list.slice(0, last?.index ?? 0)];
+  const others = (last?.[1] ?? '').replace(PAIR, (_, name: string, token?: string, quoted = '') => {
+    if (name.toLowerCase() === 'for') senders.push(token ?? quoted.replace(/\\(.)/g, '$1'));
+    return '';
+  });
+  // What is written otherwise, or named twice, could mean anybody.
+  const [sender = ''] = senders.length === 1 && /^[ \t;]*$/.test(others) ? senders : [];
+  return [sender, list.slice(0, last?.index ?? 0)];
 }

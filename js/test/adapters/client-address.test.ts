@@ -131,7 +131,7 @@ test('Forwarded: the last well-formed element is what the proxy has said', () =>
     'for=1.1.1.1;for=2.2.2.2',
     'for=',
     'for',
-    'for=1.1.1.1;',
+    'for=1.1.1.1 x',
     'for=[::1]',
   ])
     assert.equal(through(`for=6.6.6.6, ${unreadable}`, 2), '10.0.0.1', unreadable);
