@@ -126,18 +126,25 @@ function beforeInList(list: string): Sender {
 
 /** What stands after the last comma that is not in quotes. A quote that a client has left open stays on its side of it. */
 const LAST = /(?:^|,)((?:[^",\\]|"(?:[^"\\]|\\.)*")*)$/;
-/** `name=token` or `name="text"` */
-const PAIR = /([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"((?:[^"\\]|\\.)*)")/g;
+/** `name=token` or `name="text"`, and where it ends. Sticky: looked for anywhere it would take the square of a long text's time. */
+const PAIR = /[ \t]*([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"((?:[^"\\]|\\.)*)")[ \t]*(?:;|$)/y;
 
 /** `Forwarded: for=client;proto=https, for="[2001:db8::1]:4711"`. Source: RFC 7239. */
 function beforeInForwarded(list: string): Sender {
   const last = LAST.exec(list);
-  const senders: string[] = [];
-  const others = (last?.[1] ?? '').replace(PAIR, (_, name: string, token?: string, quoted = '') => {
-    if (name.toLowerCase() === 'for') senders.push(token ?? quoted.replace(/\\(.)/g, '$1'));
-    return '';
-  });
-  // What is written otherwise, or named twice, could mean anybody.
-  const [sender = ''] = senders.length === 1 && /^[ \t;]*$/.test(others) ? senders : [];
-  return [sender, list.slice(0, last?.index ?? 0)];
+  return [senderIn(last?.[1] ?? ''), list.slice(0, last?.index ?? 0)];
+}
+
+/** What an element says of the sender; nothing where it is written otherwise, or says it twice: it could mean anybody. */
+function senderIn(element: string): string {
+  let sender: string | undefined;
+  for (let at = 0; at < element.length; at = PAIR.lastIndex) {
+    PAIR.lastIndex = at;
+    const [, name, token, quoted = ''] = PAIR.exec(element) ?? [];
+    if (name === undefined) return '';
+    if (name.toLowerCase() !== 'for') continue;
+    if (sender !== undefined) return '';
+    sender = token ?? quoted.replace(/\\(.)/g, '$1');
+  }
+  return sender ?? '';
 }

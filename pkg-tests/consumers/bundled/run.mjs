@@ -4,7 +4,7 @@
  */
 import { EXPECTED as SCENARIO, scenario } from '../scenario.mjs';
 
-export const EXPECTED = `${SCENARIO} | 5 adapters, tool true 42`;
+export const EXPECTED = `${SCENARIO} | 8 adapters, tool true 42`;
 
 export async function run(throttleai, adapters) {
   const governor = throttleai.createGovernor(throttleai.presets.quiet());

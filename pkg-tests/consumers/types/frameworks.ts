@@ -1,4 +1,5 @@
 // The adapters against the frameworks' own types, in a project with DOM and Node types.
+import { createServer } from 'node:http';
 import express from 'express';
 import { Hono } from 'hono';
 import { createGovernor, presets } from 'throttleai';
@@ -16,6 +17,7 @@ import {
   type WrapFetchOptions,
 } from 'throttleai/adapters/fetch';
 import { throttle, type HonoLikeContext, type HonoThrottleOptions } from 'throttleai/adapters/hono';
+import { rateLimitHeaders, wrapListener, type WrapListenerOptions } from 'throttleai/adapters/node';
 import {
   estimateTokensFromChars,
   estimateTokensFromMessages,
@@ -25,6 +27,7 @@ import {
   type OpenAIUsage,
   type ThrottledOpenAIResult,
 } from 'throttleai/adapters/openai';
+import { clientAddress, wrapHandler, type WrapHandlerOptions } from 'throttleai/adapters/web';
 import { createMockProvider } from 'throttleai/testing';
 
 const governor = createGovernor(presets.balanced());
@@ -56,6 +59,24 @@ hono.use('/ai/*', throttle({ governor, getActorId: (c) => c.req.query('user') ??
 hono.use('/ai/*', throttle({ governor, onDeny: (c, { cause, retryAt }) => c.text(cause.slice(0, retryAt ?? 1), 429) }));
 hono.get('/ai/chat', (c) => c.text(c.get('throttleai_leaseId')));
 export const honoOptions: HonoThrottleOptions<HonoLikeContext> = { governor };
+
+const listenerOptions: WrapListenerOptions = { governor, getActorId: (req) => req.socket.remoteAddress ?? 'nobody' };
+createServer(wrapListener((req, res) => res.writeHead(200).end(req.method), listenerOptions));
+const handlerOptions: WrapHandlerOptions = { governor, getActorId: clientAddress({ trustedProxy: 1 }) };
+export const GET = wrapHandler((request) => Response.json(request.url), {
+  ...handlerOptions,
+  headers: rateLimitHeaders(),
+});
+interface RouteContext {
+  params: Promise<{ id: string }>;
+}
+const POST = wrapHandler(
+  async (request: Request, { params }: RouteContext) => new Response((await params).id + request.method),
+  { governor, getActorId: (_request, { params }) => typeof params },
+);
+POST satisfies (request: Request, context: RouteContext) => Promise<Response>;
+// @ts-expect-error an answer is a response
+wrapHandler(() => 'no', { governor });
 
 const fetchOptions: WrapFetchOptions = { governor, actorId: 'user-1', classifyAction: () => 'chat' };
 const throttled = wrapFetch(fetch, fetchOptions);
