@@ -3,8 +3,9 @@ import { createRandom, hashText, between, type Random } from './random.ts';
 import type { ParsedCall } from './requests.ts';
 import { countTokens, makeTokens } from './text.ts';
 
-/** A chat answer before it is written in one of the two formats. */
+/** An answer before it is written in one of the formats. */
 export interface Answer {
+  call: ParsedCall;
   id: string;
   created: number;
   model: string;
@@ -27,6 +28,7 @@ const SHORTEST = 1 / 4;
 export function drawAnswer(call: ParsedCall, random: Random, now: number): Answer {
   const length = between(random, Math.max(1, Math.floor(call.maxTokens * SHORTEST)), call.maxTokens);
   return {
+    call,
     id: `chatcmpl-${Math.floor(random() * 2 ** 32).toString(36)}`,
     created: Math.floor(now / 1000),
     model: call.model,

@@ -1,13 +1,13 @@
 /** One admitted call: its time, its fault, its answer, whole or streamed. */
-import { chunks, completion, drawAnswer, embeddings, type Answer } from './answers.ts';
+import { drawAnswer } from './answers.ts';
 import type { Exchange } from './exchange.ts';
 import { drawFault, type Fault } from './faults.ts';
 import { drawTimes, type CallTimes } from './latency.ts';
+import type { Format } from './formats.ts';
 import type { Settings } from './options.ts';
 import type { Random } from './random.ts';
 import type { ParsedCall } from './requests.ts';
 import type { Ending } from './stats.ts';
-import { errorBody } from './wire.ts';
 
 /** How a call ended and what it used. */
 export interface CallResult {
@@ -15,16 +15,13 @@ export interface CallResult {
   tokens: number;
 }
 
-const SERVER_ERROR = errorBody(
-  'The server had an error while processing your request. Sorry about that!',
-  'server_error',
-  null,
-);
-const UNAVAILABLE = errorBody('That model is currently overloaded with other requests.', 'server_error', null);
+const SERVER_ERROR = 'The server had an error while processing your request. Sorry about that!';
+const UNAVAILABLE = 'That model is currently overloaded with other requests.';
 
 /** Serves one call from its admission to its last byte. `headers` are the rate limit headers. */
 export async function serve(
   exchange: Exchange,
+  format: Format,
   call: ParsedCall,
   settings: Settings,
   random: Random,
@@ -34,22 +31,31 @@ export async function serve(
   const times = drawTimes(settings.latency, random, fault === 'slow');
   const answer = drawAnswer(call, random, settings.clock.now());
   const cost = call.promptTokens + (call.kind === 'chat' ? answer.tokens.length : 0);
-  if (await failBeforeBody(exchange, fault, times))
+  if (await failBeforeBody(exchange, format, fault, times))
     return { ending: exchange.gone && fault === 'hang' ? 'abandoned' : 'failed', tokens: 0 };
   let tokens = cost;
-  if (call.kind === 'embeddings') await whole(exchange, embeddings(call), 0, headers, fault);
-  else if (call.stream) tokens = call.promptTokens + (await stream(exchange, answer, call, times, headers, fault));
-  else await whole(exchange, completion(answer), times.perToken * answer.tokens.length, headers, fault);
+  const last = fault === 'dropMidBody' ? Math.ceil(answer.tokens.length / 2) : Infinity;
+  if (call.stream)
+    tokens = call.promptTokens + (await stream(exchange, format.stream(answer, call), times, headers, last));
+  else {
+    const ms = call.kind === 'chat' ? times.perToken * answer.tokens.length : 0;
+    await whole(exchange, format.whole(answer), ms, headers, fault);
+  }
   if (fault === 'dropMidBody') return { ending: 'failed', tokens };
   return { ending: exchange.gone ? 'abandoned' : 'done', tokens };
 }
 
 /** Waits until the first byte is due; true if there will be none of the answer. */
-async function failBeforeBody(exchange: Exchange, fault: Fault | undefined, times: CallTimes): Promise<boolean> {
+async function failBeforeBody(
+  exchange: Exchange,
+  format: Format,
+  fault: Fault | undefined,
+  times: CallTimes,
+): Promise<boolean> {
   await exchange.pause(fault === 'hang' ? Infinity : times.firstByte);
   if (fault === 'drop') await exchange.cut();
-  else if (fault === 'serverError') await exchange.json(500, {}, SERVER_ERROR);
-  else if (fault === 'unavailable') await exchange.json(503, {}, UNAVAILABLE);
+  else if (fault === 'serverError') await exchange.json(500, {}, format.failure('broken', SERVER_ERROR));
+  else if (fault === 'unavailable') await exchange.json(503, {}, format.failure('overloaded', UNAVAILABLE));
   else return fault === 'hang';
   return true;
 }
@@ -73,29 +79,26 @@ async function whole(
   await exchange.cut();
 }
 
-/** Server-sent events: one chunk a token. Returns how many tokens left before the end, the cut, or the client's leaving. */
+/** Server-sent events. Returns how many tokens left before the end, the cut, or the client's leaving. @param last token sent */
 async function stream(
   exchange: Exchange,
-  answer: Answer,
-  call: ParsedCall,
+  pieces: Iterable<readonly [piece: string, isToken: boolean]>,
   times: CallTimes,
   headers: Record<string, string>,
-  fault?: Fault,
+  last: number,
 ): Promise<number> {
   exchange.start(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...headers });
-  const last = fault === 'dropMidBody' ? Math.ceil(answer.tokens.length / 2) : Infinity;
-  let events = 0;
-  for (const chunk of chunks(answer, call.includeUsage)) {
-    if (exchange.gone) break;
-    if (events > last) {
+  let sent = 0;
+  for (const [piece, isToken] of pieces) {
+    if (isToken && sent === last) {
       await exchange.cut();
-      break;
+      return sent;
     }
-    await exchange.write(`data: ${JSON.stringify(chunk)}\n\n`);
-    events++;
-    if (events <= answer.tokens.length) await exchange.pause(times.perToken);
+    if (isToken) await exchange.pause(times.perToken);
+    if (exchange.gone) return sent;
+    if (isToken) sent++;
+    await exchange.write(piece);
   }
-  if (!exchange.gone && last === Infinity) await exchange.end('data: [DONE]\n\n');
-  // The first event is the role; what follows the tokens is the reason of the end and the usage.
-  return Math.min(Math.max(0, events - 1), answer.tokens.length);
+  await exchange.end();
+  return sent;
 }

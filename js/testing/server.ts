@@ -5,16 +5,19 @@ import { Door } from './admission.ts';
 import { modelList } from './answers.ts';
 import { serve, type CallResult } from './call.ts';
 import { Exchange } from './exchange.ts';
+import { formatOf, type Format } from './formats.ts';
+import { openai } from './openai.ts';
 import { checkOptions, type MockProviderOptions, type Settings } from './options.ts';
 import { CallRandom } from './random.ts';
-import { parseChat, parseEmbeddings, type BadCall, type ParsedCall } from './requests.ts';
+import type { BadCall, ParsedCall } from './requests.ts';
 import { Counters, type MockProviderStats } from './stats.ts';
-import { errorBody, rateHeaders, refusal } from './wire.ts';
 
 /** A running provider. */
 export interface MockProvider {
-  /** `http://127.0.0.1:PORT/v1`, what an SDK takes as its base URL. */
+  /** `http://127.0.0.1:PORT/v1`, what the `openai` SDK takes as its base URL. */
   readonly baseURL: string;
+  /** `http://127.0.0.1:PORT`, what the SDKs of Anthropic, Google, Groq and Mistral take. */
+  readonly origin: string;
   /** What happened so far; a plain copy. */
   stats(): MockProviderStats;
   /** Cuts every connection and resolves when the port is free. Idempotent. */
@@ -29,6 +32,7 @@ class Provider implements MockProvider {
   readonly #server: Server;
   #closed: Promise<void> | undefined;
   baseURL = '';
+  origin = '';
 
   constructor(settings: Settings, create: typeof createServer) {
     this.#settings = settings;
@@ -41,7 +45,8 @@ class Provider implements MockProvider {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(0, '127.0.0.1', () => {
-        this.baseURL = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+        this.origin = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+        this.baseURL = `${this.origin}/v1`;
         resolve(this);
       });
     });
@@ -61,52 +66,45 @@ class Provider implements MockProvider {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = new Exchange(request, response, this.#settings.clock);
-    const route = `${request.method} ${request.url?.split('?')[0]}`;
+    const [path = ''] = (request.url ?? '').split('?');
+    const route = `${request.method} ${path}`;
     if (route === 'GET /v1/models') return exchange.json(200, {}, modelList(this.#settings.models));
-    if (route !== 'POST /v1/chat/completions' && route !== 'POST /v1/embeddings') {
-      return exchange.json(
-        404,
-        {},
-        errorBody(`Unknown request URL: ${route}.`, 'invalid_request_error', 'unknown_url'),
-      );
-    }
+    const format = request.method === 'POST' ? formatOf(path) : undefined;
+    if (format === undefined)
+      return exchange.json(404, {}, openai.failure('not-found', `Unknown request URL: ${route}.`));
     const body = await exchange.body();
-    if (body === undefined)
-      return exchange.json(413, {}, errorBody('The body is too long.', 'invalid_request_error', null));
-    const call = this.#parse(route, body);
-    if ('message' in call)
-      return exchange.json(400, {}, errorBody(call.message, 'invalid_request_error', null, call.param));
-    await this.#admit(exchange, call, body);
+    if (body === undefined) return exchange.json(413, {}, format.failure('too-long', 'The body is too long.'));
+    const call = this.#parse(format, path, body);
+    if ('message' in call) return exchange.json(400, {}, format.failure('invalid', call.message, call.param));
+    await this.#admit(exchange, format, call, body);
   }
 
-  #parse(route: string, body: string): ParsedCall | BadCall {
+  #parse(format: Format, path: string, body: string): ParsedCall | BadCall {
     let parsed: unknown;
     try {
       parsed = JSON.parse(body);
     } catch {
       parsed = undefined;
     }
-    if (typeof parsed !== 'object' || parsed === null) {
+    if (typeof parsed !== 'object' || parsed === null)
       return { message: 'We could not parse the JSON body of your request.', param: null };
-    }
-    const fields = parsed as Record<string, unknown>;
-    return route.endsWith('embeddings') ? parseEmbeddings(fields) : parseChat(fields, this.#settings.defaultMaxTokens);
+    return format.parse(parsed as Record<string, unknown>, this.#settings.defaultMaxTokens, path);
   }
 
-  async #admit(exchange: Exchange, call: ParsedCall, body: string): Promise<void> {
+  async #admit(exchange: Exchange, format: Format, call: ParsedCall, body: string): Promise<void> {
     const { clock } = this.#settings;
     this.#counters.received(call.user);
     const admission = this.#door.enter(clock.now(), call.charge);
-    const headers = rateHeaders(this.#door.gauges(clock.now()));
+    const headers = format.limits(this.#door.gauges(clock.now()), clock.now());
     if (!admission.admitted) {
       this.#counters.refused(call.user, admission.by);
-      const refused = refusal(call.model, call.charge, admission);
+      const refused = format.refusal(call, admission);
       return exchange.json(429, { ...headers, ...refused.headers }, refused.body);
     }
     this.#counters.admitted(call.charge);
     let result: CallResult = { ending: 'failed', tokens: call.charge };
     try {
-      result = await serve(exchange, call, this.#settings, this.#random.next(body), headers);
+      result = await serve(exchange, format, call, this.#settings, this.#random.next(body), headers);
     } finally {
       this.#door.leave(clock.now(), call.charge, result.tokens);
       this.#counters.ended(call.user, result.ending, result.tokens);
@@ -115,8 +113,9 @@ class Provider implements MockProvider {
 }
 
 /**
- * Starts an OpenAI-compatible provider on a free port of 127.0.0.1: chat completions (JSON and server-sent events),
- * embeddings and the list of models, with rate limits, a bound on concurrency, a latency model and faults.
+ * Starts a provider on a free port of 127.0.0.1 that speaks like OpenAI (chat completions, embeddings, the list of models), like
+ * Anthropic (messages) and like Gemini (`generateContent`, `streamGenerateContent`), whole and streamed, with one set of rate
+ * limits, a bound on concurrency, a latency model and faults.
  *
  * @throws ConfigError (as a rejection) if an option is out of range, or does not exist
  * @example

@@ -11,11 +11,14 @@ import { coresIn } from './cores.mjs';
 import { installed, project } from './install.mjs';
 
 const COST_BYTES_MAX = 1536;
+/** Of those that know how all providers write usage: its table and reader; `fetch` also cuts it out of bodies and streams. */
+const READER_BYTES_MAX = { openai: 2048, fetch: 4608 };
 const NO_CORE = { texts: 0, files: 0, glue: 0 };
 
-/** The function that each is imported for. */
+/** The function that each is imported for; of several, the one that costs most. */
 const exported = {
-  fetch: 'wrapFetch',
+  fetch: 'governedFetch',
+  'ai-sdk': 'governedMiddleware',
   openai: 'wrapChatCompletions',
   tools: 'wrapTool',
   express: 'throttleMiddleware',
@@ -73,11 +76,12 @@ function checkCosts(folder, bundle) {
   for (const adapter of adapters) sources[adapter] = app + imported(adapter);
   const sizes = gzipped(bundled(folder, sources, 'mjs', bundle));
   const costs = adapters.map((adapter) => [adapter, sizes[adapter] - sizes.app]);
-  const used = costs.map(([, bytes]) => Math.round((100 * bytes) / COST_BYTES_MAX));
+  const most = (adapter) => READER_BYTES_MAX[adapter] ?? COST_BYTES_MAX;
+  const used = costs.map(([adapter, bytes]) => Math.round((100 * bytes) / most(adapter)));
   console.log(`       ${listed(costs)} bytes, up to ${Math.max(...used)} % of budget; the app alone ${sizes.app}`);
-  const dear = costs.filter(([, bytes]) => !(bytes <= COST_BYTES_MAX));
+  const dear = costs.filter(([adapter, bytes]) => !(bytes <= most(adapter)));
   const hint = 'what the main entry holds too costs an adapter nothing';
-  if (dear.length > 0) throw new Error(`over the budget of ${COST_BYTES_MAX} bytes gzip: ${listed(dear)}; ${hint}`);
+  if (dear.length > 0) throw new Error(`over their budget of bytes gzip: ${listed(dear)}; ${hint}`);
 }
 
 function checkAlone(folder, bundle) {

@@ -4,6 +4,7 @@ export const entries = {
   'index.edge': 'js/entrypoints/edge.ts',
   'adapters/fetch': 'js/adapters/fetch.ts',
   'adapters/openai': 'js/adapters/openai.ts',
+  'adapters/ai-sdk': 'js/adapters/ai-sdk.ts',
   'adapters/tools': 'js/adapters/tools.ts',
   'adapters/express': 'js/adapters/express.ts',
   'adapters/hono': 'js/adapters/hono.ts',

@@ -1,11 +1,11 @@
 /** `governedFetch`: one function to hand to an SDK, and every call that it makes is under a governor. */
 import { DeniedError } from '../../core/errors.ts';
-import { bad } from '../../core/input.ts';
+import { bad, readFunction } from '../../core/input.ts';
 import type { AcquireRequest, DeniedBy, Priority, SignalLike, TokenEstimate, Wait } from '../../core/types.ts';
 import { requestOf } from '../../core/waiting.ts';
 import type { Call } from '../../core/call.ts';
 import { defaultAction, governed } from '../internal/call.ts';
-import { checkOptions, readCaller, readSilence } from '../internal/options.ts';
+import { checkFixed, readSilence, readWaiting, WAITING } from '../internal/options.ts';
 import type { AdapterGovernor, ExtractedUsage } from '../internal/types.ts';
 import { web, type FetchInit, type FetchInput, type RequestLike, type WebResponse } from '../internal/web.ts';
 import { bodyAskingUsage, maxOutputOf, modelOf, pathnameOf, readCall, type FetchCall } from './asked.ts';
@@ -71,36 +71,17 @@ export interface GovernedFetchOptions<G extends FetchGovernor = FetchGovernor> {
   stallMs?: number | undefined;
 }
 
-/** Longest wait by default, in ms: whoever asks behind an SDK is seldom there for longer. */
-const WAIT_MS = 60_000;
-
 const FUNCTIONS = ['fetch', 'idempotencyKey', 'extractUsage'] as const;
-const OTHERS = [
-  'actorId',
-  'priority',
-  'tenant',
-  'action',
-  'model',
-  'estimate',
-  'onDenied',
-  'includeUsage',
-  'idleMs',
-  'stallMs',
-] as const;
+const PER_CALL = ['actorId', 'priority', 'tenant', 'action', 'model', 'estimate'] as const;
 
 /** @throws InputError */
 function check<G extends FetchGovernor>(governor: G, options: GovernedFetchOptions<G>): void {
-  checkOptions({ ...options, governor, wait: options.wait || undefined }, FUNCTIONS, OTHERS);
+  checkFixed(governor, options, [...FUNCTIONS, ...PER_CALL, ...WAITING, 'onDenied', 'includeUsage']);
+  for (const name of FUNCTIONS) if (options[name] != null) readFunction(options[name], `options.${name}`);
   const { onDenied = 'response', includeUsage = false } = options;
   if (onDenied !== 'response' && onDenied !== 'throw' && typeof onDenied !== 'function')
     throw bad('options.onDenied', onDenied, '"response", "throw" or a function');
   if (typeof includeUsage !== 'boolean') throw bad('options.includeUsage', includeUsage, 'true or false');
-  const fixed = Object.entries(options).filter(([, value]) => typeof value !== 'function');
-  const { actorId, priority, tenant, action, model, estimate } = Object.fromEntries(fixed) as {
-    [Name in (typeof OTHERS)[number]]?: never;
-  };
-  const common = { model, estimate, ...(action !== undefined && { action }) };
-  readCaller('interactive', { governor, actorId, priority, tenant }, common);
 }
 
 /**
@@ -124,9 +105,9 @@ function check<G extends FetchGovernor>(governor: G, options: GovernedFetchOptio
  */
 export function governedFetch<G extends FetchGovernor>(governor: G, options: GovernedFetchOptions<G> = {}): FetchFn {
   check(governor, options);
-  const { onDenied = 'response', includeUsage = false, extractUsage, wait: chosen } = options;
+  const { onDenied = 'response', includeUsage = false, extractUsage } = options;
   const silence = readSilence(options);
-  const wait = chosen === false ? undefined : (chosen ?? { timeoutMs: WAIT_MS });
+  const wait = readWaiting(options);
   return async (input, init) => {
     const call = await readCall(input, init);
     const { request, signal } = requestFor(governor, options, call);

@@ -9,13 +9,13 @@ import { web, type BodyLike, type ResponseLike } from './web.ts';
 /** Bytes that are taken from the provider before anybody reads them. */
 const READ_AHEAD = 1024 * 1024;
 
-export interface HoldBody {
+export interface HoldBody<Chunk = Uint8Array> {
   call: Call;
   idleMs: number;
   /** What watches over the call already. Default: a watch over pauses of the reader alone. */
   unread?: Unread;
   /** Sees each chunk. */
-  onChunk?: ((chunk: Uint8Array) => void) | undefined;
+  onChunk?: ((chunk: Chunk) => void) | undefined;
   /** Ends the call, when all bytes have arrived and before the reader hears of it. */
   onDone: () => Promise<void> | void;
 }
@@ -26,16 +26,20 @@ export function isEventStream({ headers }: ResponseLike): boolean {
 }
 
 /** A body with the same bytes, whose end ends the call. */
-export function holdBody(
-  response: ResponseLike,
-  body: BodyLike,
-  { call, idleMs, unread = watchUnread(call, { idleMs }), onChunk, onDone }: HoldBody,
-): BodyLike {
+export function holdBody(response: ResponseLike, body: BodyLike, how: HoldBody): BodyLike {
+  return holdStream(body, isEventStream(response) ? 0 : READ_AHEAD, how);
+}
+
+/** A stream with the same chunks, whose end ends the call. @param highWaterMark bytes that are read ahead */
+export function holdStream<Chunk extends object>(
+  body: BodyLike<Chunk>,
+  highWaterMark: number,
+  { call, idleMs, unread = watchUnread(call, { idleMs }), onChunk, onDone }: HoldBody<Chunk>,
+): BodyLike<Chunk> {
   const reader = body.getReader();
   unread.resting();
-  const highWaterMark = isEventStream(response) ? 0 : READ_AHEAD;
   // Nothing the registry holds may lead to `stream`, or it would never be collected: closures below must not use it.
-  const stream = new web.ReadableStream(
+  const stream = new web.ReadableStream<Chunk>(
     {
       async pull(controller) {
         unread.reading();
@@ -61,7 +65,7 @@ export function holdBody(
         return reader.cancel(reason);
       },
     },
-    { highWaterMark, size: (chunk) => chunk.byteLength },
+    { highWaterMark, size: (chunk) => (chunk as { byteLength?: number }).byteLength ?? 1 },
   );
   unread.follow(stream, () => void reader.cancel().catch(() => {}));
   return stream;

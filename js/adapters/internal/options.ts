@@ -5,7 +5,7 @@
 import { newAsk, readFunction, readGovernor, readMs, readRequest, readWait } from '../../core/input.ts';
 import { internalsOf } from '../../core/internals.ts';
 import { refuseOthers } from '../../core/properties.ts';
-import type { AcquireRequest, Priority, TokenEstimate } from '../../core/types.ts';
+import type { AcquireRequest, Priority, TokenEstimate, Wait } from '../../core/types.ts';
 import type { AdapterGovernor, AdapterOptions, CallerOptions } from './types.ts';
 import type { Silence } from './unread.ts';
 
@@ -35,6 +35,40 @@ export function checkOptions<O extends AdapterOptions>(
 /** Longest id in UTF-8 bytes; objects of the user's have no such bound. */
 export function idBytesOf(governor: AdapterGovernor): number {
   return internalsOf(governor)?.idBytes ?? Infinity;
+}
+
+/** Longest wait where waiting is the default, in ms: whoever asks behind an SDK is seldom there for longer. */
+const WAIT_MS = 60_000;
+
+/** Options of the adapters for SDKs beside those that describe a call. */
+export const WAITING = ['wait', 'idleMs', 'stallMs'] as const;
+
+/** The option `wait` of those adapters: `undefined` is not to wait. */
+export function readWaiting({ wait }: { wait?: Wait | false | null | undefined }): Wait | undefined {
+  return wait === false ? undefined : (wait ?? { timeoutMs: WAIT_MS });
+}
+
+/**
+ * Checks the options of the adapters for SDKs: those that describe a call may be functions of it; the others are tried.
+ *
+ * @throws InputError naming the option, or the field of the request that it ends up in
+ */
+export function checkFixed(
+  governor: AdapterGovernor,
+  options: { wait?: Wait | false | null | undefined },
+  names: readonly string[],
+): void {
+  readGovernor(governor, 'governor');
+  refuseOthers(options, 'options', names);
+  if (options.wait !== false) readWait(options.wait);
+  const fixed = Object.entries(options).filter(([, value]) => typeof value !== 'function');
+  const { actorId, priority, tenant, action, model, estimate } = Object.fromEntries(fixed) as CallerOptions & {
+    action?: string;
+    model?: string;
+    estimate?: TokenEstimate;
+  };
+  const common = { model, estimate, ...(action !== undefined && { action }) };
+  readCaller('interactive', { governor, actorId, priority, tenant }, common);
 }
 
 /** Who asks. */

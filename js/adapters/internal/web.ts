@@ -5,10 +5,10 @@
 import type { SignalLike } from '../../core/types.ts';
 
 /** A chunk source as `Response.body` is one. */
-export interface BodyLike {
+export interface BodyLike<Chunk = Uint8Array> {
   readonly locked: boolean;
   getReader(): {
-    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+    read(): Promise<{ done: boolean; value?: Chunk | undefined }>;
     cancel(reason?: unknown): Promise<void>;
   };
 }
@@ -70,19 +70,19 @@ export type FetchInit = Known['init'];
 /** What `fetch` resolves to. */
 export type WebResponse = Known['response'];
 
-interface SourceController {
+interface SourceController<Chunk> {
   readonly desiredSize: number | null;
-  enqueue(chunk: Uint8Array): void;
+  enqueue(chunk: Chunk): void;
   close(): void;
   error(error: unknown): void;
 }
-interface Source {
-  pull(controller: SourceController): Promise<void>;
+interface Source<Chunk> {
+  pull(controller: SourceController<Chunk>): Promise<void>;
   cancel(reason: unknown): Promise<void>;
 }
-interface Strategy {
+interface Strategy<Chunk> {
   highWaterMark: number;
-  size(chunk: Uint8Array): number;
+  size(chunk: Chunk): number;
 }
 
 /** What a response is made of; another response is one. */
@@ -95,7 +95,7 @@ interface ResponseInitLike {
 /** The constructors and functions that the adapters use, looked up when they are needed. */
 export const web = globalThis as unknown as {
   AbortController: new () => { readonly signal: SignalLike; abort(): void };
-  ReadableStream: new (source: Source, strategy: Strategy) => BodyLike;
+  ReadableStream: new <Chunk>(source: Source<Chunk>, strategy: Strategy<Chunk>) => BodyLike<Chunk>;
   Blob: new (parts: Uint8Array[]) => object;
   URL: new (url: string) => { readonly pathname: string; readonly hostname: string };
   Headers: new (headers?: object) => object & { delete(name: string): void };

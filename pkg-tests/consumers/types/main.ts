@@ -51,6 +51,8 @@ import {
   type AdapterResult,
 } from 'throttleai/adapters/tools';
 import type { AdapterGovernor, AdapterOptions, WrapToolOptions } from 'throttleai/adapters/tools';
+import { governedMiddleware, type GovernedMiddleware } from 'throttleai/adapters/ai-sdk';
+import { governedFetch, type FetchFn } from 'throttleai/adapters/fetch';
 
 const concurrency: ConcurrencyConfig = { maxInFlight: 5, interactiveReserve: 2 };
 const rate: RateConfig = { requestsPerMinute: 60, tokensPerMinute: 100_000, windowMs: 60_000 };
@@ -229,3 +231,18 @@ export function scoped(): number {
   using governor = createGovernor(presets.quiet());
   return governor.activeLeases;
 }
+
+governedFetch(governor) satisfies FetchFn;
+governedFetch(governor, {
+  wait: false,
+  onDenied: 'throw',
+  actorId: ({ body }) => String(body?.['user']),
+  estimate: ({ url }) => ({ promptTokens: url.length }),
+}) satisfies FetchFn;
+// @ts-expect-error there is no such answer
+governedFetch(governor, { onDenied: 'later' });
+const middleware: GovernedMiddleware = governedMiddleware(governor, { actorId: ({ model }) => model });
+const generated = { content: ['x'], usage: { inputTokens: 1 } };
+middleware.wrapGenerate({ doGenerate: async () => generated, params: {}, model: { modelId: 'm' } }) satisfies Promise<
+  typeof generated
+>;
