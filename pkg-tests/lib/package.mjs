@@ -33,6 +33,7 @@ export function packageChecks(tarball) {
     { name: 'publint, strict', run: () => publint(tarball) },
     { name: 'are the types wrong', run: () => attw(tarball) },
     { name: `main entry at most ${SIZE_KB_MAX} KB gzip`, run: () => size('index', SIZE_KB_MAX) },
+    { name: 'adapters, each without the core', run: adapterSizes },
     { name: `providers at most ${PROVIDERS_KB_MAX} KB gzip`, run: () => size('providers/index', PROVIDERS_KB_MAX) },
     { name: `import to first decision at most ${START_MS_MAX} ms on Node ${START_NODE}`, run: start },
   ];
@@ -159,13 +160,28 @@ function attw(tarball) {
 function size(name, kbMax) {
   const sums = [`dist/${name}.js`, `dist/${name}.cjs`].map((entry) => {
     const files = [...reached(join(installed, entry))];
-    const sum = files.reduce((total, file) => total + gzipSync(readFileSync(file), { level: 9 }).length, 0);
+    const sum = gzipped(files);
     console.log(`       ${entry}: ${report(sum / 1024, kbMax, 'KB')} in ${files.length} files`);
     return sum;
   });
   const hint = 'look at the wasm first: each KB of it is a KB here';
   if (Math.max(...sums) > kbMax * 1024) throw new Error(`over the budget of ${kbMax} KB gzip: ${hint}`);
 }
+
+/** What an adapter brings along where nothing is left out; what it costs beside the main entry the bundlers measure. */
+function adapterSizes() {
+  const core = join(installed, 'dist/index.js');
+  const sizes = Object.keys(packageJson().exports)
+    .filter((path) => path.startsWith('./adapters/'))
+    .map((path) => {
+      const files = [...reached(join(installed, 'dist', `${path}.js`))];
+      if (files.includes(core)) throw new Error(`${path} loads the core`);
+      return `${path.slice('./adapters/'.length)} ${(gzipped(files) / 1024).toFixed(1)}`;
+    });
+  console.log(`       ${sizes.join(', ')} KB gzip`);
+}
+
+const gzipped = (files) => files.reduce((total, file) => total + gzipSync(readFileSync(file), { level: 9 }).length, 0);
 
 function reached(file, found = new Set()) {
   if (found.has(file)) return found;

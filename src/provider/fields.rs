@@ -30,7 +30,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// The members of a field; strings lose their quotes. `None`: it is written in no such form.
+/// The members of a field; strings lose their quotes, and keep what escapes others in them. `None`: it is written in no such form.
 pub(super) fn members(field: &str) -> Option<Vec<Member<'_>>> {
     let mut members = Vec::new();
     for written in parts(field, ',')? {
@@ -55,17 +55,30 @@ fn pair(written: &str) -> Option<(&str, &str)> {
 /// An item without its quotes.
 fn bare(item: &str) -> Option<&str> {
     match item.strip_prefix('"') {
-        Some(rest) => rest.strip_suffix('"').filter(|text| !text.contains('"')),
+        Some(rest) => rest.strip_suffix('"').filter(|text| !has_quote(text)),
         None => (!item.contains('"')).then_some(item),
     }
+}
+
+/// Whether a quote would end the string before its end, or the last one does not end it.
+fn has_quote(text: &str) -> bool {
+    let mut escaped = false;
+    for character in text.chars() {
+        if character == '"' && !escaped {
+            return true;
+        }
+        escaped = character == '\\' && !escaped;
+    }
+    escaped
 }
 
 /// Cut at a separator that does not stand in quotes.
 fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
     let mut parts = Vec::new();
-    let (mut start, mut quoted) = (0, false);
+    let (mut start, mut quoted, mut escaped) = (0, false, false);
     for (at, character) in text.char_indices() {
-        quoted ^= character == '"';
+        quoted ^= character == '"' && !escaped;
+        escaped = quoted && character == '\\' && !escaped;
         if character == separator && !quoted {
             parts.push(text.get(start..at)?);
             start = at.saturating_add(1);
@@ -101,8 +114,16 @@ mod tests {
     }
 
     #[test]
+    fn quotes_and_backslashes_in_strings_are_escaped() {
+        assert_eq!(
+            read(r#""a\";b, \\";r=5, "\\";q=1"#),
+            [(r#"a\";b, \\"#, "", vec![("r", "5")]), (r"\\", "", vec![("q", "1")])]
+        );
+    }
+
+    #[test]
     fn what_is_written_otherwise_is_none() {
-        for field in ["", ",", "a;;b", "\"a", "a\"b", "a=\"b", ";w=1", &"a,".repeat(17)] {
+        for field in ["", ",", "a;;b", "\"a", "a\"b", "a=\"b", ";w=1", r#""a\""#, r#""a\\"b""#, &"a,".repeat(17)] {
             assert_eq!(members(field), None, "{field:?}");
         }
     }

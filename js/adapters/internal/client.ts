@@ -12,7 +12,7 @@ const CUSTOMER_BITS = 64;
 const HOPS_MAX = 32;
 
 /** Where proxies say for whom a request is. */
-export type ForwardedHeader = 'x-forwarded-for' | 'forwarded';
+export type ForwardedHeader = NonNullable<ClientAddressOptions['header']>;
 
 /** Options of `clientAddress`. */
 export interface ClientAddressOptions {
@@ -23,7 +23,7 @@ export interface ClientAddressOptions {
    */
   trustedProxy?: number | readonly string[] | undefined;
   /** Which header the proxies write. The other one is not looked at, as clients may have written it. Default `"x-forwarded-for"`. */
-  header?: ForwardedHeader | undefined;
+  header?: 'x-forwarded-for' | 'forwarded' | undefined;
   /**
    * How many bits of an IPv6 address name one client: the customer of a provider has at least a network of 64 bits, and can
    * send each request from another address of it. Default 64. Range: 1 to 128.

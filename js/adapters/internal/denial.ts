@@ -1,9 +1,8 @@
-/** How a server tells its client that a call was denied, and what is left of its limits. */
+/** How a server tells its client that a call was denied. */
 import { readClockOr } from '../../core/clock.ts';
 import { InputError } from '../../core/errors.ts';
-import { clockOf, internalsOf } from '../../core/internals.ts';
-import type { AcquireDenied, AcquireRequest, LimitDiagnosis } from '../../core/types.ts';
-import type { RateLimitHeaders } from './limit-headers.ts';
+import { clockOf } from '../../core/internals.ts';
+import type { AcquireDenied } from '../../core/types.ts';
 import type { AdapterGovernor } from './types.ts';
 
 /** Body of status 429. */
@@ -23,23 +22,6 @@ export function retryAfter(governor: AdapterGovernor, { retryAt, retryAfterMs }:
   if (retryAt === null) return undefined;
   const ms = retryAt === undefined ? retryAfterMs : retryAt - readClockOr(clockOf(governor), retryAt);
   return Math.max(0, Math.ceil(ms / 1000));
-}
-
-/** The headers of an answer that tell of limits, as of now. Only a governor of this package knows what is left of them. */
-export function limitHeaders(
-  { governor, headers }: { governor: AdapterGovernor; headers?: RateLimitHeaders | undefined },
-  request: AcquireRequest,
-  seconds?: number,
-): ReturnType<RateLimitHeaders> {
-  const internals = internalsOf(governor);
-  if (!headers || !internals?.rooms) return [];
-  let limits: readonly LimitDiagnosis[];
-  try {
-    ({ limits } = internals.rooms(request));
-  } catch {
-    return []; // A closed governor: the answer itself is good.
-  }
-  return headers(limits, readClockOr(internals.clock, 0), seconds);
 }
 
 /** Body of status 400 if `error` says that the client's ids or estimate cannot be used. */

@@ -4,9 +4,12 @@
  *
  * Source: draft-ietf-httpapi-ratelimit-headers, revisions 11, 7 and 6. Seconds are rounded up, amounts down.
  */
+import { readClockOr } from '../../core/clock.ts';
 import { bad, readFunction } from '../../core/input.ts';
+import { internalsOf } from '../../core/internals.ts';
 import { refuseOthers } from '../../core/properties.ts';
-import type { LimitDiagnosis } from '../../core/types.ts';
+import type { AcquireRequest, LimitDiagnosis } from '../../core/types.ts';
+import type { AdapterGovernor } from './types.ts';
 import { web } from './web.ts';
 
 /** Largest integer of a Structured Field. Source: RFC 9651, 3.3.1. */
@@ -14,16 +17,15 @@ const INTEGER_MAX = 999_999_999_999_999;
 const SECONDS_PER_DAY = 86_400;
 
 /**
- * Makes headers of what limits say to a request; what `rateLimitHeaders` returns, or a function of your own.
+ * Headers of an answer to a request, as of now: what `rateLimitHeaders` returns, or a function of your own. It must not throw.
  *
- * @param limits those that count the request, as of now
- * @param now in ms of the governor's clock
+ * @param request what the governor was asked
  * @param retryAfter the seconds of `Retry-After`, if the answer has that: nothing else may say a later time
  */
 export type RateLimitHeaders = (
-  limits: readonly LimitDiagnosis[],
-  now: number,
-  retryAfter: number | undefined,
+  governor: AdapterGovernor,
+  request: AcquireRequest,
+  retryAfter?: number,
 ) => readonly (readonly [name: string, value: string])[];
 
 /** Options of `rateLimitHeaders`. */
@@ -88,7 +90,16 @@ export function rateLimitHeaders(options: RateLimitHeadersOptions = {}): RateLim
     if (typeof shown !== 'string') return shown.includes(name);
     return shown === 'all' || key?.actor !== undefined || key?.tenant !== undefined;
   };
-  return (limits, now, retryAfter = Infinity) => {
+  return (governor, request, retryAfter = Infinity) => {
+    // Only a governor of this package knows what is left of its limits, and only until it is closed.
+    const internals = internalsOf(governor);
+    let limits: readonly LimitDiagnosis[];
+    try {
+      limits = internals!.rooms!(request).limits;
+    } catch {
+      return [];
+    }
+    const now = readClockOr(internals!.clock, 0);
     const rows = limits.filter(isShown).map((limit) => rowOf(limit, now, retryAfter, partitionKey?.(limit)));
     const requests = rows.filter(({ metric }) => metric === 'requests');
     const headers = draft === 11 ? listed(rows) : single(requests, draft);

@@ -5,7 +5,7 @@
 import { openCall, type Call } from '../../core/call.ts';
 import type { AcquireDecision, AcquireRequest, DeniedBy } from '../../core/types.ts';
 import { acquireWith } from '../../core/waiting.ts';
-import { badRequest, denialBody, limitHeaders, retryAfter } from './denial.ts';
+import { badRequest, denialBody, retryAfter } from './denial.ts';
 import { outcomeOfStatus } from './outcome.ts';
 import type { ServerOptions } from './request.ts';
 import type { AdapterGovernor } from './types.ts';
@@ -118,7 +118,7 @@ export function visit<A extends readonly unknown[], G extends AdapterGovernor>(
     else raise(error);
   };
   const tell = (seconds?: number): void =>
-    limitHeaders(options, request, seconds).forEach(([name, value]) => res.setHeader(name, value));
+    headers?.(governor, request, seconds).forEach(([name, value]) => res.setHeader(name, value));
   // Async, so that an error of `onDeny` is a rejection, whatever kind of function it is.
   const deny = async (decision: DeniedBy<G>): Promise<unknown> => {
     const seconds = retryAfter(governor, decision);

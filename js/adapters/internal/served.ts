@@ -13,12 +13,12 @@ import type {
   SignalLike,
 } from '../../core/types.ts';
 import { acquireWith } from '../../core/waiting.ts';
-import { holdBody, type HoldBody } from './body.ts';
-import { badRequest, denialBody, limitHeaders, retryAfter } from './denial.ts';
+import { holdBody } from './body.ts';
+import { badRequest, denialBody, retryAfter } from './denial.ts';
 import type { RateLimitHeaders } from './limit-headers.ts';
 import type { ServerOptions } from './request.ts';
 import type { AdapterGovernor } from './types.ts';
-import { canBuild, web, type ResponseLike } from './web.ts';
+import { canBuild, web, type BodyLike, type ResponseLike } from './web.ts';
 
 type Headers = ReturnType<RateLimitHeaders>;
 
@@ -64,21 +64,13 @@ function outliveClient(visit: Pick<WebVisit<never>, 'context'>): () => void {
   return done;
 }
 
-/** Ends the call with the response: at once when nobody will read a body, else when its bytes have come or are given up. */
-function hold(response: ResponseLike, method: string | undefined, { call, idleMs, onDone }: HoldBody): ResponseLike {
-  const { body } = response;
-  // A response that cannot be built again is passed on as it is.
-  if (body && !body.locked && method !== 'HEAD' && canBuild(response))
-    return new web.Response(holdBody(response, body, { call, idleMs, onDone }), response);
-  void onDone();
-  return response;
-}
+/** Whether a response has to be passed on as it is, such as a switch of protocols, or one that somebody reads. */
+const isFixed = (response: ResponseLike): boolean => response.body?.locked === true || !canBuild(response);
 
-/** The response with these headers too. One that cannot be built again, such as a switch of protocols, is left as it is. */
-function withHeaders(response: ResponseLike, headers: Headers): ResponseLike {
-  if (headers.length === 0 || response.body?.locked === true || !canBuild(response)) return response;
-  // Redirections and answers of other servers have headers that cannot be changed.
-  const built = new web.Response(response.body, response);
+/** The response with another body, and these headers too: redirections and other servers' answers let none be added. */
+function rebuilt(response: ResponseLike, body: BodyLike | null, headers: Headers): ResponseLike {
+  if (body === response.body && headers.length === 0) return response;
+  const built = new web.Response(body, response);
   for (const [name, value] of headers) built.headers.set(name, value);
   return built;
 }
@@ -88,7 +80,7 @@ export async function serve<A extends readonly unknown[], G extends AdapterGover
   options: ServerOptions<A, G>,
   visit: WebVisit<DeniedBy<G>>,
 ): Promise<ResponseLike> {
-  const { governor, wait } = options;
+  const { governor, wait, headers } = options;
   const { signal, method, idleMs, onDeny } = visit;
   // Nobody is left to answer: what the runtime makes of this status, no client sees.
   const leave = (): ResponseLike => visit.answer(CLIENT_GONE, undefined, {});
@@ -109,10 +101,10 @@ export async function serve<A extends readonly unknown[], G extends AdapterGover
   if (!decision.granted) {
     done();
     const seconds = retryAfter(governor, decision);
-    const headers = limitHeaders(options, request, seconds);
+    const told = headers?.(governor, request, seconds) ?? [];
     const after: Record<string, string> = seconds === undefined ? {} : { 'Retry-After': String(seconds) };
-    const answer = onDeny ? onDeny(decision as DeniedBy<G>) : visit.answer(429, denialBody(decision), after);
-    return withHeaders(await answer, headers);
+    const answer = onDeny ? await onDeny(decision as DeniedBy<G>) : visit.answer(429, denialBody(decision), after);
+    return isFixed(answer) ? answer : rebuilt(answer, answer.body, told);
   }
   const call = openCall(governor, request, decision, null, done);
   try {
@@ -121,11 +113,15 @@ export async function serve<A extends readonly unknown[], G extends AdapterGover
       call.end('cancelled');
       return response;
     }
-    const headers = limitHeaders(options, request);
     const outcome = visit.outcomeOf(response);
     // A body may end because its client has left.
     const onDone = (): void => call.end(signal?.aborted ? 'cancelled' : outcome);
-    return withHeaders(hold(response, method, { call, idleMs, onDone }), headers);
+    const fixed = isFixed(response);
+    // With the response where nobody will read a body, else when its bytes have come or are given up.
+    let { body } = response;
+    if (!body || fixed || method === 'HEAD') onDone();
+    else body = holdBody(response, body, { call, idleMs, onDone });
+    return fixed ? response : rebuilt(response, body, headers?.(governor, request) ?? []);
   } catch (error) {
     call.fail(error);
     throw error;

@@ -38,7 +38,10 @@ export interface RequestLike {
 /** What is read of a request that a handler is given. */
 export interface HandlerLikeRequest extends RequestLike {
   readonly method?: string;
-  readonly headers: { get(name: string): string | null };
+  readonly headers: {
+    /** Reads what proxies say. */
+    get(name: string): string | null;
+  };
 }
 
 /** What the adapters need of the second argument of `fetch`. */

@@ -9,9 +9,16 @@ import {
   type GovernorConfig,
   type LimitDiagnosis,
 } from 'throttleai';
-import { rateLimitHeaders, type RateLimitHeadersOptions } from 'throttleai/adapters/node';
+import { rateLimitHeaders, type AdapterGovernor, type RateLimitHeadersOptions } from 'throttleai/adapters/node';
 import { readAnswer } from 'throttleai/providers';
 import { createRandom } from '../../testing/random.ts';
+
+/** A governor whose limits say these things. */
+function saying(limits: readonly LimitDiagnosis[], now: number): AdapterGovernor {
+  const internals = { rooms: () => ({ limits }), clock: { now: () => now } };
+  return { [Symbol.for('throttleai.governor')]: internals } as never;
+}
+const request: AcquireRequest = { actorId: 'ana', action: 'x' };
 
 /** Members of a field, as names and parameters. */
 function membersOf(field: string | undefined): Record<string, unknown>[] {
@@ -25,13 +32,13 @@ function membersOf(field: string | undefined): Record<string, unknown>[] {
 function headersOf(
   limits: GovernorConfig['limits'],
   { calls = 1, at = 100_000, ...options }: RateLimitHeadersOptions & { calls?: number; at?: number } = {},
-  request: Partial<AcquireRequest> = {},
+  more: Partial<AcquireRequest> = {},
 ): Record<string, string> {
   const clock = createTestClock(at);
   const governor = createGovernor({ clock, limits });
-  const full = { actorId: 'ana', action: 'x', ...request };
+  const full = { ...request, ...more };
   for (let i = 0; i < calls; i++) assert.ok(governor.acquire(full).granted);
-  const headers = rateLimitHeaders(options)(governor.diagnose(full).limits, clock.time, undefined);
+  const headers = rateLimitHeaders(options)(governor, full);
   governor.close();
   return Object.fromEntries(headers);
 }
@@ -140,7 +147,7 @@ test('of limits without room the one that is told of is the one to wait for long
     return { ...about, fits, used, limit: 100, retryAt, resetAt: 60_000 };
   };
   const told = (rows: LimitDiagnosis[]): unknown =>
-    Object.fromEntries(rateLimitHeaders({ draft: 6 })(rows, 0, undefined));
+    Object.fromEntries(rateLimitHeaders({ draft: 6 })(saying(rows, 0), request));
   const rows = [row('a', true, 99, 0), row('b', false, 100, 3_000), row('c', false, 100, 9_000), row('d', true, 10, 0)];
   for (const order of [rows, [...rows].reverse()])
     assert.equal((told(order) as Record<string, string>)['RateLimit-Reset'], '9');
@@ -153,7 +160,9 @@ test('no time is later than Retry-After; without one it is never', () => {
     ...{ fits: true, used: 1, limit: 2, retryAt: 0, resetAt: 59_001 },
   };
   const t = (told: LimitDiagnosis, retryAfter?: number): unknown =>
-    membersOf(rateLimitHeaders()([told], 0, retryAfter).find(([name]) => name === 'RateLimit')?.[1])[0]?.['t'];
+    membersOf(
+      rateLimitHeaders()(saying([told], 0), request, retryAfter).find(([name]) => name === 'RateLimit')?.[1],
+    )[0]?.['t'];
   assert.equal(t(limit), 60, 'rounded up');
   assert.equal(t(limit, 7), 7);
   assert.equal(t({ ...limit, fits: false, retryAt: 8_000 }, 9), 8);
@@ -167,7 +176,7 @@ test('names are escaped, and integers bounded', () => {
     ...{ name, metric: 'requests', window: 1e300, key: { actor: 'a' }, asked: 1, reserved: 0, owed: 0 },
     ...{ fits: true, used: -5, limit: 1e300, retryAt: 0, resetAt: 1e300 },
   };
-  const headers = Object.fromEntries(rateLimitHeaders()([key], 0, undefined));
+  const headers = Object.fromEntries(rateLimitHeaders()(saying([key], 0), request));
   const most = 999_999_999_999_999;
   const escaped = 'a "quoted\\" %fc%1f600%d800%a;q=1,';
   assert.deepEqual(membersOf(headers['RateLimit-Policy']), [{ name: escaped, q: most, w: most }]);
@@ -186,8 +195,14 @@ test('a partition key is a Byte Sequence in both fields', () => {
 
 test('the package reads what it has written, in all forms', () => {
   const now = Date.UTC(2026, 10, 22);
-  const limits = [perActor(60, 'minute')];
-  for (const form of [{}, { draft: 7 }, { draft: 6 }, { draft: 6, xRateLimit: true }] as const) {
+  const limits = [perActor(60, 'a "minute", \\;q=7')];
+  for (const form of [
+    {},
+    { partitionKey: ({ name }: LimitDiagnosis) => name },
+    { draft: 7 },
+    { draft: 6 },
+    { draft: 6, xRateLimit: true },
+  ] as const) {
     const headers = headersOf(limits as never, { ...form, at: now, calls: 4 });
     const read = readAnswer({ status: 200, headers }, { dialect: 'generic', now });
     assert.deepEqual(read.ignored ?? [], []);
@@ -211,7 +226,9 @@ test('whatever limits say, what is written is a list with the required parameter
       ...{ fits: random() < 0.5, retryAt: pick([null, 0, 1e9]), resetAt: pick([0, 5, 1e12]) },
     }));
     const retryAfter = pick([undefined, 0, 3]);
-    const headers = Object.fromEntries(rateLimitHeaders({ partitionKey: ({ name }) => name })(rows, 1_000, retryAfter));
+    const headers = Object.fromEntries(
+      rateLimitHeaders({ partitionKey: ({ name }) => name })(saying(rows, 1_000), request, retryAfter),
+    );
     const policies = membersOf(headers['RateLimit-Policy']);
     for (const [i, { name, r, t }] of membersOf(headers['RateLimit']).entries()) {
       assert.equal(policies[i]!['name'], name);

@@ -112,6 +112,44 @@ test('denials: the default, one’s own, and ids that are refused', async (t) =>
   assert.deepEqual([refused.status, /actorId/.test(await refused.text())], [400, true]);
 });
 
+test('headers of one’s own', async (t) => {
+  const { governor } = notedGovernor(t, { rate: { requestsPerMinute: 1 } });
+  const headers = (own: unknown, { action }: AcquireRequest, seconds?: number): [string, string][] => [
+    ['x-told', `${own === governor} ${action} ${seconds}`],
+  ];
+  const told: unknown[] = [];
+  for (let i = 0; i < 2; i++) {
+    const response = await wrapHandler(hello, { governor, headers })(ask());
+    await response.text();
+    told.push([response.headers.get('x-told'), response.headers.get('retry-after')]);
+  }
+  assert.deepEqual(told, [
+    ['true /a undefined', null],
+    ['true /a 60', '60'],
+  ]);
+});
+
+test('on Workers a request is kept until its lease has ended', async (t) => {
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { value: { userAgent: 'Cloudflare-Workers' }, configurable: true });
+  t.after(() => {
+    if (before) Object.defineProperty(globalThis, 'navigator', before);
+    else Reflect.deleteProperty(globalThis, 'navigator');
+  });
+  const { governor, released } = notedGovernor(t);
+  const held = (_request: Request, _env: object, _context: object): Response =>
+    new Response(new ReadableStream({}, { highWaterMark: 0 }), { headers: { 'content-type': 'text/event-stream' } });
+  const handler = wrapHandler(held, { governor });
+  const kept: Promise<unknown>[] = [];
+  const response = await handler(ask(), {}, { waitUntil: (promise: Promise<unknown>) => kept.push(promise) });
+  assert.deepEqual([kept.length, released.length], [1, 0]);
+  await response.body!.cancel();
+  await kept[0];
+  assert.equal(released[0]?.report?.outcome, 'cancelled');
+  await (await handler(ask(), {}, {})).body!.cancel();
+  assert.equal(released.length, 2, 'a test brings no such context');
+});
+
 test('what the handler and the options’ functions throw is thrown on', async (t) => {
   const { governor, released } = notedGovernor(t);
   const failing = (): never => {
