@@ -106,7 +106,7 @@ export const steps = [
   },
   {
     name: 'load',
-    about: '100,000 requests with random disconnects through the Express and Hono adapters: leases, rejections, heap',
+    about: '100,000 requests with random disconnects through the servers’ adapters: leases, rejections, heap',
     parts: () => [build, counted('load', node, '--import', 'tsx', 'js/test/load/main.ts')],
   },
   {
