@@ -1,8 +1,12 @@
-/** A governed Hono app with one slot, the same in every runtime; `/state` tells what its governor knows. */
+/**
+ * A governed Hono app with one slot, the same in every runtime, and a bare handler under `/bare`; `/state` tells what their governor
+ * knows.
+ */
 import { Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import { createGovernor, createStatsCollector } from 'throttleai';
 import { throttle } from 'throttleai/adapters/hono';
+import { wrapHandler } from 'throttleai/adapters/web';
 
 const stats = createStatsCollector();
 const governor = createGovernor({ concurrency: { maxInFlight: 1 }, leaseTtlMs: 3_600_000, onEvent: stats.handler });
@@ -25,6 +29,18 @@ routes.all('/held', (c) =>
     }
   }),
 );
+// Until its client leaves, as above.
+const bare = ({ url }) => {
+  if (!url.endsWith('/held')) return Response.json({ leases: governor.activeLeases });
+  const pull = async (controller) => {
+    controller.enqueue(new TextEncoder().encode('held'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), {
+    headers: { 'content-type': 'text/event-stream' },
+  });
+};
+app.mount('/bare', wrapHandler(bare, { governor }));
 app.route('/now', routes);
 app.route('/wait', routes);
 app.onError((error, c) => c.text(error.message, 500));

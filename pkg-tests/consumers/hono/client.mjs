@@ -23,9 +23,9 @@ export async function visit(origin, noticed = true) {
     throw new Error(`it never came to ${good}: ${JSON.stringify(await state())}`);
   };
   /** Takes the slot. @returns what gives it back: the client leaves */
-  const hold = async () => {
+  const hold = async (path = '/now/held') => {
     const abort = new AbortController();
-    const { body } = await fetch(`${origin}/now/held`, { signal: abort.signal });
+    const { body } = await fetch(origin + path, { signal: abort.signal });
     await body.getReader().read();
     return () => abort.abort();
   };
@@ -40,6 +40,10 @@ export async function visit(origin, noticed = true) {
     seen.push(await ask(`/now/${path}`, { method }));
     await until(({ leases }) => leases === 0);
   }
+
+  seen.push(await ask('/bare/json'));
+  (await hold('/bare/held'))();
+  await until(({ leases }) => leases === 0);
 
   const leave = await hold();
   const denied = await fetch(`${origin}/now/json`);
