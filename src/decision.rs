@@ -4,6 +4,7 @@
 
 use core::hash::{Hash, Hasher};
 
+use crate::observation::GateMoved;
 use crate::time::{Instant, whole};
 
 /// Who is served first, and whether the interactive reserve is open to the call.
@@ -150,7 +151,7 @@ pub enum Metric {
     OutputTokens,
     /// Money, in millionths of a dollar.
     CostUsd,
-    /// A metric of the user's own, whole: an index into [`Config::metrics`](crate::Config::metrics).
+    /// One of the user's own, whole: an index into [`Config::metrics`](crate::Config::metrics).
     Custom(u8),
 }
 
@@ -254,6 +255,8 @@ pub struct Request {
     pub keys: Keys,
     /// No limit counts it, only concurrency and fairness do. `false` by default.
     pub unlimited: bool,
+    /// Whose gate it goes through, see [`Governor::observe`](crate::Governor::observe): 1 to 1,024; 0, the default: none.
+    pub family: u32,
     /// May be granted although others wait for the same. `false` by default.
     pub barge: bool,
     /// The lease that the caller's table says holds the same idempotency key. If it is live it is returned again.
@@ -271,6 +274,7 @@ impl Default for Request {
             amounts: Amounts::default(),
             keys: Keys::default(),
             unlimited: false,
+            family: 0,
             barge: false,
             claim: None,
         }
@@ -550,13 +554,9 @@ pub enum Released {
 /// What happened besides the answer of a command; see [`Governor::poll_output`](crate::Governor::poll_output).
 #[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Output {
-    /// A lease was not released in time. Its slots are free, its charge stays.
-    Expired {
-        /// Its name.
-        lease: LeaseId,
-        /// The weight it held, in millionths.
-        weight: u64,
-    },
+    /// A lease was not released in time, of so much weight in millionths. Its slots are free, its charge stays.
+    #[expect(missing_docs, reason = "said above")]
+    Expired { lease: LeaseId, weight: u64 },
     /// A waiter's turn has come.
     Granted(WaiterId, Grant),
     /// A waiter is out of the queue without a lease.
@@ -570,6 +570,8 @@ pub enum Output {
     /// A limit of calendar periods, by its place among the configured limits, has to be told when the current and the next
     /// period end: see [`Governor::set_boundaries`](crate::Governor::set_boundaries).
     NeedBoundaries(u32),
+    /// The gate of a family has closed or opened, see [`Governor::observe`](crate::Governor::observe).
+    Gate(GateMoved),
 }
 
 /// A limit is nearly used up, or entirely.

@@ -54,12 +54,14 @@ mod config;
 mod decision;
 mod error;
 mod fairness;
+mod gate;
 mod governor;
 mod heap;
 mod index;
 mod lease;
 mod limit;
 mod list;
+mod observation;
 pub mod provider;
 mod queue;
 mod time;
@@ -80,6 +82,7 @@ pub use decision::{
 };
 pub use error::{ConfigError, ImageError, Mistake};
 pub use governor::{ConcurrencyView, Diagnosis, Governor, LimitDiagnosis, RateView, RestoreError, View};
+pub use observation::{Answered, GateMoved, Observation, Remaining};
 pub use time::Instant;
 
 // The README's Rust example is a doctest.

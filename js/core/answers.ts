@@ -299,6 +299,7 @@ export class Answers {
       else if (kind === OutputKind.NeedBoundaries) this.#tellBoundaries(now, a);
       else if (kind === OutputKind.KeyFreed) this.#counting.keys.forget(a);
       else if (kind === OutputKind.Warned) this.#warned(now, a, b, view);
+      else if (kind === OutputKind.Gate) this.#gateMoved(now, a, b, view);
       else this.#refusedLater(now, a, b, view);
     }
   }
@@ -440,13 +441,22 @@ export class Answers {
     return [...this.#rates, ...this.#counting.placed.limits.map(({ known }) => known)];
   }
 
-  /** What limits count that count all calls together. */
+  /** What limits count that count all calls together, or follow a provider. */
   limitsAt(now: number): NonNullable<GovernorSnapshot['limits']> {
-    return this.limits.flatMap(({ name, metric }, place) => {
-      const unit = metric === 'costUsd' ? 1e6 : 1;
-      const used = this.gauge(now, Gauge.Limits + 2 * place) / unit;
-      return used === used ? [{ name, metric, used, limit: this.gauge(now, Gauge.Limits + 2 * place + 1) / unit }] : [];
-    });
+    return this.limits.map((_, place) => this.limitNow(place, now)).filter(({ used }) => used === used);
+  }
+
+  /** What one of them counts, in whole units or dollars; NaN: it counts by keys. */
+  limitNow(place: number, now: number): NonNullable<GovernorSnapshot['limits']>[number] {
+    const { name, metric } = this.limitAt(place)!;
+    const unit = metric === 'costUsd' ? 1e6 : 1;
+    const [used, limit] = [0, 1].map((which) => this.gauge(now, Gauge.Limits + 2 * place + which) / unit);
+    return { name, metric, used: used!, limit: limit! };
+  }
+
+  /** The place of one of the limits that are listed: those of `rate` come first. */
+  placeOf(listed: number): number {
+    return this.#rates.length + listed;
   }
 
   /** What the core said to a question, for people. */
@@ -506,10 +516,31 @@ export class Answers {
     return true;
   }
 
+  /** The gate of a family has closed or opened. */
+  #gateMoved(now: number, number: number, until: number, view: Float64Array): void {
+    const model = this.#counting.gateName(number);
+    const open = view[View.OUT_C] === 1;
+    const cause = view[View.OUT_D] === 1 ? 'circuit' : 'cooldown';
+    const state = open ? ({ state: 'open' } as const) : ({ state: 'closed', cause } as const);
+    this.#events?.push({
+      type: 'gate',
+      timestamp: now,
+      model,
+      ...state,
+      until: open || until === Infinity ? null : until,
+    });
+  }
+
+  /** The provider has told of a limit, or of another amount of it. */
+  limitTold(now: number, limit: string, max: number, before: number | undefined): void {
+    this.#events?.push({ type: 'limit', timestamp: now, limit, max, ...(before !== undefined && { before }) });
+  }
+
   /** What the core does not keep of a call, if anything will need it. */
   #aboutOf(ask: Ask): About | undefined {
     const { family, shrunk } = ask;
-    const settles = family !== undefined && (family.settle !== 'actual' || (family.prices && this.#counting.money));
+    const policy = family?.settle ?? 'actual';
+    const settles = policy !== 'actual' || this.#counting.observes || (family?.prices && this.#counting.money);
     if (!settles && shrunk === 0) return undefined;
     const { model: name, promptTokens, outputTokens, images } = ask;
     return { name, family, promptTokens, outputTokens, images, shrunk };

@@ -17,7 +17,7 @@ export interface CoreHandle {
    * `Granted` or `Refused` output follows).
    *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
-   * @param flags bit 0: background; bit 1: may barge past waiters; and those below
+   * @param flags bit 0: background; bit 1: may barge past waiters; those below; the family from `FAMILY_SHIFT` on
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
    *   If it is still live the same slot is returned and `View.REUSED` is 1.
    * @param deadline instant in ms after which a waiter is refused, Infinity for none; NaN: it does not wait
@@ -78,6 +78,25 @@ export interface CoreHandle {
   set_limit(now: number, place: number, amount: number, money: boolean): number;
   /** Counts a call that was made elsewhere. @param flags only those matter that say what counts it, and what of it */
   record(now: number, flags: number, promptTokens: number, outputTokens: number): void;
+  /**
+   * Takes in what a provider has answered. `View.OBSERVED` and what follows have so many limits.
+   *
+   * @param family as in the flags of `acquire`
+   * @param answered an index into `ANSWERED`, and `COUNTS_AT_END`, `OBSERVED_KEYS`
+   * @param slot, generation the lease; -1, 0 without
+   * @param retryAt in ms; NaN: not said
+   */
+  observe(
+    now: number,
+    family: number,
+    answered: number,
+    slot: number,
+    generation: number,
+    retryAt: number,
+    limits: number,
+  ): void;
+  /** Opens the gate of a family. 1 if it was closed, else 0. */
+  reopen(now: number, family: number): number;
   /** Answers `NeedBoundaries`: when the current and the next calendar period of the limit at a place end. NaN: not known. */
   set_boundaries(now: number, limit: number, ends: number, nextEnds: number): void;
   /** Lets due things happen: expiries, waiters. Call it at `View.TIMEOUT`. */
@@ -173,6 +192,18 @@ export const FLAG_KEYS = 8;
 export const FLAG_UNLIMITED = 16;
 /** `View.IN_SHARE` has been written. */
 export const FLAG_SHARE = 32;
+/** The number of the call's family stands above the flags; 0: none. */
+export const FAMILY_SHIFT = 8;
+/** Families with a gate, at most. */
+export const GATES_MAX = 1024;
+/** What came of a call. */
+export const ANSWERED = ['ok', 'transient', 'overload', 'terminal', 'other'] as const;
+/** Beside what came of a call: the provider counts it when it ends. */
+export const COUNTS_AT_END = 8;
+/** Beside what came of a call: `View.KEYS` and what follows have been written. */
+export const OBSERVED_KEYS = 16;
+/** Limits of one answer, at most. */
+export const OBSERVED_MAX = 8;
 /** Sets of limits that count one call apart, at most. */
 export const KEYS_MAX = 8;
 /** Metrics of the user's own that the core counts, at most. */
@@ -180,7 +211,7 @@ export const METRICS_MAX = 4;
 
 /** Fields of the view, as indices into a `Float64Array` over `view_ptr()`. */
 export const View = {
-  LENGTH: 64,
+  LENGTH: 88,
   /** Outputs waiting to be polled. Valid after every command. */
   PENDING: 0,
   /** Instant (ms) at which `handle_timeout` wants to be called; Infinity: never. Valid after every command. */
@@ -238,6 +269,8 @@ export const View = {
   KEYS: 40,
   /** Written by the shell: the share of the actor, in thousandths. It holds until it is written again. */
   IN_SHARE: 58,
+  /** Written by the shell: limits that an answer tells of, each its place, what is left, when it resets in ms (NaN: not said). */
+  OBSERVED: 64,
 } as const;
 
 /** What `poll_output` returns. */
@@ -257,6 +290,8 @@ export const OutputKind = {
   KeyFreed: 6,
   /** A = place of a limit, B = which of its `warnAt` was reached, C = counted now, D = the limit, E = key handle or `NO_HANDLE`. */
   Warned: 7,
+  /** A = family, B = until when in ms (Infinity: until somebody acts), C = 1 if open, D = 1 if for an error that stays. */
+  Gate: 8,
 } as const;
 
 /** What `release` returns. */

@@ -6,11 +6,12 @@ import type { CoreConfigError } from './binding.ts';
 import { clockFrom } from './clock.ts';
 import { ConfigError, isArray } from './errors.ts';
 import { isPlain, plainOf, readLimits, type Reader, type ReadLimit } from './limits.ts';
+import { readDiscovery, type Discovery } from './answer.ts';
 import { leftOut } from './properties.ts';
 import { readRetryBudget, type BudgetTerms } from './retry-budget.ts';
 import { isSeed, SEEDS } from './seed.ts';
 import { readShares, type Shares } from './shares.ts';
-import type { ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
+import type { AnswerReader, ClockWithTimers, GovernorConfig, GovernorEventHandler, GovernorOptions } from './types.ts';
 
 /** Sections with the fields that the core reads. */
 const SECTIONS = {
@@ -23,7 +24,7 @@ const SECTIONS = {
 } as const;
 const SCALARS = ['leaseTtlMs', 'reaperIntervalMs'] as const;
 /** Fields that never reach the core. */
-const OWN = ['strict', 'onEvent', 'clock', 'seed', 'retryBudget'] as const;
+const OWN = ['strict', 'onEvent', 'clock', 'seed', 'retryBudget', 'readAnswer', 'discovery'] as const;
 const FIELDS: readonly string[] = [...Object.keys(SECTIONS), 'limits', 'models', 'shares', ...SCALARS, ...OWN];
 
 /** Plain data: what the core walks. */
@@ -42,6 +43,8 @@ export interface ReadConfig {
   readonly reader: Reader;
   /** The core only hears that there are some. */
   readonly shares: Shares | undefined;
+  readonly readAnswer: AnswerReader | undefined;
+  readonly discovery: Discovery;
   readonly strict: boolean;
   readonly onEvent: GovernorEventHandler | undefined;
   readonly clock: ClockWithTimers;
@@ -77,6 +80,8 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
   for (const name of SCALARS) put(plain, name, read(config, name, name));
   const shares = readShares(get(config, 'shares', 'shares'), { read: get, keys: keysOf });
   if (shares !== undefined) plain['shares'] = true;
+  const discovery = readDiscovery(get(config, 'discovery', 'discovery'));
+  if (discovery.probe) plain['probes'] = true;
   return {
     plain,
     found,
@@ -85,8 +90,10 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     // What it finds is not noted: names of models may come without end.
     reader: { read: get, keys: keysOf },
     shares,
+    readAnswer: readFunction<AnswerReader>(get(config, 'readAnswer', 'readAnswer'), 'readAnswer'),
+    discovery,
     strict: readStrict(get(config, 'strict', 'strict')),
-    onEvent: readHandler(get(config, 'onEvent', 'onEvent')),
+    onEvent: readFunction<GovernorEventHandler>(get(config, 'onEvent', 'onEvent'), 'onEvent'),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),
     seed: readSeed(get(config, 'seed', 'seed')),
     retryBudget: readRetryBudget(get(config, 'retryBudget', 'retryBudget')),
@@ -142,10 +149,10 @@ function readStrict(value: unknown): boolean {
   throw new ConfigError({ field: 'strict', value, allowed: 'true or false' });
 }
 
-function readHandler(value: unknown): GovernorEventHandler | undefined {
+function readFunction<F>(value: unknown, field: string): F | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'function') return value as GovernorEventHandler;
-  throw new ConfigError({ field: 'onEvent', value, allowed: 'a function' });
+  if (typeof value === 'function') return value as F;
+  throw new ConfigError({ field, value, allowed: 'a function' });
 }
 
 function readSeed(value: unknown): number | undefined {

@@ -5,9 +5,10 @@
 import { FLAG_AMOUNTS } from './binding.ts';
 import type { InputError } from './errors.ts';
 import { dollarsOf, type Ask, type Told } from './input.ts';
+import type { About } from './lease-table.ts';
 import { actualCost, estimatedCost } from './prices.ts';
 
-type Charged = Pick<Ask, 'family' | 'promptTokens' | 'outputTokens' | 'images'>;
+type Charged = Pick<Ask, 'family' | 'promptTokens' | 'outputTokens' | 'images'> & Pick<About, 'answered'>;
 
 /**
  * Reserves what a call is expected to cost.
@@ -70,8 +71,9 @@ export function known(used: number, estimated: number): number {
  */
 export function settle(estimated: Charged, told: Told, money: boolean): InputError | undefined {
   const problem = money ? reportCost(estimated, told) : undefined;
-  const policy = estimated.family?.settle;
-  if (policy === 'reserved') told.promptTokens = told.outputTokens = NaN;
+  const policy = estimated.family?.settle ?? estimated.answered?.settle;
+  if (policy === 'headers') [told.promptTokens, told.outputTokens] = estimated.answered?.used ?? [NaN, NaN];
+  else if (policy === 'reserved') told.promptTokens = told.outputTokens = NaN;
   else if (policy === 'input' && told.used) told.outputTokens = 0;
   return problem;
 }

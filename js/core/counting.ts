@@ -5,7 +5,7 @@
  *
  * Looking at a call allocates nothing but the texts of its keys.
  */
-import { FLAG_KEYS, FLAG_UNLIMITED, KEYS_MAX, NO_HANDLE, View } from './binding.ts';
+import { FAMILY_SHIFT, FLAG_KEYS, FLAG_UNLIMITED, GATES_MAX, KEYS_MAX, NO_HANDLE, View } from './binding.ts';
 import type { PlacedLimits, ReadConfig } from './config.ts';
 import { reserveCost } from './costs.ts';
 import { ConfigError, InputError } from './errors.ts';
@@ -13,6 +13,7 @@ import { Families, textOf, type Model } from './families.ts';
 import type { Ask } from './input.ts';
 import type { KeyNames } from './keys.ts';
 import { ownMetrics, readLimits, type KnownLimit, type ReadLimit } from './limits.ts';
+import type { Discovered } from './answer.ts';
 import { composed, keyOf, keyText, type Only, type Scoped, type Scopes } from './scopes.ts';
 import type { LimitKey } from './types/events.ts';
 
@@ -25,6 +26,10 @@ export interface Added {
   readonly families: readonly string[];
   /** Limits of wrapped functions by action, as a configuration has them, and whether a function of this process has them. */
   readonly wrapped: readonly (readonly [action: string, limits: unknown, own: boolean])[];
+  /** Limits of the provider's by family, as a configuration has them. */
+  readonly discovered: readonly (readonly [family: string, limits: unknown])[];
+  /** Families with a gate, in the order in which the core numbers them. */
+  readonly gates: readonly string[];
 }
 
 /**
@@ -34,6 +39,9 @@ export interface Added {
  * @throws ConfigError; then everything is as it was
  */
 type Apply = (placed: PlacedLimits) => boolean;
+
+/** Limits of the provider's that one governor follows. */
+const DISCOVERED_MAX = 64;
 
 /** The limits of `rate`, by name. */
 const RATES = [
@@ -46,11 +54,15 @@ export class Counting {
   active = false;
   readonly keys: KeyNames;
   readonly #read: ReadConfig;
-  readonly #families: Families<ReadLimit> | undefined;
+  #families: Families<ReadLimit> | undefined;
   /** By action. */
   readonly #wrapped = new Map<string, readonly ReadLimit[]>();
   /** Actions whose limits come from an image: the functions of this process may have others. */
   readonly #restored = new Set<string>();
+  /** Limits of the provider's, by family. */
+  readonly #discovered = new Map<string, readonly ReadLimit[]>();
+  /** Numbers of families with a gate. */
+  readonly #gates = new Map<string, number>();
   #apply: Apply | undefined;
   /** What `setLimit` has made of limits, by name. */
   readonly #amounts = new Map<string, number>();
@@ -73,23 +85,101 @@ export class Counting {
    * @throws ConfigError
    */
   constructor(read: ReadConfig, keys: KeyNames, added?: Added, restored?: boolean) {
-    const { limits, models, reader } = read;
+    const { limits, models } = read;
     this.keys = keys;
     this.#read = read;
     this.#placed = { limits: [], fields: [] };
     this.#append(limits, 'limits');
     const needed = models !== undefined || limits.some(({ known }) => known.scopes.list.includes('model'));
-    this.active ||= needed;
-    if (needed)
-      this.#families = new Families(models, {
-        readLimits: (value, field, name) => readLimits(value, field, reader, { scope: 'model', name }),
-        admit: ({ limits: own, field }) => this.#append(own, field!),
-      });
+    if (needed || read.discovery.probe || (added?.gates.length ?? 0) > 0) this.#need();
     for (const name of added?.families ?? []) this.model(name);
     for (const [action, wrapped, own] of added?.wrapped ?? []) {
       this.wrap(action, wrapped);
       if (restored === true || !own) this.#restored.add(action);
     }
+    for (const [family, discovered] of added?.discovered ?? []) this.#discover(family, discovered);
+    for (const family of added?.gates ?? []) this.#gates.set(family, this.#gates.size + 1);
+  }
+
+  /** Calls are looked up by the families of their models from now on. */
+  #need(): Families<ReadLimit> {
+    this.active = true;
+    const { models, reader } = this.#read;
+    return (this.#families ??= new Families(models, {
+      readLimits: (value, field, name) => readLimits(value, field, reader, { scope: 'model', name }),
+      admit: ({ limits: own, field }) => this.#append(own, field!),
+    }));
+  }
+
+  /** What an answer to a call of a model is about. @throws ConfigError of a function that is asked for models */
+  familyOf(name: string): Pick<Model<ReadLimit>, 'dialect'> & { name: string; unlimited: boolean } {
+    const families = this.#need();
+    if (name === '') return { name, unlimited: false, dialect: undefined };
+    const { family, dialect } = families.find(name);
+    return { name: family.name, unlimited: family.unlimited, dialect };
+  }
+
+  /** The number of a family's gate, which is made if it has none, unless that is not wanted; 0: it has none. */
+  gateOf(family: string, known?: boolean): number {
+    const number = this.#gates.get(family);
+    if (number !== undefined || known === true || this.#gates.size >= GATES_MAX) return number ?? 0;
+    this.#gates.set(family, this.#gates.size + 1);
+    return this.#gates.size;
+  }
+
+  /** The family of a gate. */
+  gateName(number: number): string {
+    return [...this.#gates.keys()][number - 1] ?? '';
+  }
+
+  /**
+   * Finds the limits of a family that the provider has told of, and makes those that are new.
+   *
+   * @returns by place among the limits that are listed; none of those for which there is no room
+   */
+  discover(
+    family: string,
+    told: readonly Discovered[],
+  ): (Discovered & { place: number; before: number | undefined })[] {
+    const called = (name: string): string => (family === '' ? name : `${name}/model=${family}`);
+    const known = this.#discovered.get(family) ?? [];
+    const missing = told.filter(({ name }) => !known.some((own) => own.known.name === called(name)));
+    const room = DISCOVERED_MAX - [...this.#discovered.values()].reduce((sum, { length }) => sum + length, 0);
+    try {
+      const made = missing.slice(0, room).map(({ name, metric, limit, window, algorithm }) => ({
+        name: called(name),
+        metric,
+        limit,
+        window,
+        algorithm,
+      }));
+      if (made.length > 0) this.#discover(family, [...known.map(written), ...made], known);
+    } catch (error) {
+      if (!ConfigError.isInstance(error)) throw error; // There are as many limits as there may be.
+    }
+    return told.flatMap((each) => {
+      const name = called(each.name);
+      const place = this.#placed.limits.findIndex((limit) => limit.known.name === name);
+      const { plain } = this.#placed.limits[place] ?? {};
+      if (plain === undefined) return [];
+      const before = missing.includes(each) ? undefined : (plain['limit'] as number);
+      plain['limit'] = each.limit;
+      return [{ ...each, place, before }];
+    });
+  }
+
+  #discover(family: string, value: unknown, instead?: readonly ReadLimit[]): void {
+    const field = 'discovered limits';
+    const limits = readLimits(value, field, this.#read.reader, { scope: 'model', name: family });
+    this.#append(limits, field, instead);
+    this.#discovered.set(family, limits);
+  }
+
+  /** Notes the keys of the limits that follow the provider for a family, as those of a call at hand. */
+  noteFollowing(family: string): void {
+    this.#count = 0;
+    const own = this.#own.model.get(family) ?? [];
+    this.#note(own.filter((set) => this.#scopes[set]!.list.length === 0));
   }
 
   /** The configuration for the core. */
@@ -116,6 +206,11 @@ export class Counting {
     this.#amounts.set(name, amount);
   }
 
+  /** Answers are read: what they say may settle calls. */
+  get observes(): boolean {
+    return this.#read.readAnswer !== undefined || this.#gates.size > 0;
+  }
+
   get placed(): PlacedLimits {
     return this.#placed;
   }
@@ -125,7 +220,8 @@ export class Counting {
     const wrapped = [...this.#wrapped].map(
       ([action, limits]) => [action, limits.map(written), !this.#restored.has(action)] as const,
     );
-    return { families: this.#families?.names ?? [], wrapped };
+    const discovered = [...this.#discovered].map(([family, limits]) => [family, limits.map(written)] as const);
+    return { families: this.#families?.names ?? [], wrapped, discovered, gates: [...this.#gates.keys()] };
   }
 
   /** Metrics of the user's own, in the order in which the core counts them. */
@@ -206,13 +302,15 @@ export class Counting {
     }
     ask.family = model;
     this.#count = 0;
+    const family = model?.family.name ?? '';
+    ask.flags |= (this.#read.discovery.probe ? this.gateOf(family) : (this.#gates.get(family) ?? 0)) << FAMILY_SHIFT;
     if (model?.family.unlimited === true) {
       ask.flags |= FLAG_UNLIMITED;
       return true;
     }
     const call = this.#call;
     call.actor = ask.actorId;
-    call.model = model?.family.name ?? '';
+    call.model = family;
     call.tenant = ask.tenant;
     call.action = ask.action;
     // With a configuration of models the cost of every call must be known: what has no price would pass any budget.

@@ -28,7 +28,10 @@ export interface Family<L> {
 /** What is known of a model. */
 export interface Model<L> {
   readonly family: Family<L>;
-  readonly settle: SettlePolicy;
+  /** Undefined: not said. */
+  readonly settle: SettlePolicy | undefined;
+  /** As the user gave it. */
+  readonly dialect: unknown;
   /** Undefined: costs of its calls are not known. */
   readonly prices: PriceList | undefined;
 }
@@ -57,6 +60,7 @@ interface Entry {
   readonly limits: unknown;
   readonly settle: SettlePolicy | undefined;
   readonly prices: PriceList | undefined;
+  readonly dialect: unknown;
 }
 
 /** A family that was given limits. */
@@ -71,8 +75,8 @@ interface Limited<L> {
 const FAMILIES_MAX = 10_000;
 /** Names remembered at least; at most twice as many are. Beyond, a name costs a look at its lineage again: some us. */
 const RECENT = 1_000;
-const FIELDS = ['family', 'limits', 'settle', 'prices'] as const;
-const SETTLE: readonly SettlePolicy[] = ['actual', 'reserved', 'input'];
+const FIELDS = ['family', 'limits', 'settle', 'prices', 'dialect'] as const;
+const SETTLE: readonly SettlePolicy[] = ['actual', 'reserved', 'input', 'headers'];
 
 export class Families<L> {
   readonly #options: FamiliesOptions<L>;
@@ -153,7 +157,8 @@ export class Families<L> {
         family,
         said.find((entry) => entry?.limits !== undefined),
       ),
-      settle: said.find((entry) => entry?.settle !== undefined)?.settle ?? 'actual',
+      settle: said.find((entry) => entry?.settle !== undefined)?.settle,
+      dialect: said.find((entry) => entry?.dialect !== undefined)?.dialect,
       prices: said.find((entry) => entry?.prices !== undefined)?.prices,
     };
   }
@@ -233,7 +238,7 @@ function readTable(models: unknown): Map<string, Entry> {
 
 function readEntry(value: unknown, name: string, field: string): Entry | undefined {
   if (value === undefined || value === null) return undefined;
-  const { family, limits, settle, prices } = propertiesOf(value, field, FIELDS);
+  const { family, limits, settle, prices, dialect } = propertiesOf(value, field, FIELDS);
   if (limits != null && limits !== 'unlimited' && !Array.isArray(limits))
     throw new ConfigError({ field: `${field}.limits`, value: limits, allowed: 'an array or "unlimited"' });
   return {
@@ -242,6 +247,7 @@ function readEntry(value: unknown, name: string, field: string): Entry | undefin
     family: family == null ? undefined : configured(`${field}.family`, family),
     limits: limits ?? undefined,
     settle: readSettle(settle, `${field}.settle`),
+    dialect: dialect ?? undefined,
     prices: prices == null ? undefined : readPrices(prices, `${field}.prices`),
   };
 }
@@ -250,8 +256,7 @@ function readSettle(value: unknown, field: string): SettlePolicy | undefined {
   if (value === undefined || value === null) return undefined;
   const policy = SETTLE.find((known) => known === value);
   if (policy !== undefined) return policy;
-  const allowed = `${SETTLE.map((known) => `"${known}"`).join(', ')} ("headers" is not there yet)`;
-  throw new ConfigError({ field, value, allowed });
+  throw new ConfigError({ field, value, allowed: SETTLE.map((known) => `"${known}"`).join(', ') });
 }
 
 /** A name that the configuration gives, in NFC. */

@@ -19,17 +19,22 @@ import { Lease } from './lease.ts';
 import type { LeaseRef, LeaseTable } from './lease-table.ts';
 import type { Loader } from './loader.ts';
 import { ownMetrics } from './limits.ts';
+import { Observing } from './observing.ts';
 import { Port } from './port.ts';
 import { RetryBudgets } from './retry-budget.ts';
 import { doubleReleaseText, unknownLeaseText } from './texts.ts';
 import { abortReason } from './timers.ts';
 import type {
   AcquireRequest,
+  AnswerReading,
   Diagnosis,
   GovernorConfig,
   GovernorDecision,
   GovernorOptions,
   GovernorSnapshot,
+  Observation,
+  ObservedAnswer,
+  ObserveOptions,
   ReleaseReport,
   TokenUsage,
   Wait,
@@ -47,6 +52,7 @@ export class Governor {
   readonly #answers: Answers;
   readonly #leases: LeaseTable;
   readonly #asking: Asking;
+  readonly #observing: Observing;
   // Written anew by each call, when nobody else's code can run before it is read.
   readonly #told: Told = newTold();
   #strict = false;
@@ -71,6 +77,7 @@ export class Governor {
     this.#answers = new Answers(this.#port, read, counting);
     this.#leases = this.#answers.leases;
     this.#asking = new Asking(this.#port, this.#answers, counting);
+    this.#observing = new Observing(this.#port, this.#answers, this.#asking, read);
     this.#start(read);
     if (image !== undefined) this.#restore(image.tables, restore);
   }
@@ -93,6 +100,7 @@ export class Governor {
     const { amounts } = asking.ask;
     this.#strict = read.strict;
     this.#retries.terms = read.retryBudget;
+    this.#observing.config = read;
     asking.shares = read.shares;
     answers.actors.changeShares();
     asking.idBytes = answers.gauge(0, Gauge.IdBytes);
@@ -389,6 +397,36 @@ export class Governor {
     const diagnosis = this.#answers.diagnosed(said, now, actorId);
     this.#answers.finish(now);
     return diagnosis;
+  }
+
+  /**
+   * Takes in what a provider has answered to a call. A refusal closes the gate of its model's family: calls are denied, and
+   * waiters wait, until the instant that the provider names, with cause `cooldown`; for an error that stays (quota, credit) until
+   * `reopen`, with cause `circuit`. Limits that the provider tells of become limits of the family, named `provider:...`, beside
+   * those of the configuration, and follow what it says is left. Needs `readAnswer` for more than status and `Retry-After`.
+   *
+   * @param answer a response, whose body is not read, its parts, or what `readAnswer` returned
+   * @throws InputError for what is no answer; what the reader throws. Nothing has changed then
+   *
+   * @example
+   * const response = await fetch('https://api.example.com');
+   * governor.observe(response, { leaseId: decision.leaseId, model: 'gpt-4o' });
+   */
+  observe(answer: ObservedAnswer | AnswerReading, options?: ObserveOptions | null): Observation {
+    return this.#observing.observe(answer, options);
+  }
+
+  /**
+   * Opens the gate of a model's family, whatever closed it: quota was bought, say.
+   *
+   * @param model default: calls without a model
+   * @returns whether it was closed, or about to open
+   *
+   * @example
+   * governor.reopen('gpt-4o');
+   */
+  reopen(model?: string | null): boolean {
+    return this.#observing.reopen(model);
   }
 
   /**

@@ -82,6 +82,8 @@ function readTables(json: string, value: unknown): Tables {
       keys.every(([per, rows]) => typeof per === 'string' && rows.every(isNamed)) &&
       added.families.every((name) => typeof name === 'string') &&
       added.wrapped.every(([action]) => typeof action === 'string') &&
+      added.discovered.every(([family]) => typeof family === 'string') &&
+      added.gates.every((family) => typeof family === 'string') &&
       typeof lastDeny === 'object'
     )
       return tables;

@@ -7,6 +7,7 @@
  */
 
 import type { Model } from './families.ts';
+import type { SettlePolicy } from './types/models.ts';
 
 /** A lease by the numbers that the core knows it by. */
 export interface LeaseRef {
@@ -24,6 +25,8 @@ export interface About {
   readonly images: number;
   /** `constraints.maxOutputTokens`; 0: none. */
   readonly shrunk: number;
+  /** What the provider has answered: how it settles calls, and the tokens of prompt and output that it counts. */
+  answered?: { readonly settle: SettlePolicy | undefined; readonly used: readonly [number, number] | undefined };
 }
 
 /** `About` in an image. */

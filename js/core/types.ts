@@ -1,5 +1,12 @@
 /** The public types, by what they are about. */
-export type { AnswerKind, AnswerReader, HeadersInput, ProviderAnswer } from './types/answer.ts';
+export type {
+  AnswerKind,
+  AnswerReader,
+  AnswerReading,
+  HeadersInput,
+  ObservedLimit,
+  ProviderAnswer,
+} from './types/answer.ts';
 export type {
   AdaptiveConfig,
   CapsConfig,
@@ -38,15 +45,18 @@ export type {
   AcquireEvent,
   DenyEvent,
   ExpireEvent,
+  GateEvent,
   GovernorEvent,
   GovernorEventFields,
   GovernorEventHandler,
   GovernorEventType,
+  LimitEvent,
   LimitKey,
   LimitWarnEvent,
   ReleaseEvent,
   WarnEvent,
 } from './types/events.ts';
+export type { DiscoveryConfig, Observation, ObservedAnswer, ObserveOptions } from './types/observe.ts';
 export type { GovernorSnapshot } from './types/snapshot.ts';
 export type {
   DeniedBy,

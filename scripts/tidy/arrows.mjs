@@ -7,8 +7,8 @@ import { withoutComments } from './text.mjs';
  * vocabulary. A module that is not named here is an error: decide its place first.
  */
 const LEVELS = [
-  ['time', 'config', 'decision', 'error', 'codec', 'chunks', 'heap', 'index', 'list'],
-  ['lease', 'limit', 'queue', 'fairness', 'adaptive', 'provider'],
+  ['time', 'config', 'decision', 'observation', 'error', 'codec', 'chunks', 'heap', 'index', 'list'],
+  ['lease', 'limit', 'queue', 'fairness', 'adaptive', 'gate', 'provider'],
   ['governor'],
   ['trace'],
   ['wasm', 'wasm_providers'],

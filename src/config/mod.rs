@@ -64,6 +64,9 @@ pub struct Config {
     pub shares: bool,
     /// Concurrency that follows latency. Off by default; needs `concurrency`.
     pub adaptive: Option<Adaptive>,
+    /// Families of models are probed: until the first answer of one was observed one call of it is in flight at a time.
+    /// `false` by default.
+    pub probes: bool,
     /// Lifetime of a lease, 1 ms to 366 days; 60 s by default.
     pub lease_ttl_us: u64,
     /// Pause between two sweeps while leases are held, 1 ms to 24 days; 5 s by default.
@@ -177,6 +180,7 @@ impl Default for Config {
             fairness: None,
             shares: false,
             adaptive: None,
+            probes: false,
             lease_ttl_us: 60_000_000,
             reaper_interval_us: 5_000_000,
             queue: Queue::default(),

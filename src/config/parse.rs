@@ -82,6 +82,7 @@ fn read(form: &mut Form<'_>) -> Config {
     }
     // Whoever has the names evaluates what was written.
     config.shares = *form.written.field("shares") != Value::Absent;
+    config.probes = *form.written.field("probes") != Value::Absent;
     if let Some(mut form) = form.section("caps", &["actors", "keys", "leases", "idBytes", "overflow"]) {
         caps(&mut form, &mut config.caps);
     }

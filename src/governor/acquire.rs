@@ -1,5 +1,5 @@
-//! Admission. The order of checks is documented: adaptive adjustment, idempotency, the queue, concurrency, fairness, request
-//! rate, token rate, the other limits, budgets, caps. The first that refuses gives reason and text; whatever frees last gives `retry_at`.
+//! Admission. The order of checks is documented: adaptive adjustment, idempotency, the queue, concurrency, fairness, the
+//! provider's gate, request rate, token rate, the other limits, budgets, caps. The first that refuses gives reason and text; whatever frees last gives `retry_at`.
 
 use super::Governor;
 use crate::config::{WEIGHT_MAX, WEIGHT_UNIT};
@@ -8,6 +8,7 @@ use crate::decision::{
     Subject, TOKENS_MAX, Tokens,
 };
 use crate::fairness::{Fairness, Who};
+use crate::gate::{GATES_MAX, Shut};
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::limit::{Full, Shortage};
 use crate::queue::{At, Why};
@@ -163,6 +164,9 @@ impl Governor {
                 return Some(Check::Provider);
             }
         }
+        if self.gates.shut(request.family, self.clock.last()).is_some() {
+            return Some(Check::Provider);
+        }
         if !self.limits.have_room(request) {
             return Some(Check::Limits);
         }
@@ -184,6 +188,7 @@ impl Governor {
         let Request { weight, tokens, .. } = *request;
         let lease = self.leases.insert(Lease { admitted: t, expires_at, weight, tokens, actor, generation: 0 });
         self.limits.take(t, lease.slot, request);
+        self.gates.sent(t, request.family, lease.slot);
         self.charge(request, actor, lease.slot);
         if let Some(adaptive) = &mut self.adaptive {
             adaptive.sent(crowd.saturating_add(weight));
@@ -249,6 +254,7 @@ impl Governor {
                 ..plain(Reason::Rate, cause, Subject::Provider, [0; 3])
             });
         }
+        self.explain_gate(&mut reasons, t, request.family);
         self.limits.shortages(t, request, |shortage| {
             reasons.bind(shortage);
             if let (Metric::Requests, Some(at)) = (shortage.metric, shortage.free_at) {
@@ -288,6 +294,30 @@ impl Governor {
         let by = own.map_or(light, |own| own.max(forgiven.unwrap_or(t)).min(light));
         reasons.frees(Some(by), None);
         reasons.say(|| self.for_slots(t, request, Reason::Policy, Cause::Share, Subject::Share));
+    }
+
+    /// The provider is not to be called for this family: until an instant, until somebody acts, or until an answer comes.
+    fn explain_gate(&self, reasons: &mut Reasons, t: CoreTime, family: u32) {
+        let Some((shut, cause)) = self.gates.shut(family, t) else { return };
+        let free_at = match shut {
+            Shut::Until(at) => Some(at),
+            Shut::Never => None,
+            Shut::Opening => Some(self.leases.next_expiry().unwrap_or(t).max(t.plus(1))),
+        };
+        reasons.frees(free_at, None);
+        match shut {
+            Shut::Until(at) => reasons.not_before = reasons.not_before.max(at),
+            Shut::Never => reasons.never(Never { subject: Subject::Provider, asked: 1, max_allowed: 0 }),
+            Shut::Opening => {}
+        }
+        if reasons.bound.1.free_at <= free_at {
+            reasons.bound = (At::gate(family), Why { reason: Reason::Rate, free_at });
+        }
+        reasons.say(|| {
+            let denial = plain(Reason::Rate, cause, Subject::Provider, [0; 3]);
+            let wait_us = free_at.map(|at| polite_ms(at.since(t)));
+            Denial { retry_after_ms: wait_us.unwrap_or(denial.retry_after_ms), ..denial }
+        });
     }
 
     /// The denial of an actor for which there is no place.
@@ -397,12 +427,13 @@ impl Reasons {
 #[inline]
 const fn is_normal(request: &Request) -> bool {
     let Tokens { prompt, output } = request.tokens;
-    request.weight <= WEIGHT_MAX && prompt <= TOKENS_MAX && output <= TOKENS_MAX
+    request.weight <= WEIGHT_MAX && prompt <= TOKENS_MAX && output <= TOKENS_MAX && request.family <= GATES_MAX
 }
 
 /// A request within the ranges of the arithmetic; see the fields for what is out of range.
 pub(super) fn normal(request: &Request) -> Request {
-    Request { weight: request.weight.min(WEIGHT_MAX), tokens: request.tokens.capped(), ..*request }
+    let family = if request.family <= GATES_MAX { request.family } else { 0 };
+    Request { weight: request.weight.min(WEIGHT_MAX), tokens: request.tokens.capped(), family, ..*request }
 }
 
 #[inline]
@@ -466,6 +497,7 @@ impl Governor {
         let at = self.room_at(park, t);
         let (binding, retry_after_ms) = match self.queue.at(park) {
             At::SLOTS => (None, self.slots_hint_ms(t)),
+            At { place: At::GATES, .. } => (None, polite_ms(at.since(t))),
             _ => (Some(place), polite_ms(at.since(t))),
         };
         Denial { retry_after_ms, retry_at: Some(self.clock.to_caller(at)), binding, ..denial }

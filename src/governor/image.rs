@@ -51,6 +51,7 @@ impl Governor {
         if let Some(adaptive) = &self.adaptive {
             adaptive.write(&mut w);
         }
+        self.gates.write(&mut w);
         w.option(self.reaper_at.map(CoreTime::as_micros));
         w.into_bytes()
     }
@@ -100,6 +101,7 @@ impl Governor {
             let mut unused = Adaptive::new(crate::config::Adaptive::default(), 0);
             self.adaptive.as_mut().unwrap_or(&mut unused).restore(r);
         }
+        self.gates.restore(r);
         self.reaper_at = r.option().map(CoreTime::from_micros);
         r.require(self.leases.live() == 0 || self.reaper_at.is_some());
         if r.ok().is_ok() {
@@ -121,6 +123,7 @@ impl Governor {
                 known &= fairness.actors.hold_again(lease.actor, lease.weight);
             }
             known &= self.limits.hold_again(id.slot);
+            self.gates.hold_again(id.slot, lease.admitted);
         }
         self.limits.rest_unused(self.clock.last());
         if let Some(fairness) = &mut self.fairness {

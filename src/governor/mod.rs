@@ -1,6 +1,6 @@
 //! Decides nothing itself: it asks the leaf modules in the documented order, takes from all or from none, and tells what
 //! happened. Arithmetic is theirs, coordination is here: `acquire` (admission), `release` (settlement, expiry), `waiting`
-//! (the queue), `limits` (amounts at run time, recorded calls), `reconfigure` (another configuration, diagnosis), `view`
+//! (the queue), `limits` (amounts at run time, recorded calls), `observe` (what providers answer), `reconfigure` (another configuration, diagnosis), `view`
 //! (getters), `image` (save and restore).
 //!
 //! Invariants, checked by [`Governor::check_invariants`] after every step of the simulation: the weight in flight is the
@@ -10,6 +10,7 @@
 mod acquire;
 mod image;
 mod limits;
+mod observe;
 mod reconfigure;
 mod release;
 mod view;
@@ -22,6 +23,7 @@ use crate::config::Config;
 use crate::decision::{Keys, Output, WaiterId, WakeReason};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
+use crate::gate::Gates;
 use crate::lease::Leases;
 use crate::limit::{Limits, Pool};
 use crate::queue::Queue;
@@ -35,9 +37,10 @@ pub use view::{ConcurrencyView, RateView, View};
 /// - *Commands* change something: [`acquire`](Self::acquire), [`enqueue`](Self::enqueue), [`cancel`](Self::cancel),
 ///   [`release`](Self::release), [`renew`](Self::renew), [`set_boundaries`](Self::set_boundaries),
 ///   [`set_limit`](Self::set_limit), [`reconfigure`](Self::reconfigure), [`record`](Self::record),
+///   [`observe`](Self::observe), [`reopen`](Self::reopen),
 ///   [`handle_timeout`](Self::handle_timeout).
 /// - *Outputs* are what happened besides the command's own answer: expired leases, grants to waiters, forgotten actors
-///   and keys, warnings, calendars that need their next boundaries.
+///   and keys, warnings, gates that close and open, calendars that need their next boundaries.
 ///   Poll them with [`poll_output`](Self::poll_output) after every command, until there is none.
 /// - *Time-outs*: [`poll_timeout`](Self::poll_timeout) says when [`handle_timeout`](Self::handle_timeout) wants to be
 ///   called. Calling it late is harmless: expiry is also checked by `acquire`.
@@ -71,6 +74,7 @@ pub struct Governor {
     limits: Limits,
     fairness: Option<Fairness>,
     adaptive: Option<Adaptive>,
+    gates: Gates,
     queue: Queue,
     /// Who came to wait last, and its keys: whoever asked is told of them, whatever has become of it in the same step. Until
     /// keys are looked up again, which may give their handles to others.
@@ -100,6 +104,7 @@ impl Governor {
             // Without a maximum there is nothing to adapt.
             adaptive: config.concurrency.and_then(|pool| Some(Adaptive::new(config.adaptive?, pool.max_in_flight))),
             newcomer: None,
+            gates: Gates::new(config.probes),
             queue: Queue::new(config.queue.ageing_us),
             outputs: VecDeque::new(),
             reaper_at: None,
@@ -158,7 +163,7 @@ impl Governor {
     /// Takes the time of a command and lets time's own effects happen: leases expire, the maximum adapts.
     #[inline]
     fn advance(&mut self, now: Instant) -> CoreTime {
-        let t = self.observe(now);
+        let t = self.take_time(now);
         self.expire(t);
         if let (Some(adaptive), Some(pool)) = (&mut self.adaptive, &self.pool) {
             adaptive.advance(t, pool.active());
@@ -171,12 +176,12 @@ impl Governor {
 
     /// Takes the time of a command.
     #[inline]
-    fn observe(&mut self, now: Instant) -> CoreTime {
-        if self.limits.have_calendars() { self.observe_calendars(now) } else { self.clock.observe(now) }
+    fn take_time(&mut self, now: Instant) -> CoreTime {
+        if self.limits.have_calendars() { self.take_time_of_calendars(now) } else { self.clock.observe(now) }
     }
 
     #[inline(never)]
-    fn observe_calendars(&mut self, now: Instant) -> CoreTime {
+    fn take_time_of_calendars(&mut self, now: Instant) -> CoreTime {
         let (_, changes) = self.clock.faults();
         let t = self.clock.observe(now);
         if self.clock.faults().1 != changes {

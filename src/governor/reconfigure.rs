@@ -104,6 +104,7 @@ impl Governor {
             self.leases.iter().for_each(|(_, lease)| pool.take(lease.weight));
             pool
         });
+        self.gates.set_probes(config.probes);
         self.change_fairness(&config);
         self.adaptive = match (
             config.concurrency.and_then(|pool| Some((config.adaptive?, pool.max_in_flight))),

@@ -16,7 +16,7 @@ impl Governor {
     /// its estimate. A lease that has expired frees nothing, but its charge is still corrected while the window lasts. Unknown
     /// and repeated names change nothing.
     pub fn release(&mut self, now: Instant, lease: LeaseId, report: &Report) -> Released {
-        let t = self.observe(now);
+        let t = self.take_time(now);
         match self.leases.find(lease) {
             Known::Live(held) => {
                 self.leases.release(lease);
@@ -58,7 +58,7 @@ impl Governor {
     /// # Ok::<(), throttleai::ConfigError>(())
     /// ```
     pub fn annul(&mut self, now: Instant, lease: LeaseId) -> bool {
-        let t = self.observe(now);
+        let t = self.take_time(now);
         let Known::Live(held) = self.leases.find(lease) else { return false };
         self.leases.release(lease);
         self.limits.give_back(t, (lease.slot, held.admitted), held.tokens);
@@ -118,7 +118,7 @@ impl Governor {
     /// Moves the end of a live lease to `now` plus `ttl_us` (the configured lifetime without it, at most 366 days). The new
     /// end, or `None` if the lease is not live.
     pub fn renew(&mut self, now: Instant, lease: LeaseId, ttl_us: Option<u64>) -> Option<Instant> {
-        let t = self.observe(now);
+        let t = self.take_time(now);
         let Known::Live(_) = self.leases.find(lease) else { return None };
         let expires_at = t.plus(ttl_us.unwrap_or(self.config.lease_ttl_us).min(SPAN_MAX_US));
         self.leases.renew(lease, expires_at);
@@ -156,6 +156,9 @@ impl Governor {
             }
         }
         self.limits.ended(t, lease.slot);
+        if let Some(family) = self.gates.ended(lease.slot, held.admitted) {
+            self.queue.came_back(At::gate(family));
+        }
     }
 
     /// Serves the queue after something has come free, if anybody waits.

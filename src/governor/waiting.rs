@@ -372,6 +372,9 @@ fn needs(limits: &Limits, slots: bool, request: &Request, see: &mut dyn FnMut(At
     if slots {
         see(At::SLOTS);
     }
+    if request.family > 0 {
+        see(At::gate(request.family));
+    }
     limits.needs(request, &mut |place, key| see(At { place, key }));
 }
 

@@ -106,6 +106,7 @@ impl Adopted {
             let old = old.get_mut(taken?)?;
             rule.since = old.since;
             core::mem::swap(&mut rule.periods, &mut old.periods);
+            rule.mirror = old.mirror.take();
             rule.periods.not_asked();
             let before = old.place as usize;
             if self.places.len() <= before {

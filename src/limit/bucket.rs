@@ -228,6 +228,12 @@ impl TokenBucket {
         self.used = self.used.saturating_sub(credit);
     }
 
+    /// Counts so much less, whatever it was for.
+    pub(crate) fn credit(&mut self, amount: u64) {
+        self.used = self.used.saturating_sub(self.grid.parts(amount.min(self.sum())));
+        self.segments.lowered(self.used);
+    }
+
     /// Raises `used`; false if the bound of the debt cut something off. Then `used` is the most that it can be whatever
     /// went before, so refunds of what went before would come on top of what was forgiven: they are worth nothing.
     #[inline(never)]

@@ -30,8 +30,8 @@ pub(crate) struct Period {
 /// The periods of one limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Periods {
-    /// Of one length in microseconds, at least 1, aligned to the epoch.
-    Aligned { length_us: u64 },
+    /// Of one length in microseconds, at least 1, that end at multiples of it and `phase_us`: 0 is the epoch.
+    Aligned { length_us: u64, phase_us: u64 },
     /// Those of a calendar.
     Calendar(Calendar),
 }
@@ -50,7 +50,7 @@ pub(crate) struct Calendar {
 
 impl Periods {
     pub(crate) const fn aligned(length_us: u64) -> Self {
-        Self::Aligned { length_us }
+        Self::Aligned { length_us, phase_us: 0 }
     }
 
     /// A calendar that has no boundary yet: the first period began at the epoch and goes on.
@@ -62,10 +62,10 @@ impl Periods {
     #[inline]
     pub(crate) fn at(&self, now: CoreTime) -> Period {
         match self {
-            Self::Aligned { length_us } => {
-                let since = now.as_micros().checked_rem(*length_us).unwrap_or(0);
-                let began = now.minus(since);
-                Period { began, ends: Some(began.plus(*length_us)) }
+            Self::Aligned { length_us, phase_us } => {
+                let us = now.plus(*length_us).since(CoreTime::from_micros(*phase_us));
+                let since = us.checked_rem(*length_us).unwrap_or(0);
+                Period { began: now.minus(since), ends: Some(now.plus(length_us.saturating_sub(since))) }
             }
             Self::Calendar(calendar) => calendar.at(now),
         }
@@ -76,6 +76,13 @@ impl Periods {
     pub(crate) fn advance(&mut self, now: CoreTime) {
         if let Self::Calendar(calendar) = self {
             calendar.advance(now);
+        }
+    }
+
+    /// Windows of one length end at `at` from now on.
+    pub(crate) fn end_at(&mut self, at: CoreTime) {
+        if let Self::Aligned { length_us, phase_us } = self {
+            *phase_us = at.as_micros().checked_rem(*length_us).unwrap_or(0);
         }
     }
 
@@ -116,12 +123,15 @@ impl Periods {
         }
     }
 
-    /// What cannot be computed; nothing for aligned windows.
+    /// What cannot be computed.
     pub(crate) fn write(&self, w: &mut Writer) {
-        if let Self::Calendar(calendar) = self {
-            w.u64(calendar.began.as_micros());
-            w.option(calendar.ends.map(CoreTime::as_micros));
-            w.option(calendar.next_ends.map(CoreTime::as_micros));
+        match self {
+            Self::Aligned { phase_us, .. } => w.u64(*phase_us),
+            Self::Calendar(calendar) => {
+                w.u64(calendar.began.as_micros());
+                w.option(calendar.ends.map(CoreTime::as_micros));
+                w.option(calendar.next_ends.map(CoreTime::as_micros));
+            }
         }
     }
 
@@ -129,7 +139,13 @@ impl Periods {
     /// beginning later than `now` and on ends out of order.
     #[inline(never)]
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>, now: CoreTime) {
-        let Self::Calendar(calendar) = self else { return };
+        let calendar = match self {
+            Self::Aligned { length_us, phase_us } => {
+                *phase_us = r.u64();
+                return r.require(*phase_us < *length_us);
+            }
+            Self::Calendar(calendar) => calendar,
+        };
         let began = CoreTime::from_micros(r.u64());
         let ends = r.option().map(CoreTime::from_micros);
         let next_ends = r.option().map(CoreTime::from_micros);
@@ -186,10 +202,20 @@ impl FixedWindow {
         self.began = self.began.max(period.began);
     }
 
+    /// Its period is another one, in which all the same is counted.
+    pub(crate) const fn move_to(&mut self, period: Period) {
+        self.began = period.began;
+    }
+
     /// Counts `amount`. Call `advance` first.
     #[inline]
     pub(crate) const fn add(&mut self, amount: u64) {
         self.sum = self.sum.saturating_add(amount);
+    }
+
+    /// Counts so much less.
+    pub(crate) const fn credit(&mut self, amount: u64) {
+        self.sum = self.sum.saturating_sub(amount);
     }
 
     /// Replaces the part `from` of what was counted at `admitted` by `to`. Nothing happens if that was in an earlier period.

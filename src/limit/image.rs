@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::keyed::{Key, Keyed, LOOK_MAX_US, Set};
 use super::meter::Meter;
+use super::mirror::Mirror;
 use super::rule::Rule;
 use super::{Limits, Note};
 use crate::codec::{Reader, Writer};
@@ -67,6 +68,10 @@ fn write_rule(rule: &Rule, w: &mut Writer) {
     rule.config.write_identity(w);
     rule.periods.write(w);
     w.u64(rule.since.as_micros());
+    w.bool(rule.mirror.is_some());
+    if let Some(mirror) = &rule.mirror {
+        mirror.write(w);
+    }
 }
 
 /// `None` if there is no such limit.
@@ -77,6 +82,7 @@ fn read_rule(r: &mut Reader<'_>, now: CoreTime) -> Option<Rule> {
     rule.periods.restore(r, now);
     rule.since = CoreTime::from_micros(r.u64());
     r.require(rule.since <= now.plus(1));
+    rule.mirror = r.bool().then(|| Mirror::read(r).into());
     Some(rule)
 }
 

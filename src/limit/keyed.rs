@@ -90,6 +90,16 @@ impl Keyed {
         self.sets.iter_mut().flat_map(|set| &mut set.rules).find(|rule| rule.place == place)
     }
 
+    /// What a limit that follows the provider has counted by `now`, and its maximum.
+    pub(super) fn followed(&self, now: CoreTime, place: u32) -> Option<(u64, u64)> {
+        let of = |set: &Set| set.rules.iter().position(|rule| rule.place == place);
+        let (number, index) = (0u16..).zip(&self.sets).find_map(|(number, set)| Some((number, of(set)?)))?;
+        let rule = self.sets.get(usize::from(number))?.rules.get(index)?;
+        let key = self.key(number, rule.mirror.as_ref()?.key);
+        let meter = key.and_then(|key| key.meters.get(index));
+        Some((meter.map_or(0, |meter| meter.used_at(now, &rule.periods)), rule.max))
+    }
+
     /// Changes what the limit at a place allows, for all its keys.
     pub(super) fn change(&mut self, now: CoreTime, place: u32, amount: u64) {
         for (number, set) in (0u16..).zip(&mut self.sets) {

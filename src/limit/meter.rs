@@ -115,6 +115,23 @@ impl Meter {
         }
     }
 
+    /// Counts so much less, whatever it was for. A sliding window cannot: it has let go of it when the window has passed.
+    pub(super) fn credit(&mut self, amount: u64) {
+        match self {
+            Self::Sliding(_) => {}
+            Self::Bucket(bucket) => bucket.credit(amount),
+            Self::Fixed(window) => window.credit(amount),
+        }
+    }
+
+    /// The period of a fixed window ends at another instant; what is counted stays counted.
+    pub(super) fn end_at(&mut self, now: CoreTime, periods: &mut Periods, at: CoreTime) {
+        if let Self::Fixed(window) = self {
+            periods.end_at(at);
+            window.move_to(periods.at(now));
+        }
+    }
+
     /// The first instant at which at most `most` is counted, if nothing is added; `None` if nobody knows yet.
     #[inline(never)]
     pub(super) fn free_at(&self, now: CoreTime, periods: &Periods, most: u64) -> Option<CoreTime> {

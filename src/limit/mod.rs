@@ -15,6 +15,7 @@ mod fixed;
 mod image;
 mod keyed;
 mod meter;
+mod mirror;
 mod pool;
 mod rule;
 mod window;
@@ -29,6 +30,7 @@ use crate::index::Index;
 use crate::time::CoreTime;
 use keyed::{Keyed, Set};
 use meter::Meter;
+pub(crate) use mirror::{Early, Seen};
 pub(crate) use pool::{Full, Pool};
 pub(crate) use rule::Shortage;
 use rule::{Counts, NOTHING, Rule, See, Tell};
@@ -295,7 +297,7 @@ impl Limits {
         if !unlimited {
             self.take_own(now, request);
             let take = &mut |rule: &mut Rule, meter: &mut Meter, tell: &mut Tell<'_>| {
-                rule.take(meter, now, counts(request), tell)
+                rule.take_sent(meter, now, counts(request), tell);
             };
             self.keyed.change_all(now, &keys, &mut self.outputs, take);
         }
@@ -405,6 +407,24 @@ impl Limits {
         keys
     }
 
+    /// Whether a limit at a place follows what the provider says, if it counts by keys.
+    pub(crate) fn follows(&mut self, place: u32) -> bool {
+        self.keyed.rule_mut(place).is_none_or(|rule| rule.mirror.is_some())
+    }
+
+    /// Lets limits that count these keys follow what the provider says of them; the keys as they are now.
+    pub(crate) fn follow(&mut self, now: CoreTime, keys: Keys, seen: &[Seen], early: &Early) -> Keys {
+        let keys = self.resolve_at_any_cost(now, keys);
+        let keys = self.keyed.hold(now, &keys);
+        self.keyed.change_all(now, &keys, &mut self.outputs, &mut |rule, meter, tell| {
+            if let Some(seen) = seen.iter().find(|seen| seen.place == rule.place) {
+                rule.follow(meter, now, seen, (early, handle(tell.key)));
+            }
+        });
+        self.keyed.let_go(now, &keys);
+        self.told(keys)
+    }
+
     /// Changes what the limit at a place allows; what is counted stays counted.
     pub(crate) fn change(&mut self, now: CoreTime, place: u32, amount: u64) {
         if let Some((rule, meter)) = self.rules.iter_mut().zip(&mut self.meters).find(|(rule, _)| rule.place == place) {
@@ -434,9 +454,9 @@ impl Limits {
         self.usage_where(now, |rule| rule.subject == subject)
     }
 
-    /// The same by place.
+    /// The same by place; of those that count by keys only of one that follows what the provider says.
     pub(crate) fn usage_at(&self, now: CoreTime, place: u32) -> Option<(u64, u64)> {
-        self.usage_where(now, |rule| rule.place == place)
+        self.usage_where(now, |rule| rule.place == place).or_else(|| self.keyed.followed(now, place))
     }
 
     fn usage_where(&self, now: CoreTime, mut wanted: impl FnMut(&Rule) -> bool) -> Option<(u64, u64)> {

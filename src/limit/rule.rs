@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use super::fixed::Periods;
 use super::meter::{self, Meter};
+use super::mirror::{Early, Follow, Mirror, SAME_US, Seen};
 use crate::config;
 use crate::decision::{
     Amounts, KeyHandle, METRICS_MAX, Metric, NO_HANDLE, Output, Subject, TOKENS_MAX, Tokens, Warning,
@@ -65,6 +66,8 @@ pub(super) struct Rule {
     /// Amounts at which it warns, lowest first.
     warns: Vec<u64>,
     pub(super) config: Box<config::Limit>,
+    /// Of a limit that follows what the provider says.
+    pub(super) mirror: Option<Box<Mirror>>,
 }
 
 /// Why a limit has no room.
@@ -87,7 +90,8 @@ impl Rule {
     pub(super) fn new(config: &config::Limit, place: u32, subject: Subject) -> Self {
         let config = Box::new(config.clone());
         let (metric, periods, since) = (config.metric, meter::periods(&config), CoreTime::default());
-        let mut rule = Self { metric, max: 0, most: 0, periods, subject, place, since, warns: Vec::new(), config };
+        let warns = Vec::new();
+        let mut rule = Self { metric, max: 0, most: 0, periods, subject, place, since, warns, config, mirror: None };
         rule.set_bounds();
         rule
     }
@@ -146,6 +150,53 @@ impl Rule {
         }
     }
 
+    /// The same of a limit that may follow what the provider says.
+    pub(super) fn take_sent(&mut self, meter: &mut Meter, now: CoreTime, call: Counts<'_>, tell: &mut Tell<'_>) {
+        self.take(meter, now, call, tell);
+        if let Some(mirror) = &mut self.mirror {
+            mirror.note(now, call.of(self.metric));
+        }
+    }
+
+    /// Follows what the provider says; `early` are the calls in flight that the limit has not counted, if it was not there
+    /// yet.
+    pub(super) fn follow(&mut self, meter: &mut Meter, now: CoreTime, seen: &Seen, (early, key): (&Early, u32)) {
+        self.advance(meter, now);
+        let (metric, max) = (self.metric, self.max);
+        let mirror = self.mirror.get_or_insert_with(|| {
+            let mut mirror = Mirror::default();
+            let tokens = Counts { tokens: early.tokens, amounts: &NOTHING };
+            mirror.note_early(now, if metric == Metric::Requests { early.calls } else { tokens.of(metric) });
+            mirror.into()
+        });
+        mirror.key = key;
+        if !mirror.heed(seen.admitted) {
+            return;
+        }
+        mirror.forget(now);
+        let mut begun = false;
+        if let (Meter::Fixed(_), Some(at)) = (&meter, seen.resets_at) {
+            if at <= now {
+                // Of a window that is over.
+                return;
+            }
+            begun = mirror.is_other_reset(at);
+            let ends = self.periods.at(now).ends.unwrap_or(at);
+            // Of two that may be the same the later one.
+            if begun || ends < at || ends > at.plus(SAME_US) {
+                meter.end_at(now, &mut self.periods, at);
+            }
+        }
+        match mirror.follow(seen, (meter.used(), max), begun) {
+            Follow::Stay => {}
+            Follow::Debit(amount) => meter.add(now, amount),
+            Follow::Credit(amount, settled) => {
+                meter.credit(amount);
+                self.since = self.since.max(settled.plus(1));
+            }
+        }
+    }
+
     /// Counts a call whether it fits or not. Call `advance` first.
     pub(super) fn record(&self, meter: &mut Meter, now: CoreTime, call: Counts<'_>, tell: &mut Tell<'_>) {
         let before = meter.used();
@@ -163,6 +214,9 @@ impl Rule {
         tell: &mut Tell<'_>,
     ) {
         let (from, to) = (from.of(self.metric), to.of(self.metric));
+        if let Some(mirror) = &mut self.mirror {
+            mirror.settle(admitted, from, to);
+        }
         if from != to && admitted >= self.since {
             self.advance(meter, now);
             let before = meter.used();
@@ -176,6 +230,9 @@ impl Rule {
     /// Takes back all that was counted for a call.
     #[inline]
     pub(super) fn give_back(&mut self, meter: &mut Meter, (now, admitted): (CoreTime, CoreTime), call: Counts<'_>) {
+        if let Some(mirror) = &mut self.mirror {
+            mirror.settle(admitted, call.of(self.metric), 0);
+        }
         if admitted >= self.since {
             self.advance(meter, now);
             meter.settle((now, admitted), call.of(self.metric), 0, u64::MAX);

@@ -21,16 +21,18 @@ pub(crate) struct Name {
     pub(crate) actor: u32,
     pub(crate) keys: Keys,
     pub(crate) unlimited: bool,
+    pub(crate) family: u32,
 }
 
 impl Name {
     pub(crate) const fn of(request: &Request, actor: u32) -> Self {
-        Self { priority: request.priority, actor, keys: request.keys, unlimited: request.unlimited }
+        let Request { priority, keys, unlimited, family, .. } = *request;
+        Self { priority, actor, keys, unlimited, family }
     }
 
     fn hash(&self) -> Hash {
         let kind = u32::from(self.priority == Priority::Background) | u32::from(self.unlimited) << 1;
-        Hash::default().with(kind).with(self.actor).with_keys(&self.keys)
+        Hash::default().with(kind).with(self.actor).with(self.family).with_keys(&self.keys)
     }
 }
 
@@ -215,7 +217,7 @@ mod tests {
 
     fn name(number: u32) -> Name {
         let priority = if number.is_multiple_of(2) { Priority::Interactive } else { Priority::Background };
-        Name { priority, actor: number / 2, keys: Keys::default(), unlimited: number == 5 }
+        Name { priority, actor: number / 2, keys: Keys::default(), unlimited: number == 5, family: 0 }
     }
 
     proptest! {

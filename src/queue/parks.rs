@@ -12,7 +12,7 @@ use crate::decision::Reason;
 use crate::heap::{Heap, Nodes, Places};
 use crate::time::CoreTime;
 
-/// What binds a waiter: the slots, or one limit, of one key if it counts by keys.
+/// What binds a waiter: the slots, the gate of a family, or one limit, of one key if it counts by keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At {
     /// Place of the limit.
@@ -25,6 +25,13 @@ impl At {
     pub(crate) const READY: Self = Self { place: u32::MAX, key: READY };
     /// Concurrency, and the cap of leases.
     pub(crate) const SLOTS: Self = Self { place: u32::MAX, key: SLOTS };
+    /// The place of gates, where the family is the key.
+    pub(crate) const GATES: u32 = u32::MAX - 1;
+
+    /// The gate of a family.
+    pub(crate) const fn gate(family: u32) -> Self {
+        Self { place: Self::GATES, key: family }
+    }
 
     fn hash(self) -> Hash {
         Hash::default().with(self.place).with(self.key)

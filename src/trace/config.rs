@@ -43,6 +43,7 @@ pub(super) fn write(config: &Config, w: &mut Writer) {
     w.bool(config.queue.overflow == QueueOverflow::DropOldest);
     w.u64(config.queue.ageing_us);
     w.bool(config.shares);
+    w.bool(config.probes);
     w.u32(config.caps.actors);
     w.u32(config.caps.keys);
     w.u32(config.caps.leases);
@@ -66,6 +67,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Config {
             ageing_us: r.u64(),
         },
         shares: r.bool(),
+        probes: r.bool(),
         caps: Caps {
             actors: r.u32(),
             keys: r.u32(),

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::decision::{
     ActorHandle, Amounts, Keys, LeaseId, Outcome, Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
 };
+use crate::observation::Observation;
 use crate::time::Instant;
 
 /// One command of a [`Governor`](crate::Governor).
@@ -36,6 +37,10 @@ pub enum Input {
     Record { now: Instant, request: Request },
     /// [`set_boundaries`](crate::Governor::set_boundaries)
     Boundaries { now: Instant, limit: u32, ends: Instant, next_ends: Instant },
+    /// [`observe`](crate::Governor::observe)
+    Observe { now: Instant, seen: Box<Observation> },
+    /// [`reopen`](crate::Governor::reopen)
+    Reopen { now: Instant, family: u32 },
 }
 
 impl Input {
@@ -96,6 +101,14 @@ impl Input {
                 start(&mut w, 9, *now);
                 write_request(request, &mut w);
             }
+            Self::Observe { now, seen } => {
+                start(&mut w, 11, *now);
+                super::observation::write(seen, &mut w);
+            }
+            Self::Reopen { now, family } => {
+                start(&mut w, 12, *now);
+                w.u32(*family);
+            }
             Self::Boundaries { now, limit, ends, next_ends } => {
                 start(&mut w, 7, *now);
                 w.u32(*limit);
@@ -138,6 +151,8 @@ fn read(r: &mut Reader<'_>) -> Input {
         8 => Input::SetLimit { now, place: r.u32(), amount: r.u64() },
         10 => Input::Reconfigure { now, config: Box::new(super::config::read(r)) },
         9 => Input::Record { now, request: read_request(r) },
+        11 => Input::Observe { now, seen: Box::new(super::observation::read(r)) },
+        12 => Input::Reopen { now, family: r.u32() },
         timeout => {
             r.require(timeout == 5);
             Input::Timeout { now }
@@ -145,12 +160,12 @@ fn read(r: &mut Reader<'_>) -> Input {
     }
 }
 
-fn write_lease(lease: LeaseId, w: &mut Writer) {
+pub(super) fn write_lease(lease: LeaseId, w: &mut Writer) {
     w.u32(lease.slot);
     w.u32(lease.generation);
 }
 
-fn read_lease(r: &mut Reader<'_>) -> LeaseId {
+pub(super) fn read_lease(r: &mut Reader<'_>) -> LeaseId {
     LeaseId { slot: r.u32(), generation: r.u32() }
 }
 
@@ -219,6 +234,7 @@ fn write_request(request: &Request, w: &mut Writer) {
     write_amounts(&request.amounts, w);
     request.keys.write(w);
     w.bool(request.unlimited);
+    w.u32(request.family);
     w.bool(request.claim.is_some());
     if let Some(claim) = request.claim {
         write_lease(claim, w);
@@ -239,6 +255,7 @@ fn read_request(r: &mut Reader<'_>) -> Request {
         amounts: read_amounts(r),
         keys: Keys::read(r),
         unlimited: r.bool(),
+        family: r.u32(),
         claim: if r.bool() { Some(read_lease(r)) } else { None },
     }
 }

@@ -20,6 +20,7 @@
 mod config;
 mod digest;
 mod input;
+mod observation;
 
 use alloc::vec::Vec;
 use core::hash::Hash;
@@ -40,7 +41,7 @@ const VERSION: u32 = 1;
 /// What a command answered.
 #[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Answer {
-    /// Of `record`.
+    /// Of `record` and `observe`.
     Recorded(Keys),
     /// Of `acquire`.
     Decided(Decision),
@@ -56,7 +57,7 @@ pub enum Answer {
     Done,
     /// Of `annul`: whether the lease was live.
     Annulled(bool),
-    /// Of `set_limit` and `reconfigure`: whether it was done.
+    /// Of `set_limit` and `reconfigure`: whether it was done; of `reopen`: whether the gate was closed.
     Changed(bool),
 }
 
@@ -79,6 +80,8 @@ impl Governor {
             }
             Input::SetLimit { now, place, amount } => Answer::Changed(self.set_limit(now, place, amount).is_ok()),
             Input::Record { now, ref request } => Answer::Recorded(self.record(now, request)),
+            Input::Observe { now, ref seen } => Answer::Recorded(self.observe(now, seen)),
+            Input::Reopen { now, family } => Answer::Changed(self.reopen(now, family)),
             Input::Boundaries { now, limit, ends, next_ends } => {
                 self.set_boundaries(now, limit, ends, next_ends);
                 Answer::Done

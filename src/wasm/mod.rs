@@ -28,6 +28,7 @@ use crate::decision::{
 };
 #[cfg(not(feature = "lab"))]
 use crate::governor::Governor;
+use crate::observation::{Answered, Observation};
 use crate::time::{Instant, whole};
 #[cfg(feature = "lab")]
 use record::Recorded as Governor;
@@ -48,6 +49,13 @@ const ANSWERED: u32 = 8;
 const KEYS: u32 = 8;
 const UNLIMITED: u32 = 16;
 const SHARE: u32 = 32;
+/// The family stands above the bits of `flags`.
+const FAMILY_SHIFT: u32 = 8;
+/// Of `observe`, beside what came of the call: the provider counts when a call ends; the view has keys.
+const COUNTS_AT_END: u32 = 8;
+const OBSERVED_KEYS: u32 = 16;
+/// Limits of one answer, at most.
+const OBSERVED_MAX: u32 = 8;
 
 /// One governor. The shell describes this class in `js/core/binding.ts`.
 #[wasm_bindgen]
@@ -241,6 +249,47 @@ impl Core {
         self.publish();
     }
 
+    /// Takes in what a provider has answered; the view has so many limits. A `slot` of -1: no lease; a `retry_at` of NaN: not
+    /// said.
+    #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
+    pub fn observe(
+        &mut self,
+        now: f64,
+        family: u32,
+        answered: u32,
+        slot: i32,
+        generation: u32,
+        retry_at: f64,
+        limits: u32,
+    ) {
+        let known = |at: f64| Some(at).filter(|at| !at.is_nan()).map(Instant::from_millis);
+        let seen = Observation {
+            lease: u32::try_from(slot).ok().map(|slot| LeaseId { slot, generation }),
+            family,
+            answered: match answered & 7 {
+                0 => Answered::Ok,
+                1 => Answered::Transient,
+                2 => Answered::Overload,
+                3 => Answered::Terminal,
+                _ => Answered::Other,
+            },
+            retry_at: known(retry_at),
+            counts_at_end: answered & COUNTS_AT_END != 0,
+            keys: if answered & OBSERVED_KEYS != 0 { self.view.keys() } else { Keys::default() },
+            limits: self.view.remaining(limits),
+        };
+        let keys = self.governor.observe(Instant::from_millis(now), &seen);
+        self.view.set_handles(keys);
+        self.publish();
+    }
+
+    /// 1 if the gate of a family was closed and has been opened.
+    pub fn reopen(&mut self, now: f64, family: u32) -> u32 {
+        let opened = self.governor.reopen(Instant::from_millis(now), family);
+        self.publish();
+        u32::from(opened)
+    }
+
     /// Says when the calendar periods of a limit end, in milliseconds.
     pub fn set_boundaries(&mut self, now: f64, limit: u32, ends: f64, next_ends: f64) {
         let [now, ends, next_ends] = [now, ends, next_ends].map(Instant::from_millis);
@@ -366,6 +415,7 @@ fn request(
         amounts: Amounts::default(),
         keys: Keys::default(),
         unlimited: false,
+        family: flags >> FAMILY_SHIFT,
         barge: flags & BARGE != 0,
         claim: u32::try_from(claim_slot).ok().map(|slot| LeaseId { slot, generation: claim_generation }),
     }

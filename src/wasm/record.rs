@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::decision::{Decision, Enqueued, Keys, LeaseId, Output, Released, Report, Request, WaiterId};
 use crate::error::ConfigError;
 use crate::governor::{Diagnosis, Governor, RestoreError};
+use crate::observation::Observation;
 use crate::time::Instant;
 use crate::trace::{Answer, Input, Recorder};
 
@@ -133,6 +134,17 @@ impl Recorded {
             Answer::Recorded(keys) => keys,
             _ => other(),
         }
+    }
+
+    pub(super) fn observe(&mut self, now: Instant, seen: &Observation) -> Keys {
+        match self.apply(&Input::Observe { now, seen: seen.clone().into() }) {
+            Answer::Recorded(keys) => keys,
+            _ => other(),
+        }
+    }
+
+    pub(super) fn reopen(&mut self, now: Instant, family: u32) -> bool {
+        self.apply(&Input::Reopen { now, family }) == Answer::Changed(true)
     }
 
     pub(super) fn set_boundaries(&mut self, now: Instant, limit: u32, ends: Instant, next_ends: Instant) {

@@ -5,14 +5,15 @@ use alloc::vec::Vec;
 
 use wasm_bindgen::JsValue;
 
-use super::NO_HANDLE;
 use super::plain::Plain;
+use super::{NO_HANDLE, OBSERVED_MAX};
 use crate::config::Window;
 use crate::decision::{
     Amounts, Cause, Denial, Grant, KEYS_MAX, KeyHandle, Keys, Metric, Output, Reason, ReportedAmounts, Subject,
     Warning, round_up,
 };
 use crate::governor::{Diagnosis, Governor, LimitDiagnosis, RateView};
+use crate::observation::{GateMoved, Remaining};
 use crate::time::{Instant, whole};
 
 pub(super) const PENDING: usize = 0;
@@ -39,7 +40,9 @@ const RETRY_AFTER: usize = 31;
 const KEYS: usize = 40;
 /// Likewise: the share of the actor, in thousandths.
 const IN_SHARE: usize = 58;
-const LENGTH: usize = 64;
+/// Likewise: limits that an answer tells of, three numbers each: place, what is left, when it resets.
+const OBSERVED: usize = 64;
+const LENGTH: usize = 88;
 
 /// The governor's piece of linear memory. It does not move while the governor lives.
 #[derive(Debug)]
@@ -90,6 +93,18 @@ impl View {
     pub(super) fn amounts(&self) -> Amounts {
         let ReportedAmounts { cost_micros, custom } = self.reported();
         Amounts { cost_micros: cost_micros.unwrap_or(0), custom: custom.map(|amount| amount.unwrap_or(0)) }
+    }
+
+    /// The limits of an answer that the shell has written. Dollars are in millionths.
+    pub(super) fn remaining(&self, count: u32) -> Vec<Remaining> {
+        let told = |index: usize| {
+            let at =
+                |offset: usize| self.0.get(OBSERVED.saturating_add(index.saturating_mul(3)).saturating_add(offset));
+            let (place, amount, resets_at) = (at(0)?, at(1)?, at(2)?);
+            let resets_at = Some(*resets_at).filter(|at| !at.is_nan()).map(Instant::from_millis);
+            Some(Remaining { place: *place as u32, amount: whole(*amount), resets_at })
+        };
+        (0..count.min(OBSERVED_MAX) as usize).filter_map(told).collect()
     }
 
     /// The share that the shell has written.
@@ -191,6 +206,7 @@ const fn text(denial: &Denial) -> u8 {
         return match never.subject {
             Subject::Tokens => 6,
             Subject::Limit(_) | Subject::Budget(_) => 13,
+            Subject::Provider => 16,
             _ => 5,
         };
     }
@@ -242,6 +258,12 @@ pub(super) fn write_output(view: &mut View, output: &Output) -> u32 {
         Output::NeedBoundaries(place) => {
             view.set(OUT, f64::from(*place));
             5
+        }
+        Output::Gate(GateMoved { family, until, open, terminal }) => {
+            let until = until.map_or(f64::INFINITY, Instant::as_millis_ceil_f64);
+            let [open, terminal] = [*open, *terminal].map(|flag| f64::from(u8::from(flag)));
+            view.set_all(OUT, &[f64::from(*family), until, open, terminal]);
+            8
         }
         Output::KeyFreed(key) => {
             view.set(OUT, f64::from(key.0));

@@ -1,4 +1,5 @@
 /** What providers answer, and who reads it. */
+import type { SettlePolicy } from './models.ts';
 
 /** Headers as you have them: a `Headers`, a `Map` or list of pairs, an object, or a function from a name to a value. */
 export type HeadersInput =
@@ -30,8 +31,28 @@ export type AnswerReader = (
     /** The body, as text or parsed, where it is known. */
     readonly body: unknown;
   },
-) => {
+) => AnswerReading;
+
+/** What a provider says of one of its limits; `ProviderLimit` of `throttleai/providers` describes the fields. */
+export interface ObservedLimit {
+  readonly metric: string;
+  readonly window?: number | 'day' | 'month';
+  readonly pool?: string;
+  readonly limit?: number;
+  readonly remaining?: number;
+  readonly resetAt?: number;
+  readonly resetIsFull?: true;
+  readonly roundedTo?: number;
+}
+
+/** What an answer says, once it was read: `ProviderReading` of `throttleai/providers` is one. */
+export interface AnswerReading {
   readonly kind: AnswerKind;
+  /** `auth`: the key is wrong, which is no matter of others. */
+  readonly why?: string;
   /** When to come back, in ms: not before. */
   readonly retryAt?: number | undefined;
-};
+  readonly limits?: readonly ObservedLimit[];
+  readonly usage?: { readonly inputTokens?: number; readonly outputTokens?: number; readonly totalTokens?: number };
+  readonly counts?: { readonly settle: SettlePolicy };
+}

@@ -2,6 +2,8 @@ import type { Clock, ClockWithTimers } from './clock.ts';
 import type { GovernorEventHandler } from './events.ts';
 import type { Limit, LimitRates } from './limits.ts';
 import type { ModelsConfig } from './models.ts';
+import type { AnswerReader } from './answer.ts';
+import type { DiscoveryConfig } from './observe.ts';
 
 /** How much may be in flight at once. */
 export interface ConcurrencyConfig {
@@ -121,6 +123,16 @@ export interface GovernorConfig {
   shares?: Readonly<Record<string, number>> | ((actorId: string) => number) | null | undefined;
   /** `true` for the defaults of `AdaptiveConfig`. Default: off. */
   adaptive?: boolean | AdaptiveConfig | null | undefined;
+  /**
+   * Reads what providers answer, for `observe`: `readAnswer` of `throttleai/providers`. Without it `observe` understands the status
+   * and `Retry-After`, and what was read already. Default: none.
+   */
+  readAnswer?: AnswerReader | null | undefined;
+  /**
+   * How the provider's own limits come to be known, by `observe`: what goes out before the first answer, or `DiscoveryConfig`.
+   * Default `optimistic`.
+   */
+  discovery?: 'optimistic' | 'probe' | DiscoveryConfig | null | undefined;
   /** A lease that is not released ends after this many ms. Default 60000. Range: 1 to 366 days. */
   leaseTtlMs?: number | null | undefined;
   /** Time between two sweeps of expired leases in ms, while leases are held. Default 5000. Range: 1 to 2^31 - 1. */

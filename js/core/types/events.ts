@@ -3,7 +3,7 @@ import type { Scope } from './limits.ts';
 import type { LeaseOutcome } from './request.ts';
 
 /** Kinds of events. */
-export type GovernorEventType = 'acquire' | 'deny' | 'release' | 'expire' | 'warn';
+export type GovernorEventType = 'acquire' | 'deny' | 'release' | 'expire' | 'warn' | 'gate' | 'limit';
 
 /** Every field an event may have. `formatEvent` takes any plain object of this shape. */
 export interface GovernorEventFields {
@@ -23,6 +23,10 @@ export interface GovernorEventFields {
   limit?: string;
   outcome?: LeaseOutcome;
   message?: string;
+  model?: string;
+  state?: 'open' | 'closed';
+  until?: number | null;
+  max?: number;
 }
 
 interface LeaseFields {
@@ -117,8 +121,46 @@ export interface LimitWarnEvent extends NoDenial, NoOutcome {
   key?: LimitKey;
 }
 
+/** Of what concerns no call alone. */
+interface NoCall extends Omit<NoDenial, 'cause'>, NoOutcome {
+  timestamp: number;
+  leaseId?: never;
+  actorId?: never;
+  action?: never;
+  weight?: never;
+  message?: never;
+  used?: never;
+  part?: never;
+  key?: never;
+}
+/** The gate of a family of models has closed or opened: see `observe`. */
+export interface GateEvent extends NoCall {
+  type: 'gate';
+  /** The family; empty: calls without a model. */
+  model: string;
+  state: 'open' | 'closed';
+  /** Of a closed one: `cooldown`, or `circuit` for an error that stays. */
+  cause?: 'cooldown' | 'circuit';
+  /** Until when it is closed, in ms; `null`: until somebody acts, or it is open. */
+  until: number | null;
+  limit?: never;
+  max?: never;
+}
+/** The provider has told of a limit of its own, or of another amount of it. */
+export interface LimitEvent extends NoCall {
+  type: 'limit';
+  /** Its name. */
+  limit: string;
+  /** How much it allows now. */
+  max: number;
+  /** How much it allowed before; absent of one that is new. */
+  before?: number;
+  cause?: never;
+}
+
 /** What a governor tells its `onEvent` handler. Narrow it by `type`. */
-export type GovernorEvent = AcquireEvent | DenyEvent | ReleaseEvent | ExpireEvent | WarnEvent | LimitWarnEvent;
+export type GovernorEvent =
+  AcquireEvent | DenyEvent | ReleaseEvent | ExpireEvent | WarnEvent | LimitWarnEvent | GateEvent | LimitEvent;
 
 /** Receives events in the order of the calls. It may call the governor; what it throws or rejects with is dropped. */
 export type GovernorEventHandler = (event: GovernorEvent) => unknown;

@@ -19,10 +19,11 @@ export interface Prices {
 
 /**
  * What corrects the tokens that were reserved when a call ends, as the provider counts them. `actual`: the reported usage.
- * `reserved`: nothing, what was reserved stays charged. `input`: the reported usage, of which only the input counts. Costs and
- * metrics of the user's own are always corrected to what is reported.
+ * `reserved`: nothing, what was reserved stays charged. `input`: the reported usage, of which only the input counts. `headers`:
+ * what the answer said that `observe` was given, nothing if it said nothing. Costs and metrics of the user's own are always
+ * corrected to what is reported.
  */
-export type SettlePolicy = 'actual' | 'reserved' | 'input';
+export type SettlePolicy = 'actual' | 'reserved' | 'input' | 'headers';
 
 /**
  * Settings of a model. What is left out comes from the next shorter name of the family rule, and from the family's own name
@@ -37,13 +38,18 @@ export interface ModelConfig<L = Limit> {
    * still do. All models of a family that say something here must say the same.
    */
   limits?: readonly L[] | 'unlimited' | null | undefined;
-  /** Default `actual`. */
+  /** Default: what the provider's dialect says, once an answer was observed; else `actual`. */
   settle?: SettlePolicy | null | undefined;
   /**
    * What its calls cost, for limits of `costUsd`. Where there are such limits, a call of a model without prices is an
    * `InputError`, unless its request gives `estimate.metrics.costUsd`.
    */
   prices?: Prices | null | undefined;
+  /**
+   * How its provider speaks: a name, or what `defineDialect` of `throttleai/providers` returned. For `observe`. Default `auto`: by
+   * the host, else by the headers.
+   */
+  dialect?: string | { readonly name: string; readonly json: string } | null | undefined;
 }
 
 /**

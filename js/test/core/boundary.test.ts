@@ -53,7 +53,12 @@ test('codes and flags are those of the core', () => {
     FLAG_KEYS,
     FLAG_UNLIMITED,
     FLAG_SHARE,
+    FAMILY_SHIFT,
+    COUNTS_AT_END,
+    OBSERVED_KEYS,
+    OBSERVED_MAX,
   } = binding;
+  const observed = { FAMILY_SHIFT, COUNTS_AT_END, OBSERVED_KEYS, OBSERVED_MAX };
   const flags = {
     BACKGROUND: FLAG_BACKGROUND,
     AMOUNTS: FLAG_AMOUNTS,
@@ -62,7 +67,7 @@ test('codes and flags are those of the core', () => {
     UNLIMITED: FLAG_UNLIMITED,
     SHARE: FLAG_SHARE,
   };
-  for (const [name, value] of Object.entries({ DENIED, QUEUED, NO_HANDLE, ...flags }))
+  for (const [name, value] of Object.entries({ DENIED, QUEUED, NO_HANDLE, ...flags, ...observed }))
     assert.equal(value, constant(wasm, name), name);
 });
 

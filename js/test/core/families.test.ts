@@ -100,7 +100,7 @@ test('each name of a lineage has the rest of it', () => {
 test('an unknown model has a family and no limits of its own', () => {
   const { family, settle, prices } = families({ 'gpt-4o': { limits: [perMinute(5)] } }).find('gpt-5-2025-08-07');
   assert.deepEqual(family, { name: 'gpt-5', limits: [], unlimited: false, field: undefined });
-  assert.equal(settle, 'actual');
+  assert.equal(settle, undefined);
   assert.equal(prices, undefined);
 });
 
@@ -207,7 +207,7 @@ test('the nearest name says prices and settlement, the family itself last', () =
 
 test('what is said of another family does not count', () => {
   const all = families({ base: { prices: { input: 1 }, settle: 'input' }, 'base-preview': { family: 'preview' } });
-  assert.deepEqual([all.find('base-preview').prices, all.find('base-preview').settle], [undefined, 'actual']);
+  assert.deepEqual([all.find('base-preview').prices, all.find('base-preview').settle], [undefined, undefined]);
 });
 
 test('a family that is listed as a model of another one', () => {
@@ -271,7 +271,7 @@ test('what is no configuration', () => {
     [{ a: { limits: { tokens: '5/s' } } }, 'models["a"].limits', { tokens: '5/s' }],
     [{ a: { limits: [perMinute(0)] } }, 'models["a"].limits[0].limit', 0],
     [{ a: { settle: 'never' } }, 'models["a"].settle', 'never'],
-    [{ a: { settle: 'headers' } }, 'models["a"].settle', 'headers'],
+    [{ a: { settle: 'header' } }, 'models["a"].settle', 'header'],
     [{ 'a"b': { prices: 5 } }, 'models["a\\"b"].prices', 5],
   ];
   for (const [models, field, value] of bad) {
@@ -284,7 +284,7 @@ test('what is no configuration', () => {
   assert.equal(refused(() => families(revoked.proxy)).field, 'models');
   assert.equal(
     refused(() => families({ a: { limit: 5 } } as never)).allowed,
-    'left out: the fields of models["a"] are family, limits, settle, prices',
+    'left out: the fields of models["a"] are family, limits, settle, prices, dialect',
   );
   assert.equal(families({ a: { limit: undefined } } as never).find('a').family.name, 'a');
   assert.equal(families({ a: null } as unknown as ModelsConfig<TestLimit>).find('a').family.name, 'a');

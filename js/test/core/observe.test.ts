@@ -1,0 +1,164 @@
+/** What providers' answers do to a governor: gates. Limits that follow them: `discovery.test.ts`. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createGovernor, InputError } from 'throttleai';
+import { readAnswer } from 'throttleai/providers';
+import { ask, bench, denied, granted, settled } from './support.ts';
+
+const chat = ask('a', { model: 'gpt-4o' });
+const quota = {
+  status: 429,
+  url: 'https://api.openai.com/v1/chat/completions',
+  headers: {},
+  body: {
+    error: { code: 'insufficient_quota', type: 'insufficient_quota', message: 'You exceeded your current quota' },
+  },
+};
+
+for (const ms of [1, 250, 999, 60_000, 3_600_000, 86_400_000])
+  test(`a transient refusal is not retried before the server's instant, and then at once: ${ms} ms`, async (t) => {
+    const { governor, clock, events } = bench(t, { models: {} });
+    const leaseId = granted(governor.acquire(chat));
+    clock.advance(20);
+    const retryAt = clock.time + ms;
+    const response = new Response(null, { status: 429, headers: { 'retry-after-ms': String(ms) } });
+    const { reading, family } = governor.observe(response, { leaseId, model: 'gpt-4o' });
+    assert.deepEqual([reading.kind, reading.retryAt, family], ['transient', retryAt, 'gpt-4o']);
+    assert.deepEqual(events.at(-1), {
+      type: 'gate',
+      timestamp: clock.time,
+      model: 'gpt-4o',
+      state: 'closed',
+      cause: 'cooldown',
+      until: retryAt,
+    });
+    governor.release(leaseId, { outcome: 'error' });
+    const denial = denied(governor.acquire({ ...chat, model: 'gpt-4o-2024-08-06' }));
+    assert.deepEqual([denial.reason, denial.cause, denial.retryAt], ['rate', 'cooldown', retryAt]);
+    granted(governor.acquire(ask('a', { model: 'claude-sonnet-4-5' }))); // Another family.
+    let sentAt = 0;
+    const waits = governor.acquireAsync(chat).then(() => (sentAt = clock.time));
+    clock.advance(ms - 1);
+    await settled();
+    assert.equal(sentAt, 0);
+    clock.advance(1);
+    await waits;
+    assert.equal(sentAt, retryAt);
+  });
+
+test('who cannot be served before its deadline is told at once', async (t) => {
+  const { governor, clock } = bench(t);
+  governor.observe({ status: 429, headers: { 'retry-after': '10' } });
+  const denial = denied(await governor.acquireAsync(ask('a'), { timeoutMs: 9_999 }));
+  assert.deepEqual([denial.cause, denial.retryAt], ['deadline', clock.time + 10_000]);
+});
+
+test('a terminal error costs one request, until somebody acts', async (t) => {
+  const { governor, clock, events } = bench(t, { readAnswer });
+  let sent = 0;
+  const send = (): void => {
+    const decision = governor.acquire(chat);
+    if (!decision.granted) return;
+    sent++;
+    governor.observe(quota, { leaseId: decision.leaseId, model: 'gpt-4o' });
+    governor.release(decision.leaseId, { outcome: 'error' });
+  };
+  for (let hour = 0; hour < 50; hour++) {
+    send();
+    clock.advance(3_600_000);
+  }
+  assert.equal(sent, 1);
+  const denial = denied(governor.acquire(chat));
+  assert.deepEqual([denial.cause, denial.retryAt, denial.maxAllowed], ['circuit', null, 0]);
+  assert.match(denial.recommendation, /^The provider fails calls/);
+  assert.equal(denied(await governor.acquireAsync(chat)).cause, 'circuit');
+  assert.equal(governor.reopen('claude-sonnet-4-5'), false);
+  assert.equal(governor.reopen('gpt-4o'), true);
+  assert.deepEqual(events.at(-1), { type: 'gate', timestamp: clock.time, model: 'gpt-4o', state: 'open', until: null });
+  send();
+  send();
+  assert.equal(sent, 2);
+  governor.observe({ status: 200 }, { model: 'gpt-4o' }); // Somebody has tried by hand.
+  granted(governor.acquire(chat));
+});
+
+test('waiters come back one by one, and double', async (t) => {
+  const { governor, clock } = bench(t);
+  const first = Array.from({ length: 6 }, () => granted(governor.acquire(ask('a'))));
+  governor.observe({ status: 429, headers: { 'retry-after': '1' } });
+  first.forEach((leaseId) => governor.release(leaseId, { outcome: 'error' }));
+  const again = Array.from({ length: 6 }, () => granted0(governor));
+  function granted0(of: typeof governor): Promise<string> {
+    return of.acquireAsync(ask('a')).then(granted);
+  }
+  const held: string[] = [];
+  void again.map(async (lease) => held.push(await lease));
+  clock.advance(1_000);
+  await settled();
+  const waves = [held.length];
+  while (held.length < 6 && waves.length < 9) {
+    for (const leaseId of held.slice(-waves.at(-1)!)) {
+      governor.observe({ status: 200 }, { leaseId });
+      governor.release(leaseId);
+    }
+    const before = held.length;
+    clock.advance(10);
+    await settled();
+    waves.push(held.length - before);
+  }
+  assert.deepEqual(waves, [1, 2, 3]);
+});
+
+test('an overload without an instant pauses for longer each time', (t) => {
+  const { governor, clock } = bench(t);
+  const pauses: number[] = [];
+  for (let turn = 0; turn < 9; turn++) {
+    const leaseId = granted(governor.acquire(ask('a')));
+    clock.advance(5);
+    governor.observe({ status: 529, headers: {} }, { leaseId });
+    governor.release(leaseId, { outcome: 'error' });
+    const { retryAt } = denied(governor.acquire(ask('a')));
+    pauses.push(retryAt! - clock.time);
+    clock.advance(retryAt! - clock.time);
+  }
+  assert.deepEqual(
+    pauses,
+    [1, 2, 4, 8, 16, 32, 64, 64, 64].map((s) => s * 1000),
+  );
+});
+
+test('what is no answer is an InputError that names it', (t) => {
+  const { governor } = bench(t);
+  for (const [answer, options, field] of [
+    [null, undefined, 'answer'],
+    [1, undefined, 'answer'],
+    [{}, 1, 'options'],
+    [{}, { leaseId: 1 }, 'options.leaseId'],
+    [{}, { model: 1 }, 'options.model'],
+    [{}, { modle: 'x' }, 'options.modle'],
+  ] as const)
+    assert.throws(
+      () => governor.observe(answer as never, options as never),
+      (error) => InputError.isInstance(error) && error.field === field,
+    );
+  governor.observe({ status: 200 }, null);
+});
+
+test('a wrong key closes nothing for others', (t) => {
+  const { governor } = bench(t, { readAnswer });
+  governor.observe({ status: 401, url: 'https://api.openai.com/', headers: {}, body: '{}' });
+  granted(governor.acquire(ask('a')));
+});
+
+test('gates outlast a restart and another configuration', (t) => {
+  const { governor, clock } = bench(t, { readAnswer });
+  governor.observe(quota, { model: 'gpt-4o' });
+  governor.reconfigure({ readAnswer });
+  assert.equal(denied(governor.acquire(chat)).cause, 'circuit');
+  const again = createGovernor({ clock, readAnswer }, { restore: governor.save() });
+  t.after(() => again.close());
+  assert.equal(denied(again.acquire(chat)).cause, 'circuit');
+  granted(again.acquire(ask('a', { model: 'other' })));
+  again.reopen('gpt-4o');
+  granted(again.acquire(chat));
+});

@@ -1,0 +1,127 @@
+//! What a provider's answer changes: the gate of its family, and the limits that follow what it says is left.
+
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+
+use super::Governor;
+use crate::decision::{Keys, LeaseId, Output};
+use crate::gate::News;
+use crate::lease::{Known, Lease};
+use crate::limit::{Early, Seen};
+use crate::observation::{Answered, GateMoved, Observation, Remaining};
+use crate::queue::At;
+use crate::time::{CoreTime, Instant};
+
+impl Governor {
+    /// Takes in what a provider has answered to a call.
+    ///
+    /// A refusal closes the gate of the family: until `retry_at`, or where that is not said for a pause that doubles (1 to 64 s),
+    /// a terminal one until somebody acts. Then calls of the family are refused, and waiters wait. When it opens one call goes
+    /// out, and with each that succeeds one more may be in flight. Limits that count by keys are debited down to what is left,
+    /// and given more only when several answers in a row have said so, or a window has begun anew: see `limit::mirror`.
+    ///
+    /// The keys as they are known from now on, as of [`record`](Self::record).
+    ///
+    /// ```
+    /// use throttleai::{Answered, Cause, Config, Decision, Governor, Instant, Observation, Request};
+    /// let mut governor = Governor::new(Config::default())?;
+    /// let request = Request { family: 1, ..Request::default() };
+    /// let now = Instant::from_millis(1_000.0);
+    /// let Decision::Granted(grant) = governor.acquire(now, &request) else { unreachable!() };
+    /// let retry_at = Some(Instant::from_millis(4_000.0));
+    /// let (lease, answered) = (Some(grant.lease), Answered::Transient);
+    /// governor.observe(now, &Observation { lease, answered, retry_at, family: 1, ..Observation::default() });
+    /// let Decision::Denied(denial) = governor.acquire(now, &request) else { unreachable!() };
+    /// assert_eq!((denial.cause, denial.retry_at), (Cause::Cooldown, retry_at));
+    /// assert!(matches!(governor.acquire(Instant::from_millis(4_000.0), &request), Decision::Granted(_)));
+    /// # Ok::<(), throttleai::ConfigError>(())
+    /// ```
+    pub fn observe(&mut self, now: Instant, seen: &Observation) -> Keys {
+        let t = self.advance(now);
+        self.newcomer = None;
+        let admitted = seen.lease.and_then(|lease| self.admission(lease));
+        let keys = self.follow(t, seen, admitted);
+        self.note_answer(t, seen, admitted);
+        self.serve(t);
+        keys
+    }
+
+    /// Opens the gate of a family, whatever closed it: somebody has acted. Whether it was closed.
+    pub fn reopen(&mut self, now: Instant, family: u32) -> bool {
+        let t = self.advance(now);
+        let opened = self.gates.open(t, family);
+        if opened {
+            self.tell_open(family);
+        }
+        self.serve(t);
+        opened
+    }
+
+    fn admission(&self, lease: LeaseId) -> Option<CoreTime> {
+        match self.leases.find(lease) {
+            Known::Live(held) | Known::Expired(held) => Some(held.admitted),
+            Known::Released | Known::Unknown => None,
+        }
+    }
+
+    fn follow(&mut self, t: CoreTime, seen: &Observation, admitted: Option<CoreTime>) -> Keys {
+        if seen.limits.is_empty() {
+            return Keys::default();
+        }
+        let told = |limit: &Remaining| Seen {
+            place: limit.place,
+            remaining: limit.amount,
+            resets_at: limit.resets_at.map(|at| self.clock.to_core(at)),
+            admitted,
+            counts_at_end: seen.counts_at_end,
+        };
+        let told: Vec<Seen> = seen.limits.iter().map(told).collect();
+        let mut early = Early::default();
+        if !told.iter().all(|limit| self.limits.follows(limit.place)) {
+            let sent_later = |held: &Lease| admitted.is_none_or(|admitted| held.admitted > admitted);
+            self.leases
+                .iter()
+                .map(|(_, held)| held)
+                .filter(|held| sent_later(held))
+                .for_each(|held| early.add(held.tokens));
+        }
+        let keys = self.limits.follow(t, seen.keys, &told, &early);
+        told.iter().for_each(|limit| self.queue.limit_changed(limit.place));
+        keys
+    }
+
+    fn note_answer(&mut self, t: CoreTime, seen: &Observation, admitted: Option<CoreTime>) {
+        let Observation { family, answered, retry_at, .. } = *seen;
+        let terminal = answered == Answered::Terminal;
+        match answered {
+            Answered::Ok | Answered::Other => {
+                let opened = if answered == Answered::Ok {
+                    self.gates.succeeded(t, family, admitted)
+                } else {
+                    self.gates.answered(t, family, admitted)
+                };
+                if opened {
+                    self.tell_open(family);
+                }
+                // One more may go, at least.
+                self.queue.came_back(At::gate(family));
+            }
+            Answered::Transient | Answered::Overload | Answered::Terminal => {
+                let until = retry_at.map(|at| self.clock.to_core(at));
+                let live = self.leases.live();
+                if self.gates.close(t, family, &News { terminal, until, admitted, live }) {
+                    let until = self.gates.closed_until(family).map(|at| self.clock.to_caller(at));
+                    self.outputs.push_back(Output::Gate(GateMoved { family, until, open: false, terminal }));
+                    self.queue.came_back(At::gate(family));
+                }
+            }
+        }
+    }
+
+    fn tell_open(&mut self, family: u32) {
+        self.outputs.push_back(Output::Gate(GateMoved { family, until: None, open: true, terminal: false }));
+        self.queue.came_back(At::gate(family));
+    }
+}
