@@ -1,7 +1,7 @@
 /** `rateLimitHeaders`: what is written, read by an independent parser of Structured Fields and by the package's own reader. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseList, type Parameters } from 'structured-headers';
+import { parseDictionary, parseItem, parseList, type Parameters } from 'structured-headers';
 import {
   createGovernor,
   createTestClock,
@@ -139,6 +139,22 @@ test('earlier drafts and X-RateLimit tell of the limit of requests that is neare
     'X-RateLimit-Reset': '3700',
   });
   for (const draft of [7, 6] as const) assert.deepEqual(headersOf([limits[2]] as never, { draft }), {});
+});
+
+test('earlier drafts are Structured Fields too', () => {
+  const limits = [perActor(60), perActor(9, 'nine')];
+  const seventh = headersOf(limits as never, { draft: 7 });
+  const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map(
+    (key) => parseDictionary(seventh['RateLimit']!).get(key)?.[0],
+  );
+  assert.deepEqual([limit, remaining, reset], [9, 8, 60]);
+  assert.deepEqual(membersOf(seventh['RateLimit-Policy']), [
+    { name: 60, w: 60 },
+    { name: 9, w: 60 },
+  ]);
+  const sixth = headersOf(limits as never, { draft: 6 });
+  const items = ['Limit', 'Remaining', 'Reset'].map((name) => parseItem(sixth[`RateLimit-${name}`]!)[0]);
+  assert.deepEqual(items, [9, 8, 60]);
 });
 
 test('of limits without room the one that is told of is the one to wait for longest', () => {
