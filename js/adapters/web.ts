@@ -1,6 +1,6 @@
 /**
- * Handlers from a web `Request` to a `Response`: Next.js route handlers, Workers, Deno, Bun, Remix, SvelteKit. A request takes a
- * lease until its response, streamed bodies included, is over.
+ * Handlers from a web `Request` to a `Response`: route handlers of Next.js, Workers, Deno, Bun. A request takes a lease until its
+ * response, streamed bodies included, is over.
  *
  * @module throttleai/adapters/web
  * @example
