@@ -121,6 +121,5 @@ export async function throttlePlugin(instance: FastifyLikeInstance, options: Fas
 // What `fastify-plugin` would set: the hook is for the scope that registers the plugin, not for one of its own.
 Object.assign(throttlePlugin, {
   [Symbol.for('skip-override')]: true,
-  [Symbol.for('fastify.display-name')]: 'throttleai',
-  [Symbol.for('plugin-meta')]: { name: 'throttleai', fastify: '4.x || 5.x' },
+  [Symbol.for('plugin-meta')]: { name: 'throttlePlugin', fastify: '4.x || 5.x' },
 });
