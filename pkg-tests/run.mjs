@@ -1,6 +1,6 @@
 /**
  * Tests of the packed tarball. `run.mjs` runs everything, `run.mjs GROUP...` the groups named: package, types, runtimes,
- * bundlers. The last line is `N passed, N failed`.
+ * sdks, bundlers. The last line is `N passed, N failed`.
  */
 import { installTarball, installTools, pack } from './lib/install.mjs';
 
@@ -8,6 +8,7 @@ const groups = {
   package: async (tarball) => (await import('./lib/package.mjs')).packageChecks(tarball),
   types: async () => (await import('./lib/types.mjs')).typeChecks(),
   runtimes: async () => (await import('./lib/runtime-checks.mjs')).runtimeChecks(),
+  sdks: async () => (await import('./lib/sdk-checks.mjs')).sdkChecks(),
   bundlers: async () => (await import('./lib/bundler-checks.mjs')).bundlerChecks(),
 };
 

@@ -28,7 +28,8 @@ export interface Format {
 }
 
 const ROUTES: readonly (readonly [path: RegExp, format: Format])[] = [
-  [/^\/v1\/(?:chat\/completions|embeddings)$/, openai],
+  // Groq has it under a path of its own.
+  [/^(?:\/openai)?\/v1\/(?:chat\/completions|embeddings)$/, openai],
   [/^\/v1\/messages$/, anthropic],
   [/^\/v1(?:beta)?\/models\/[^/]+:(?:generateContent|streamGenerateContent)$/, gemini],
 ];

@@ -12,6 +12,8 @@ export const app = join(cache, 'app');
 export const installed = join(app, 'node_modules/throttleai');
 /** Where the bundlers run: a project with them and the tarball in one node_modules, as users have it. */
 export const project = join(cache, 'bundlers');
+/** Where the examples of SDKs run. */
+export const sdkProject = join(cache, 'sdks');
 
 const LOCK = ['package-lock.json', 'package.json'];
 
@@ -57,16 +59,24 @@ export function installTarball(tarball) {
 
 /** The bundlers' project: what `installTarball` unpacked, beside the tools, and the consumers. Call it after that. */
 export function installBundlers() {
-  mkdirSync(project, { recursive: true });
-  for (const name of readdirSync(project)) {
-    if (name !== 'node_modules') rmSync(join(project, name), { recursive: true });
+  installBeside('bundlers', project, 'bundlers, frameworks and test runners into pkg-tests/.cache/bundlers');
+  copyConsumers(project);
+}
+
+/** The project of the SDKs, in the same way, without consumers: its programs are those of the documents. */
+export const installSdks = () => installBeside('sdks', sdkProject, 'SDKs of providers into pkg-tests/.cache/sdks');
+
+/** @param {string} lock the folder with the lock file */
+function installBeside(lock, folder, what) {
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) {
+    if (name !== 'node_modules') rmSync(join(folder, name), { recursive: true });
   }
-  for (const name of LOCK) copyFileSync(join(here, 'bundlers', name), join(project, name));
-  install(project, 'bundlers, frameworks and test runners into pkg-tests/.cache/bundlers');
-  const copy = join(project, 'node_modules/throttleai');
+  for (const name of LOCK) copyFileSync(join(here, lock, name), join(folder, name));
+  install(folder, what);
+  const copy = join(folder, 'node_modules/throttleai');
   rmSync(copy, { recursive: true, force: true });
   cpSync(installed, copy, { recursive: true });
-  copyConsumers(project);
 }
 
 function copyConsumers(folder) {

@@ -115,6 +115,11 @@ export const steps = [
     parts: () => [counted('fuzz', node, 'scripts/fuzz.mjs', '--seconds', '60')],
   },
   {
+    name: 'sdks',
+    about: 'the tarball with the SDKs of providers: the examples of the documents, types and results',
+    parts: () => [counted('sdks', node, 'pkg-tests/run.mjs', 'sdks')],
+  },
+  {
     name: 'runtimes',
     about: 'the tarball in Node 18 to 26, Bun, Deno, workerd, Chromium',
     parts: () => [counted('runtimes', node, 'pkg-tests/run.mjs', 'runtimes')],

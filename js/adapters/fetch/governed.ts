@@ -23,8 +23,8 @@ export type PerFetch<T> = T | ((call: FetchCall) => T | null | undefined);
 
 /** Options of `governedFetch`. */
 export interface GovernedFetchOptions<G extends FetchGovernor = FetchGovernor> {
-  /** Makes the calls. Default: the platform's `fetch`, looked up at each call. */
-  fetch?: FetchFn | undefined;
+  /** Makes the calls: any function like `fetch`, of `undici` say. Default: the platform's, looked up at each call. */
+  fetch?: ((input: never, init?: never) => Promise<object>) | undefined;
   /** Who asks: the unit of fairness. Default `"default"`. Range: 1 to `caps.idBytes` (512) UTF-8 bytes. */
   actorId?: PerFetch<string> | undefined;
   /** Default `"interactive"`. */
@@ -111,7 +111,7 @@ export function governedFetch<G extends FetchGovernor>(governor: G, options: Gov
   return async (input, init) => {
     const call = await readCall(input, init);
     const { request, signal } = requestFor(governor, options, call);
-    const send = sender(options.fetch ?? web.fetch, call, includeUsage);
+    const send = sender((options.fetch as FetchFn | undefined) ?? web.fetch, call, includeUsage);
     const answer = await governed({ governor, wait }, request, signal, (under) =>
       fetchUnder(under, send, { silence, extractUsage, observe: observer(governor, under, request.model) }),
     );

@@ -57,7 +57,21 @@ describe('claims', () => {
   }
 });
 
+/** What the examples of SDKs are run with. */
+const sdks = Object.keys(
+  (JSON.parse(read('pkg-tests/sdks/package.json')) as { devDependencies: Record<string, string> }).devDependencies,
+);
+
 const checks: Record<string, (block: Block) => void> = {
+  // For an SDK: `npm test -- sdks` type-checks and runs them all.
+  js: ({ code, where }) => {
+    assert.equal(where.split(':')[0], 'docs/adapters.md');
+    const imported = [...code.matchAll(/ from "([^"]+)";$/gm)].map(([, name = '']) => name);
+    assert(
+      imported.some((name) => sdks.includes(name)),
+      `${where}: no SDK of pkg-tests/sdks`,
+    );
+  },
   json: ({ code }) => assert(JSON.parse(code)),
   // The line that adds the crate: its version.
   toml: ({ code }) => {
