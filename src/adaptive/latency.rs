@@ -16,10 +16,14 @@
 //! halves what is in flight for about one latency, and the baseline moves towards what the calls of that span took. Cuts
 //! in a row that do not help, and slowness with next to nothing in flight, speak against the baseline too.
 //!
+//! A first baseline that was taken under overload would look like health for ever. It is therefore compared with the first calls
+//! (`early`), and tried by a probe when callers are refused early on.
+//!
 //! Sources: windowed latency against a baseline as in Netflix's concurrency-limits (Gradient2); Little's law (1961); probing
 //! for the base latency as in BBR (Cardwell et al., 2016). Instants and durations in microseconds, calls in slots. Everything
 //! is a number with a fraction, so that one list of them is the image.
 
+use super::early::Early;
 use super::maths::sqrt;
 
 const S: f64 = 1_000_000.0;
@@ -50,6 +54,10 @@ const SUSPECT: f64 = 1.1;
 /// Mean latencies between two probes, at least and at most, and how often one lasts at the longest.
 const PROBES: (f64, f64) = (30.0, 120.0);
 const PROBE_MAX: f64 = 6.0;
+/// Probes of a baseline that may have been taken under overload begin within so many windows, with so much in flight.
+const UNTRIED: (f64, f64) = (20.0, 4.0);
+/// Calls that waited for fewer lower the baseline if they took less than this part of it, less a standard error of heavy tails.
+const LOOK_LESS: f64 = 0.95;
 
 /// The state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,6 +80,7 @@ pub(super) struct Latency {
     seen: f64,
     window: Window,
     probe: Probe,
+    early: Early,
 }
 
 /// What ended since the window began.
@@ -150,6 +159,7 @@ impl Latency {
 
     pub(super) fn admitted(&mut self, in_flight: f64) {
         self.window.peak = self.window.peak.max(in_flight);
+        self.early.admitted(self.seen, in_flight);
     }
 
     /// For so long the limit was not needed: what was learned grows old.
@@ -178,7 +188,7 @@ impl Latency {
         } else {
             self.learn_from_probe();
             self.probe.until = 0.0;
-            self.probe.next = self.after(self.probe.interval, now);
+            self.probe.next = self.after(self.probe.interval.max(2.0), now);
         }
     }
 
@@ -195,6 +205,7 @@ impl Latency {
             self.probe.samples += 1.0;
             self.probe.roots += root;
         }
+        self.early.sample(sample.admitted, root);
         if now < self.counts_from {
             self.begin_window(now, in_flight);
             return;
@@ -247,6 +258,11 @@ impl Latency {
         let ((typical, error), pressure) = (self.typical(), self.pressure());
         let Window { began, samples, peak, starved, .. } = self.window;
         self.begin_window(now, in_flight);
+        if self.windows == 0.0
+            && let Some(base) = self.early.instead_of(typical)
+        {
+            (self.base, self.windows) = (base, FIRST);
+        }
         if self.windows == 0.0 && pressure > UNSTEADY && self.unsteady < UNSTEADY_MAX {
             self.unsteady += 1.0;
             return;
@@ -255,6 +271,10 @@ impl Latency {
         let first = self.windows <= FIRST;
         if first {
             self.base += (typical - self.base) / self.windows;
+            if self.windows == FIRST {
+                let (samples, roots) = self.early.seen();
+                self.look(samples, roots);
+            }
         }
         let ratio = square(typical / self.base);
         // Demand and not the limit set the concurrency.
@@ -286,7 +306,10 @@ impl Latency {
             samples / (samples + 2_000.0)
         };
         self.base += (follow * terms.alpha * 5.0).min(1.0) * (typical - self.base);
-        if suspect && now - self.cut_at > 5.0 * self.mean_us && self.probe.until == 0.0 && now >= self.probe.next {
+        // The first baseline may have been taken under overload, which then looks like health: it is tried as well.
+        let untried = self.is_untried() && self.cuts == 0.0 && in_flight >= UNTRIED.1 && starved > 0.0;
+        let settled = now - self.cut_at > 5.0 * self.mean_us && self.probe.until == 0.0 && now >= self.probe.next;
+        if settled && (suspect || untried) {
             self.begin_probe(now, in_flight, terms);
         }
     }
@@ -305,11 +328,25 @@ impl Latency {
         }
     }
 
+    /// Lowers the baseline to what calls took that waited for fewer, if that is clearly less.
+    fn look(&mut self, samples: f64, roots: f64) -> bool {
+        let found = roots / samples;
+        let is_less = samples >= SAMPLES_LEAST && found < self.base * (LOOK_LESS - 0.5 / sqrt(samples));
+        if is_less {
+            self.base += (found - self.base) * samples / (samples + 5.0);
+        }
+        is_less
+    }
+
+    fn is_untried(&self) -> bool {
+        self.probe.interval == 0.0 && self.windows < UNTRIED.0
+    }
+
     fn begin_probe(&mut self, now: f64, in_flight: f64, terms: &Terms) {
         self.probe = Probe {
             limit: (0.5 * in_flight).max(terms.min).max(1.0),
             until: self.after(PROBE_MAX, now),
-            interval: self.probe.interval.max(PROBES.0),
+            interval: self.probe.interval,
             ..Probe::default()
         };
     }
@@ -318,9 +355,13 @@ impl Latency {
         let Probe { samples, roots, interval, .. } = self.probe;
         if samples >= SAMPLES_LEAST {
             let before = self.base;
-            self.base = (before + (roots / samples - before) * samples / (samples + 15.0)).min(before * 1.25);
+            let found = roots / samples;
+            if self.is_untried() && self.look(samples, roots) {
+                return;
+            }
+            self.base = (before + (found - before) * samples / (samples + 15.0)).min(before * 1.25);
             let changed = (self.base - before).abs() > 0.1 * before;
-            self.probe.interval = if changed { PROBES.0 } else { (2.0 * interval).min(PROBES.1) };
+            self.probe.interval = if changed { PROBES.0 } else { (2.0 * interval.max(PROBES.0)).min(PROBES.1) };
         }
     }
 
@@ -331,7 +372,7 @@ impl Latency {
 
     /// Everything, in the order of an image.
     pub(super) fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
-        let Self { window, probe, .. } = self;
+        let Self { window, probe, early, .. } = self;
         let own = [
             &mut self.limit,
             &mut self.mean_us,
@@ -344,7 +385,7 @@ impl Latency {
             &mut self.counts_from,
             &mut self.seen,
         ];
-        own.into_iter().chain(window.numbers()).chain(probe.numbers())
+        own.into_iter().chain(window.numbers()).chain(probe.numbers()).chain(early.numbers())
     }
 }
 

@@ -12,6 +12,7 @@
 //! Invariants: `min <= effective <= max`; floats only here, with `+ - * /`, so every machine computes the same. Instants in
 //! core microseconds (whole below 2^53), calls in slots; weights outside are in millionths. Called by `governor`.
 
+mod early;
 mod latency;
 mod maths;
 mod outage;

@@ -30,6 +30,15 @@ fn a_queue_is_kept_short_at_any_load() {
 }
 
 #[test]
+fn overload_from_the_start_is_not_taken_for_health() {
+    for seed in 0..6 {
+        let mut adaptive = controller(64);
+        let run = drive(&mut adaptive, &Run { seed, load: 1.5, capacity: 8.0, ..Run::of(Kind::Queue) });
+        assert!(run.good_part() > 0.8, "seed {seed}: {run:?}");
+    }
+}
+
+#[test]
 fn a_drop_of_capacity_is_followed_and_so_is_its_return() {
     for seed in 0..3 {
         let mut adaptive = controller(64);
