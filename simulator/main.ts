@@ -1,4 +1,8 @@
-/** `npm run sim`: waiting and fairness; `npm run sim -- adaptation`: limits that follow the provider's capacity. */
+/**
+ * `npm run sim`: waiting and fairness; `npm run sim -- adaptation`: limits that follow the
+ * provider's capacity; `npm run sim -- providers`: limits that follow what it says.
+ */
 const [what, ...more] = process.argv.slice(2);
 if (what === 'adaptation') await (await import('./adaptation/main.ts')).adaptation(more);
+else if (what === 'providers') await (await import('./providers/main.ts')).providers(more);
 else await import('./scheduling.ts');

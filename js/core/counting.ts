@@ -91,7 +91,7 @@ export class Counting {
     this.#placed = { limits: [], fields: [] };
     this.#append(limits, 'limits');
     const needed = models !== undefined || limits.some(({ known }) => known.scopes.list.includes('model'));
-    if (needed || read.discovery.probe || (added?.gates.length ?? 0) > 0) this.#need();
+    if (needed || this.#numbers || (added?.gates.length ?? 0) > 0) this.#need();
     for (const name of added?.families ?? []) this.model(name);
     for (const [action, wrapped, own] of added?.wrapped ?? []) {
       this.wrap(action, wrapped);
@@ -206,6 +206,11 @@ export class Counting {
     this.#amounts.set(name, amount);
   }
 
+  /** Every family gets a number before its first answer, so that who waits then is counted by limits that it tells of. */
+  get #numbers(): boolean {
+    return this.#read.discovery.probe || this.#read.readAnswer !== undefined;
+  }
+
   /** Answers are read: what they say may settle calls. */
   get observes(): boolean {
     return this.#read.readAnswer !== undefined || this.#gates.size > 0;
@@ -303,7 +308,7 @@ export class Counting {
     ask.family = model;
     this.#count = 0;
     const family = model?.family.name ?? '';
-    ask.flags |= (this.#read.discovery.probe ? this.gateOf(family) : (this.#gates.get(family) ?? 0)) << FAMILY_SHIFT;
+    ask.flags |= (this.#numbers ? this.gateOf(family) : (this.#gates.get(family) ?? 0)) << FAMILY_SHIFT;
     if (model?.family.unlimited === true) {
       ask.flags |= FLAG_UNLIMITED;
       return true;

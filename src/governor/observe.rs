@@ -79,7 +79,8 @@ impl Governor {
         };
         let told: Vec<Seen> = seen.limits.iter().map(told).collect();
         let mut early = Early::default();
-        if !told.iter().all(|limit| self.limits.follows(limit.place)) {
+        let new = !told.iter().all(|limit| self.limits.follows(limit.place));
+        if new {
             let sent_later = |held: &Lease| admitted.is_none_or(|admitted| held.admitted > admitted);
             self.leases
                 .iter()
@@ -88,8 +89,26 @@ impl Governor {
                 .for_each(|held| early.add(held.tokens));
         }
         let keys = self.limits.follow(t, seen.keys, &told, &early);
+        if new {
+            self.count_waiters(t, seen.family, keys);
+        }
         told.iter().for_each(|limit| self.queue.limit_changed(limit.place));
         keys
+    }
+
+    /// Waiters of a family are counted by its limits, also by those that were not there when they came.
+    fn count_waiters(&mut self, t: CoreTime, family: u32, keys: Keys) {
+        let (limits, fairness) = (&mut self.limits, &self.fairness);
+        self.queue.change_all(|waiter| {
+            for (set, handle) in keys.iter().filter(|_| waiter.request.family == family && family > 0) {
+                if waiter.request.keys.push(set, handle) {
+                    let mut own = Keys::default();
+                    own.push(set, handle);
+                    limits.hold(t, &own);
+                }
+            }
+            fairness.as_ref().zip(waiter.actor).map_or(0, |(fairness, actor)| fairness.counters.counter(actor))
+        });
     }
 
     fn note_answer(&mut self, t: CoreTime, seen: &Observation, admitted: Option<CoreTime>) {
