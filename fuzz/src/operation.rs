@@ -24,6 +24,7 @@ pub struct Setup {
     drops_oldest: bool,
     ageing_ms: u8,
     shares: bool,
+    probes: bool,
     actors: u8,
     keys: u8,
     leases: u8,
@@ -99,6 +100,7 @@ impl Setup {
                 ageing_us: u64::from(self.ageing_ms) * 1_000,
             },
             shares: self.shares,
+            probes: self.probes,
             caps: Caps {
                 actors: u32::from(self.actors.max(1)),
                 keys: u32::from(self.keys.max(1)),
@@ -132,6 +134,7 @@ pub struct Asked {
     /// By set; of `None` the call names no key, and key 0 is one that the governor does not know.
     pub keys: [Option<u8>; 2],
     pub unlimited: bool,
+    pub family: u8,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -174,6 +177,18 @@ pub enum Operation {
     },
     /// The configuration changes; with ample caps, see `Run::restored`.
     Reconfigure(Box<Setup>),
+    /// A provider has answered.
+    Observe {
+        lease: u8,
+        family: u8,
+        answered: u8,
+        retry_ms: Option<u16>,
+        counts_at_end: bool,
+        keys: [Option<u8>; 2],
+        /// Place, amount, when it resets.
+        limits: [(u8, u8, Option<u16>); 2],
+    },
+    Reopen(u8),
     SetLimit {
         place: u8,
         amount: u8,

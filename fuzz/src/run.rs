@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use throttleai::{
-    ActorHandle, Amounts, Caps, Config, Decision, Enqueued, Governor, Grant, Instant, KeyHandle, Keys, LeaseId,
-    Outcome, Output, Priority, Report, ReportedAmounts, Request, Tokens, WaiterId,
+    ActorHandle, Amounts, Answered, Caps, Config, Decision, Enqueued, Governor, Grant, Instant, KeyHandle, Keys,
+    LeaseId, Observation, Outcome, Output, Priority, Remaining, Report, ReportedAmounts, Request, Tokens, WaiterId,
 };
 
 use crate::{Asked, Operation, Setup};
@@ -100,6 +100,30 @@ impl Run {
                 self.governor.set_boundaries(now, u32::from(limit), ends, next_ends);
             }
             Operation::Reconfigure(setup) => self.reconfigure(now, &setup),
+            Operation::Observe { lease, family, answered, retry_ms, counts_at_end, keys, limits } => {
+                let soon = |ms: u16| Instant::from_micros(self.now_us.saturating_add(u64::from(ms) * 1_000));
+                let kinds =
+                    [Answered::Ok, Answered::Transient, Answered::Overload, Answered::Terminal, Answered::Other];
+                let told = |(place, amount, resets): (u8, u8, Option<u16>)| Remaining {
+                    place: place.into(),
+                    amount: amount.into(),
+                    resets_at: resets.map(soon),
+                };
+                let seen = Observation {
+                    lease: recent(&self.leases, lease),
+                    family: (family % 3).into(),
+                    answered: kinds[usize::from(answered) % kinds.len()],
+                    retry_at: retry_ms.map(soon),
+                    counts_at_end,
+                    keys: self.keys(keys),
+                    limits: limits.map(told).to_vec(),
+                };
+                let keys = self.governor.observe(now, &seen);
+                self.learn(keys);
+            }
+            Operation::Reopen(family) => {
+                let _ = self.governor.reopen(now, (family % 3).into());
+            }
             Operation::SetLimit { place, amount } => {
                 let _ = self.governor.set_limit(now, place.into(), amount.into());
             }
@@ -197,7 +221,13 @@ impl Run {
         if let Some(pool) = view.concurrency {
             assert!(pool.active <= pool.max, "admitted above the maximum: {pool:?}");
         }
-        let limits = (0..8).filter_map(|place| self.governor.limit_view(now, place));
+        // Those that count by keys and follow a provider may not count this call.
+        let config = self.governor.config();
+        let rates = config.rate.map_or(0, |rate| u32::from(rate.requests.is_some()) + u32::from(rate.tokens.is_some()));
+        let apart = |place: &u32| {
+            config.limits.get((place.wrapping_sub(rates)) as usize).is_some_and(|limit| !limit.per.is_empty())
+        };
+        let limits = (0..8).filter(|place| !apart(place)).filter_map(|place| self.governor.limit_view(now, place));
         for window in [view.requests, view.tokens].into_iter().flatten().chain(limits) {
             assert!(window.current <= window.limit, "admitted above a limit: {window:?}");
         }
@@ -231,6 +261,7 @@ impl Run {
             amounts: Amounts { cost_micros: asked.cost.into(), custom: [asked.pages.into(), 0, 0, 0] },
             keys: self.keys(asked.keys),
             unlimited: asked.unlimited,
+            family: (asked.family % 3).into(),
             barge: asked.barge,
             claim: asked.claim.and_then(|lease| recent(&self.leases, lease)),
         }

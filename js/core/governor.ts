@@ -409,8 +409,8 @@ export class Governor {
    * @throws InputError for what is no answer; what the reader throws. Nothing has changed then
    *
    * @example
-   * const response = await fetch('https://api.example.com');
-   * governor.observe(response, { leaseId: decision.leaseId, model: 'gpt-4o' });
+   * const answer = { status: 429, headers: { 'retry-after': '20' } }; // Or the `Response` that came.
+   * governor.observe(answer, { leaseId: decision.leaseId, model: 'gpt-4o' });
    */
   observe(answer: ObservedAnswer | AnswerReading, options?: ObserveOptions | null): Observation {
     return this.#observing.observe(answer, options);

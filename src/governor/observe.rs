@@ -99,7 +99,7 @@ impl Governor {
     /// Waiters of a family are counted by its limits, also by those that were not there when they came.
     fn count_waiters(&mut self, t: CoreTime, family: u32, keys: Keys) {
         let (limits, fairness) = (&mut self.limits, &self.fairness);
-        self.queue.change_all(|waiter| {
+        self.queue.change_all(&mut |waiter| {
             for (set, handle) in keys.iter().filter(|_| waiter.request.family == family && family > 0) {
                 if waiter.request.keys.push(set, handle) {
                     let mut own = Keys::default();

@@ -118,7 +118,7 @@ impl Governor {
         };
         let fairness = &self.fairness;
         self.queue.set_ageing(config.queue.ageing_us);
-        self.queue.change_all(|waiter| {
+        self.queue.change_all(&mut |waiter| {
             waiter.request.keys = adopted.keys(waiter.request.keys);
             waiter.why.move_places(&|place| adopted.place(place));
             waiter.actor = waiter.actor.filter(|_| fairness.is_some());

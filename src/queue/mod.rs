@@ -403,7 +403,7 @@ impl Queue {
 
     /// Changes every waiter, in the order of arrival within its class; they stay in that order and are all looked at.
     /// `change` says what the waiter's actor has consumed.
-    pub(crate) fn change_all(&mut self, mut change: impl FnMut(&mut Waiter) -> u64) {
+    pub(crate) fn change_all(&mut self, change: &mut dyn FnMut(&mut Waiter) -> u64) {
         let old = core::mem::take(&mut self.lanes);
         self.parks = Parks::default();
         let order: Vec<u32> = self.arrived.iter().flat_map(List::iter).collect();
