@@ -17,7 +17,7 @@ import type { AcquireDenied, DeniedBy, SignalLike, TokenEstimate } from '../core
 import { requestOf } from '../core/waiting.ts';
 import { defaultAction, governed } from './internal/call.ts';
 import { pathnameOf } from './fetch/asked.ts';
-import { fetchUnder, type FetchFn } from './fetch/under.ts';
+import { fetchUnder, observer, type FetchFn } from './fetch/under.ts';
 import { checkOptions, readCaller, readSilence } from './internal/options.ts';
 import type {
   AdapterDenied,
@@ -38,9 +38,9 @@ export type {
   ProviderUsage,
 } from './internal/types.ts';
 export { governedFetch } from './fetch/governed.ts';
-export type { FetchGovernor, GovernedFetchOptions, PerFetch } from './fetch/governed.ts';
+export type { GovernedFetchOptions, PerFetch } from './fetch/governed.ts';
 export type { FetchCall } from './fetch/asked.ts';
-export type { FetchFn } from './fetch/under.ts';
+export type { FetchFn, FetchGovernor } from './fetch/under.ts';
 export { classifyOutcome } from './internal/outcome.ts';
 
 /** Options of `wrapFetch`. */
@@ -116,7 +116,10 @@ export function wrapFetch<G extends AdapterGovernor = AdapterGovernor>(
       idempotencyKey?.(input, init),
     );
     const answer = await governed(options, request, signal, (call) =>
-      fetchUnder(call, () => fetchFn(input, init), { silence, extractUsage }),
+      fetchUnder(call, () => fetchFn(input, init), {
+        ...{ silence, extractUsage },
+        observe: observer(governor, call, request.model),
+      }),
     );
     return answer.ok ? { ...answer, response: answer.result } : answer;
   };

@@ -3,20 +3,13 @@ import { DeniedError } from '../../core/errors.ts';
 import { bad, readFunction } from '../../core/input.ts';
 import type { AcquireRequest, DeniedBy, Priority, SignalLike, TokenEstimate, Wait } from '../../core/types.ts';
 import { requestOf } from '../../core/waiting.ts';
-import type { Call } from '../../core/call.ts';
 import { defaultAction, governed } from '../internal/call.ts';
 import { checkFixed, readSilence, readWaiting, WAITING } from '../internal/options.ts';
-import type { AdapterGovernor, ExtractedUsage } from '../internal/types.ts';
+import type { ExtractedUsage } from '../internal/types.ts';
 import { web, type FetchInit, type FetchInput, type RequestLike, type WebResponse } from '../internal/web.ts';
 import { bodyAskingUsage, maxOutputOf, modelOf, pathnameOf, readCall, type FetchCall } from './asked.ts';
 import { refusalOf } from './refusal.ts';
-import { fetchUnder, type Answer, type FetchFn } from './under.ts';
-
-/** What `governedFetch` needs of a governor: a `Governor`, or any object with `acquire` and `release`. */
-export interface FetchGovernor extends AdapterGovernor {
-  /** Follows what providers answer; used where it exists. */
-  observe?(answer: never, about?: { leaseId?: string; model?: string }): unknown;
-}
+import { fetchUnder, observer, type FetchFn, type FetchGovernor } from './under.ts';
 
 /** A value for all calls, or a function that makes it of one; nothing stands for the default. */
 export type PerFetch<T> = T | ((call: FetchCall) => T | null | undefined);
@@ -159,21 +152,4 @@ function sender(fetchFn: FetchFn, call: FetchCall, includeUsage: boolean): () =>
   const headers = new web.Headers((init as { headers?: object }).headers);
   headers.delete('content-length');
   return () => fetchFn(input, { ...init, headers, body } as FetchInit);
-}
-
-/** Tells a governor that wants to know what a provider answered; what it makes of that is no matter of the call's. */
-function observer(
-  governor: FetchGovernor,
-  { leaseId }: Call,
-  model: string | null | undefined,
-): ((answer: Answer) => void) | undefined {
-  if (typeof governor.observe !== 'function') return undefined;
-  const about = model == null ? { leaseId } : { leaseId, model };
-  return (answer) => {
-    try {
-      governor.observe!(answer as never, about);
-    } catch {
-      // A closed governor, or a dialect of the user's that cannot be used.
-    }
-  };
 }

@@ -1,11 +1,18 @@
 /** One HTTP call under a lease: from before its request to the end of its bytes. */
 import type { Call } from '../../core/call.ts';
 import { holdResponse, type HoldResponse } from '../internal/response.ts';
+import type { AdapterGovernor } from '../internal/types.ts';
 import { watchUnread, type Silence } from '../internal/unread.ts';
 import type { FetchInit, FetchInput, ResponseLike, WebResponse } from '../internal/web.ts';
 
 /** A function like the platform's `fetch`. */
 export type FetchFn = (input: FetchInput, init?: FetchInit) => Promise<WebResponse>;
+
+/** What the adapters for `fetch` need of a governor: a `Governor`, or any object with `acquire` and `release`. */
+export interface FetchGovernor extends AdapterGovernor {
+  /** Follows what providers answer; used where it exists. */
+  observe?(answer: never, about?: { leaseId?: string; model?: string }): unknown;
+}
 
 /** What a provider answered, as a governor observes it. */
 export interface Answer {
@@ -35,4 +42,21 @@ export async function fetchUnder(
   if (!refused) observe?.({ status, headers, url });
   const ended = refused && observe ? (body: string) => observe({ status, headers, url, body }) : undefined;
   return holdResponse(response, { call, idleMs: silence.idleMs, unread, extractUsage, ended });
+}
+
+/** Tells a governor that wants to know what a provider answered; what it makes of that is no matter of the call's. */
+export function observer(
+  governor: FetchGovernor,
+  { leaseId }: Call,
+  model: string | null | undefined,
+): ((answer: Answer) => void) | undefined {
+  if (typeof governor.observe !== 'function') return undefined;
+  const about = model == null ? { leaseId } : { leaseId, model };
+  return (answer) => {
+    try {
+      governor.observe!(answer as never, about);
+    } catch {
+      // A closed governor, or a dialect of the user's that cannot be used.
+    }
+  };
 }
