@@ -140,6 +140,8 @@ pub(crate) struct Gates {
     /// By slot of the lease; empty while no call names a family.
     families: Chunks<u32>,
     probes: bool,
+    /// When things were last looked at: who was not served then does not fit before the next time.
+    now: CoreTime,
 }
 
 impl Gates {
@@ -149,6 +151,12 @@ impl Gates {
 
     pub(crate) const fn set_probes(&mut self, probes: bool) {
         self.probes = probes;
+    }
+
+    /// Time has passed.
+    #[inline]
+    pub(crate) const fn advance(&mut self, now: CoreTime) {
+        self.now = now;
     }
 
     fn get(&self, family: u32) -> Option<&Gate> {
@@ -165,15 +173,15 @@ impl Gates {
 
     /// Why no call of a family may be sent now, and how denials call it.
     #[inline]
-    pub(crate) fn shut(&self, family: u32, now: CoreTime) -> Option<(Shut, Cause)> {
-        if family == 0 { None } else { self.shut_one(family, now) }
+    pub(crate) fn shut(&self, family: u32) -> Option<(Shut, Cause)> {
+        if family == 0 { None } else { self.shut_one(family) }
     }
 
     #[inline(never)]
-    fn shut_one(&self, family: u32, now: CoreTime) -> Option<(Shut, Cause)> {
+    fn shut_one(&self, family: u32) -> Option<(Shut, Cause)> {
         let gate = self.get(family)?;
         let cause = if gate.terminal { Cause::Circuit } else { Cause::Cooldown };
-        Some((gate.shut(now)?, cause))
+        Some((gate.shut(self.now)?, cause))
     }
 
     /// A call of a family is sent; it is the lease at `slot`.
@@ -291,8 +299,9 @@ mod tests {
 
     const S: u64 = 1_000_000;
 
-    fn shut(gates: &Gates, now: u64) -> Option<Shut> {
-        gates.shut(1, at(now)).map(|(shut, _)| shut)
+    fn shut(gates: &mut Gates, now: u64) -> Option<Shut> {
+        gates.advance(at(now));
+        gates.shut(1).map(|(shut, _)| shut)
     }
 
     fn refused(gates: &mut Gates, now: u64, until: Option<u64>, admitted: u64) -> bool {
@@ -305,11 +314,11 @@ mod tests {
         let mut gates = Gates::default();
         (0..4).for_each(|slot| gates.sent(at(S), 1, slot));
         assert!(refused(&mut gates, 2 * S, Some(5 * S), S));
-        assert_eq!(shut(&gates, 5 * S - 1), Some(Shut::Until(at(5 * S))));
+        assert_eq!(shut(&mut gates, 5 * S - 1), Some(Shut::Until(at(5 * S))));
         assert!(!gates.succeeded(at(3 * S), 1, Some(at(S))), "sent before it closed");
-        assert_eq!(shut(&gates, 5 * S), None);
+        assert_eq!(shut(&mut gates, 5 * S), None);
         gates.sent(at(5 * S), 1, 4);
-        assert_eq!(shut(&gates, 5 * S), Some(Shut::Opening));
+        assert_eq!(shut(&mut gates, 5 * S), Some(Shut::Opening));
         let mut open = 0;
         for slot in 4..20 {
             open = slot;
@@ -317,12 +326,12 @@ mod tests {
                 break;
             }
             gates.ended(slot, at(5 * S));
-            while shut(&gates, 6 * S).is_none() {
+            while shut(&mut gates, 6 * S).is_none() {
                 gates.sent(at(6 * S), 1, 100);
             }
         }
         assert_eq!(open, 7, "as many successes as were in flight");
-        assert_eq!(shut(&gates, 6 * S), None);
+        assert_eq!(shut(&mut gates, 6 * S), None);
     }
 
     #[test]
@@ -331,10 +340,10 @@ mod tests {
         gates.sent(at(0), 1, 0);
         assert!(refused(&mut gates, S, None, 0));
         assert!(!refused(&mut gates, S, None, 0), "sent before: no news");
-        assert_eq!(shut(&gates, S), Some(Shut::Until(at(2 * S))));
+        assert_eq!(shut(&mut gates, S), Some(Shut::Until(at(2 * S))));
         gates.sent(at(2 * S), 1, 1);
         assert!(refused(&mut gates, 2 * S + 5, None, 2 * S));
-        assert_eq!(shut(&gates, 3 * S), Some(Shut::Until(at(4 * S + 5))));
+        assert_eq!(shut(&mut gates, 3 * S), Some(Shut::Until(at(4 * S + 5))));
     }
 
     #[test]
@@ -344,22 +353,23 @@ mod tests {
         let news = News { terminal: true, until: None, admitted: Some(at(0)), live: 0 };
         assert!(gates.close(at(S), 1, &news));
         assert!(!gates.close(at(S), 1, &news), "once is enough");
-        assert_eq!(gates.shut(1, at(u64::MAX >> 2)), Some((Shut::Never, Cause::Circuit)));
+        gates.advance(at(u64::MAX >> 2));
+        assert_eq!(gates.shut(1), Some((Shut::Never, Cause::Circuit)));
         assert!(!gates.succeeded(at(2 * S), 1, Some(at(0))));
         assert!(gates.succeeded(at(3 * S), 1, None), "who tried without a lease knows");
-        assert_eq!(shut(&gates, 3 * S), None);
+        assert_eq!(shut(&mut gates, 3 * S), None);
         assert!(gates.close(at(4 * S), 1, &News { admitted: None, ..news }) && gates.open(at(5 * S), 1));
-        assert_eq!(shut(&gates, 5 * S), None);
+        assert_eq!(shut(&mut gates, 5 * S), None);
     }
 
     #[test]
     fn probing_sends_one_until_it_is_answered() {
         let mut gates = Gates::new(true);
-        assert_eq!(shut(&gates, 0), None);
+        assert_eq!(shut(&mut gates, 0), None);
         gates.sent(at(0), 1, 0);
-        assert_eq!(shut(&gates, 0), Some(Shut::Opening));
+        assert_eq!(shut(&mut gates, 0), Some(Shut::Opening));
         assert!(gates.answered(at(S), 1, Some(at(0))));
-        assert_eq!(shut(&gates, S), None);
+        assert_eq!(shut(&mut gates, S), None);
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Governor {
                 return Some(Check::Provider);
             }
         }
-        if self.gates.shut(request.family, self.clock.last()).is_some() {
+        if self.gates.shut(request.family).is_some() {
             return Some(Check::Provider);
         }
         if !self.limits.have_room(request) {
@@ -298,7 +298,7 @@ impl Governor {
 
     /// The provider is not to be called for this family: until an instant, until somebody acts, or until an answer comes.
     fn explain_gate(&self, reasons: &mut Reasons, t: CoreTime, family: u32) {
-        let Some((shut, cause)) = self.gates.shut(family, t) else { return };
+        let Some((shut, cause)) = self.gates.shut(family) else { return };
         let free_at = match shut {
             Shut::Until(at) => Some(at),
             Shut::Never => None,

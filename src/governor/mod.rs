@@ -165,6 +165,7 @@ impl Governor {
     fn advance(&mut self, now: Instant) -> CoreTime {
         let t = self.take_time(now);
         self.expire(t);
+        self.gates.advance(t);
         if let (Some(adaptive), Some(pool)) = (&mut self.adaptive, &self.pool) {
             adaptive.advance(t, pool.active());
         }

@@ -21,6 +21,8 @@ mod config;
 mod digest;
 mod input;
 mod observation;
+#[cfg(test)]
+mod observed;
 
 use alloc::vec::Vec;
 use core::hash::Hash;

@@ -5,8 +5,8 @@ use fastrand::Rng;
 use throttleai::trace::Input;
 use throttleai::{
     ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, KeyHandle, Keys, LeaseId,
-    Limit, Metric, Outcome, Overflow, Priority, Queue, QueueOverflow, Rate, Report, ReportedAmounts, Request, Tokens,
-    WaiterId, Window,
+    Limit, Metric, Observation, Outcome, Overflow, Priority, Queue, QueueOverflow, Rate, Report, ReportedAmounts,
+    Request, Tokens, WaiterId, Window,
 };
 
 /// How calls end.
@@ -71,6 +71,7 @@ impl Generator {
                 ageing_us: if rng.u8(..4) == 0 { 0 } else { rng.u64(..10_000_000) },
             },
             shares: rng.u8(..4) == 0,
+            probes: rng.bool(),
             caps: Caps {
                 actors: rng.u32(1..30),
                 keys: rng.u32(1..30),
@@ -92,10 +93,13 @@ impl Generator {
         }
         if self.changes > 0 && self.rng.u32(..self.changes) == 0 {
             let (place, amount) = (self.rng.u32(..8), self.rng.u64(..100_000));
-            return if self.rng.bool() {
-                Input::SetLimit { now, place, amount }
-            } else {
-                Input::Record { now, request: self.request(oracle) }
+            return match self.rng.u8(..3) {
+                0 => Input::SetLimit { now, place, amount },
+                1 => Input::Record { now, request: self.request(oracle) },
+                _ => {
+                    let lease = Some(self.lease(oracle));
+                    Input::Observe { now, seen: Observation { lease, ..Observation::default() }.into() }
+                }
             };
         }
         let total: u32 = self.weights.iter().sum();
@@ -165,6 +169,7 @@ impl Generator {
             amounts: if rng.bool() { Amounts::default() } else { amounts(rng) },
             keys: keys(rng, oracle, self.strangers),
             unlimited: rng.u8(..20) == 0,
+            family: 0,
             barge: rng.u8(..10) == 0,
             claim: (rng.u8(..10) == 0).then(|| self.lease(oracle)),
         }

@@ -82,7 +82,7 @@ impl Server {
     fn says(&self) -> (u64, u64) {
         let left = (self.world.limit as f64 - self.used).max(0.0) as u64;
         let to = self.world.rounded_to;
-        let rounded = if to == 0 { left } else { (left + to / 2) / to * to };
+        let rounded = (left + to / 2).checked_div(to).map_or(left, |multiple| multiple * to);
         (rounded, self.window * MINUTE + self.phase)
     }
 }
