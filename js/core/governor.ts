@@ -129,6 +129,7 @@ export class Governor {
           clock: this.#answers.time.clock,
           holders: this.#answers.holders,
           retries: this.#retries,
+          readerFor: (model) => this.#observing.readerFor(model),
           enter: (request, wait) => this.#enter(request, wait, true),
           rooms: (request) => this.#diagnose(request, false),
         });

@@ -5,7 +5,15 @@
 import { systemClock } from './clock.ts';
 import type { Holders } from './holders.ts';
 import type { RetryBudgets } from './retry-budget.ts';
-import type { AcquireDecision, AcquireRequest, ClockWithTimers, Diagnosis, GovernorLike, Wait } from './types.ts';
+import type {
+  AnswerReader,
+  AcquireDecision,
+  AcquireRequest,
+  ClockWithTimers,
+  Diagnosis,
+  GovernorLike,
+  Wait,
+} from './types.ts';
 
 /** Key of `Internals` on every governor of this package. */
 export const INTERNALS: unique symbol = Symbol.for('throttleai.governor') as never;
@@ -23,6 +31,8 @@ export interface Internals {
   readonly holders: Holders;
   /** How many calls may be retries. Absent on governors of earlier copies of the package. */
   readonly retries?: Pick<RetryBudgets, 'earn' | 'spend'>;
+  /** What reads answers of a model's provider, if it was configured. Absent on governors of earlier copies of the package. */
+  readerFor?(model: string): AnswerReader | undefined;
   /** `acquireAsync`, with the hold of a shared lease reserved for the caller, who must take it with `holdLease`. */
   enter(request: AcquireRequest, wait: Wait): Promise<AcquireDecision>;
 }

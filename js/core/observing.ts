@@ -18,7 +18,7 @@ import type { Asking } from './asking.ts';
 import { COUNTS_AT_END, OBSERVED_KEYS } from './binding.ts';
 import type { ReadConfig } from './config.ts';
 import type { Port } from './port.ts';
-import type { Observation, ObserveOptions } from './types.ts';
+import type { AnswerReader, Observation, ObserveOptions } from './types.ts';
 
 /** The last kind that closes a gate. */
 const TERMINAL = 3;
@@ -82,6 +82,17 @@ export class Observing {
       if (before !== limit.limit) this.#answers.limitTold(now, name, limit.limit, before);
       return { ...limit, place };
     });
+  }
+
+  /** What reads answers of a model's provider, if the configuration brings it. @throws ConfigError as `familyOf` */
+  readerFor(model: string): AnswerReader | undefined {
+    const { readAnswer } = this.config;
+    if (readAnswer === undefined) return undefined;
+    const dialect = this.#asking.counting.familyOf(model).dialect ?? 'auto';
+    return (answer, options) => {
+      const withDialect = { dialect, ...options };
+      return readAnswer(answer, withDialect);
+    };
   }
 
   /** See `Governor.reopen`. */

@@ -156,15 +156,16 @@ function readTerms(options: WithRetryOptions): Terms {
   refuseOthers(options, 'options', OPTIONS);
   const { governor, readAnswer, retryIf, onAttempt, seed, clock } = options;
   if (governor != null) readGovernor(governor, 'options.governor');
+  const internals = governor == null ? undefined : internalsOf(governor);
   const model = options.model ?? '';
-  readId(model, 'options.model', 0, (governor && internalsOf(governor)?.idBytes) ?? Infinity);
+  readId(model, 'options.model', 0, internals?.idBytes ?? Infinity);
   for (const [name, fn] of Object.entries({ readAnswer, retryIf, onAttempt }))
     if (fn != null) readFunction(fn, `options.${name}`);
   if (seed != null && !isSeed(seed)) throw bad('options.seed', seed, SEEDS);
   if (clock != null && !isClock(clock)) throw bad('options.clock', clock, 'a clock with timers');
   return {
     clock: clock ?? clockOf(governor ?? {}),
-    readAnswer,
+    readAnswer: readAnswer ?? internals?.readerFor?.(model),
     retryIf,
     maxAttempts: readCount(options.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX),
     maxWaitMs: readMs(options.maxWaitMs, 'options.maxWaitMs', { absent: WAIT_MAX_MS, infinite: true }),

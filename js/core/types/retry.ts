@@ -22,9 +22,9 @@ export interface WithRetryOptions {
   /** Ends the pauses; the promise rejects with `signal.reason`. Pass it to your call as well: that is not interrupted. */
   signal?: SignalLike | null | undefined;
   /**
-   * Reads what providers say in their own ways: terminal refusals, and pauses in other headers or in the body. Pass
-   * `readAnswer` of `throttleai/providers`. Default: only status, `Retry-After` and `retry-after-ms` are understood, and the
-   * usual codes of spent quota.
+   * Reads what providers say in their own ways: terminal refusals, and pauses in other headers or in the body. Default: the
+   * `readAnswer` of the governor's configuration, with the dialect of the model; without one only status, `Retry-After` and
+   * `retry-after-ms` are understood, and the usual codes of spent quota.
    */
   readAnswer?: AnswerReader | null | undefined;
   /** Whether to retry after an error that is no answer, time-out or failed connection. Default: never. */

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
+import type { WithRetryOptions } from 'throttleai';
 import { readAnswer, type DialectName, type ProviderReading } from 'throttleai/providers';
 import { NOW, once, refusal, sdkError, throwing, tried } from './retry-support.ts';
+import { bench } from './support.ts';
 
 /** How many calls are made where the first fails so. */
-async function calls(first: () => unknown, options = {}): Promise<number> {
+async function calls(first: () => unknown, options: WithRetryOptions = {}): Promise<number> {
   return (await tried(once(first, 'answer'), options)).at.length;
 }
 
@@ -116,6 +118,22 @@ test('what a reader says goes beside what the headers say: the later instant cou
   }
   assert.equal(await calls(() => refusal(429), { readAnswer: () => ({ kind: 'terminal' }) }), 1);
   assert.equal(await calls(() => refusal(429), { readAnswer: throwing(new Error('broken')) }), 2);
+});
+
+test('the reader of the governor is asked, in the dialect of the model; the option beats it', async (t) => {
+  const asked: unknown[] = [];
+  const { governor } = bench(t, {
+    models: { mine: { dialect: 'gemini' } },
+    readAnswer: (_answer, options) => {
+      asked.push(options);
+      return { kind: 'terminal' };
+    },
+  });
+  assert.equal(await calls(() => refusal(429), { governor, model: 'mine' }), 1);
+  assert.deepEqual(asked, [{ dialect: 'gemini', now: NOW, body: '{}' }]);
+  const readAnswer = (): { kind: 'transient' } => ({ kind: 'transient' });
+  assert.equal(await calls(() => refusal(429), { governor, readAnswer }), 2);
+  assert.equal(asked.length, 1);
 });
 
 interface Fixture {
