@@ -1,7 +1,7 @@
 /** What providers' answers do to a governor: gates. Limits that follow them: `discovery.test.ts`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createGovernor, InputError } from 'throttleai';
+import { createGovernor, formatEvent, InputError } from 'throttleai';
 import { readAnswer } from 'throttleai/providers';
 import { ask, bench, denied, granted, settled } from './support.ts';
 
@@ -161,4 +161,14 @@ test('gates outlast a restart and another configuration', (t) => {
   granted(again.acquire(ask('a', { model: 'other' })));
   again.reopen('gpt-4o');
   granted(again.acquire(chat));
+});
+
+test('events of gates and limits in one line', () => {
+  const gate = { type: 'gate', model: 'gpt-4o', state: 'closed', cause: 'cooldown', until: 1 } as const;
+  assert.equal(formatEvent(gate), '[gate] model=gpt-4o closed cause=cooldown');
+  assert.equal(formatEvent({ type: 'gate', model: 'gpt-4o', state: 'open' }), '[gate] model=gpt-4o open');
+  assert.equal(
+    formatEvent({ type: 'limit', limit: 'provider:tokens/1m', max: 10 }),
+    '[limit] limit=provider:tokens/1m max=10',
+  );
 });
