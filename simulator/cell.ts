@@ -29,10 +29,15 @@ export async function play({ scenario, terms, contender }: Cell, seeds: readonly
   const make = await contender.load();
   const setting = scenario.set(terms);
   const { share, config } = setting;
+  const { whenDenied } = contender;
+  const actors = setting.simulation.actors.map((actor) =>
+    whenDenied === undefined ? actor : { ...actor, whenDenied },
+  );
   const runs: Figures[] = [];
   for (const seed of seeds) {
     const result = await simulate({
       ...setting.simulation,
+      actors,
       seed,
       scheduler: (surroundings) => make(surroundings, { slots: terms.slots, share, config }),
     });

@@ -39,6 +39,7 @@ const POLLS: Bound = { figure: 'polls', of: 'high', most: 0 };
 
 const BOUNDS: Readonly<Record<string, readonly Bound[]>> = {
   W1: [MAKESPAN, POLLS],
+  W6: [MAKESPAN, POLLS],
   ...Object.fromEntries(['F1', 'F2', 'F3', 'F4', 'F5', 'F6'].map((name) => [name, [JAIN, USED]])),
 };
 

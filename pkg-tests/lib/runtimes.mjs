@@ -68,6 +68,11 @@ export const runtimes = [
   ...NODES.flatMap((major) => [node(major, 'import', 'main.mjs'), node(major, 'require', 'main.cjs')]),
   documented('import', 'main.mjs'),
   documented('require', 'main.cjs'),
+  ...NODES.filter((major) => major >= 24).map((major) => ({
+    name: `node ${major}, await using`,
+    folder: 'await-using',
+    command: () => [nodeBinary(major), [inFolder('await-using', 'main.mjs')]],
+  })),
   {
     name: 'node 20 without what sandboxes lack',
     folder: 'node-bare',

@@ -101,8 +101,8 @@ export const steps = [
   },
   {
     name: 'properties',
-    about: 'the core against a naive model',
-    parts: () => [optimised('properties', '--test', 'properties')],
+    about: 'the core against a naive model; what waiters leave behind',
+    parts: () => [optimised('properties', '--test', 'properties'), optimised('memory', '--test', 'memory')],
   },
   {
     name: 'load',

@@ -13,7 +13,7 @@ import {
   type SimulatedActor,
   type SimulationResult,
 } from 'throttleai/testing';
-import { GOVERNOR, REFERENCES } from '../schedulers/index.ts';
+import { GOVERNOR, POLLING, REFERENCES } from '../schedulers/index.ts';
 import { comingAndGoing } from './fluid.ts';
 import type { Scenario, Setting, Terms } from './scenario.ts';
 import { WARM_UP_MS } from './waiting.ts';
@@ -102,7 +102,7 @@ export const FAIRNESS: readonly Scenario[] = [
     about: 'all backlogged',
     terms: TERMS,
     set: (terms) => setting(people(terms), { ideal: ideal(terms, outstanding(1), even) }),
-    contenders,
+    contenders: [...contenders, POLLING],
   },
   {
     name: 'F2',

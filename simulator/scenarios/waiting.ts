@@ -1,6 +1,6 @@
 /** Scenarios of waiting: how long it takes until all are served, and at what cost. */
 import { burst, constant, exponential, poisson, unlimitedServer, type SimulatedActor } from 'throttleai/testing';
-import { FIFO, GOVERNOR, LIBRARIES } from '../schedulers/index.ts';
+import { FIFO, GOVERNOR, LIBRARIES, POLLING, THROTTLE } from '../schedulers/index.ts';
 import type { Scenario } from './scenario.ts';
 
 const ACTORS = 10;
@@ -12,6 +12,8 @@ const OVERLOAD = 1.5;
 /** Mean of what a call may wait, in mean durations. */
 const PATIENCE = 4;
 const W4_MS = 330_000;
+const STARTS = 1000;
+const START_WINDOW_MS = 10_000;
 export const WARM_UP_MS = 30_000;
 
 const actors = (actor: Omit<SimulatedActor, 'id'>): SimulatedActor[] =>
@@ -52,7 +54,7 @@ export const WAITING: readonly Scenario[] = [
       config: {},
       ...equal,
     }),
-    contenders: [GOVERNOR, FIFO, ...LIBRARIES],
+    contenders: [GOVERNOR, POLLING, FIFO, ...LIBRARIES],
   },
   {
     name: 'W4',
@@ -74,5 +76,20 @@ export const WAITING: readonly Scenario[] = [
     }),
     // The others know no deadlines.
     contenders: [GOVERNOR],
+  },
+  {
+    name: 'W6',
+    about: `${STARTS} tasks at once, of which as many as there are slots may start in any ${START_WINDOW_MS / 1000} s`,
+    terms: { slots: 10, serviceMs: 1000 },
+    set: ({ slots, serviceMs }) => ({
+      simulation: {
+        actors: actors({ arrivals: burst(STARTS / ACTORS), service: constant(serviceMs) }),
+        server: unlimitedServer,
+      },
+      config: { rate: { requestsPerMinute: slots, windowMs: START_WINDOW_MS } },
+      ...equal,
+      idealMs: (Math.ceil(STARTS / slots) - 1) * START_WINDOW_MS + serviceMs,
+    }),
+    contenders: [GOVERNOR, POLLING, THROTTLE],
   },
 ];

@@ -1,6 +1,6 @@
 /** What a scenario can be played with. */
 import type { GovernorConfig } from 'throttleai';
-import type { Scheduler, Surroundings } from 'throttleai/testing';
+import type { Scheduler, Surroundings, WhenDenied } from 'throttleai/testing';
 
 /** What a scenario says of the scheduler. */
 export interface Setup {
@@ -16,6 +16,8 @@ export type MakeScheduler = (surroundings: Surroundings, setup: Setup) => Schedu
 /** A kind of scheduler. */
 export interface Contender {
   readonly name: string;
+  /** What those do that it refuses. Left out: they wait in its queue. */
+  readonly whenDenied?: WhenDenied;
   /** Loads what it needs. */
   readonly load: () => Promise<MakeScheduler>;
 }

@@ -1,10 +1,11 @@
 /** Everything that a scenario can be played with. */
 import { createGovernor, type GovernorConfig } from 'throttleai';
-import { governed, type QueueingGovernor } from 'throttleai/testing';
+import { backOff, governed, type QueueingGovernor } from 'throttleai/testing';
+import { BACKOFF_MAX_MS, BACKOFF_START_MS } from '../../js/core/waiting.ts';
 import type { Contender, MakeScheduler } from './contender.ts';
 import { deficitRoundRobin, fifo, leastInFlight, virtualCounters } from './references.ts';
 
-export { LIBRARIES } from './libraries.ts';
+export { LIBRARIES, THROTTLE } from './libraries.ts';
 
 /** Longer than any simulated call, so that no lease expires. */
 const LEASE_TTL_MS = 3_600_000;
@@ -19,6 +20,13 @@ export const governorOf = (create: (config: GovernorConfig) => QueueingGovernor)
   });
 
 export const GOVERNOR: Contender = governorOf(createGovernor);
+
+/** The same limits without the queue: who is refused asks again, as helpers do with a governor that is not of this package. */
+export const POLLING: Contender = {
+  ...GOVERNOR,
+  name: 'polling',
+  whenDenied: backOff(BACKOFF_START_MS, BACKOFF_MAX_MS),
+};
 
 export const FIFO: Contender = contender('fifo', (_, setup) => fifo(setup));
 /** The best that can be done without taking calls back. */

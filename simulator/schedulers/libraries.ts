@@ -1,6 +1,7 @@
 /** Queues that people use, in virtual time: they take their timers from the platform, which is replaced meanwhile. */
 import type { Scheduler, SimulatedCall, Surroundings } from 'throttleai/testing';
 import { SLOT_LIBRARIES, type Run } from '../../bench/libraries/slots.ts';
+import { throttle } from '../../bench/libraries/throttle.ts';
 import type { Contender } from './contender.ts';
 
 /** A call is a function that ends when the server says so. */
@@ -55,13 +56,28 @@ export function virtualPlatform({ clock }: Pick<Surroundings, 'clock'>): () => v
   };
 }
 
+/** In virtual time from when it is made. */
+function virtually(surroundings: Surroundings, make: () => Run): Scheduler {
+  const restore = virtualPlatform(surroundings);
+  return through(make(), restore);
+}
+
 export const LIBRARIES: readonly Contender[] = SLOT_LIBRARIES.map(({ name, load }) => ({
   name,
   async load() {
     const make = await load();
-    return (surroundings, { slots }) => {
-      const restore = virtualPlatform(surroundings);
-      return through(make(slots), restore);
-    };
+    return (surroundings, { slots }) => virtually(surroundings, () => make(slots));
   },
 }));
+
+/** Knows no slots: lets as many through as the rate of the setting says. */
+export const THROTTLE: Contender = {
+  name: 'p-throttle',
+  async load() {
+    const make = await throttle();
+    return (surroundings, { config: { rate } }) => {
+      const { requestsPerMinute, windowMs } = rate!;
+      return virtually(surroundings, () => make(requestsPerMinute!, windowMs!));
+    };
+  },
+};

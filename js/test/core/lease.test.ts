@@ -22,6 +22,29 @@ test('a lease ends with its block, with what the call used', async (t) => {
   );
 });
 
+test('await using: a lease ends with its block, however that is left', async (t) => {
+  const { governor, events } = bench(t, { rate: { tokensPerMinute: 1000 }, concurrency: { maxInFlight: 2 } });
+  const request = ask('a', { estimate: { promptTokens: 400 } });
+  const call = async (fail: boolean): Promise<string> => {
+    await using first = await governor.lease(request);
+    await using second = await governor.lease(request);
+    assert.equal(governor.activeLeases, 2);
+    first.use({ promptTokens: 100 });
+    second.use({ promptTokens: 20 });
+    const waits = governor.acquireAsync(ask('b')).then(granted);
+    void waits.then((leaseId) => governor.release(leaseId));
+    if (fail) throw new Error('of the block');
+    return `${first.leaseId} ${second.leaseId}`;
+  };
+  const [first, second] = (await call(false)).split(' ');
+  assert.deepEqual([governor.activeLeases, governor.tokenRateCount], [0, 120]);
+  const ended = events.flatMap((event) => (event.type === 'release' ? event.leaseId : []));
+  assert.deepEqual(ended.slice(0, 2), [second, first]);
+  assert.equal(ended.length, 3, 'who waited had its turn');
+  await assert.rejects(call(true), /of the block/);
+  assert.deepEqual([governor.activeLeases, governor.tokenRateCount], [0, 240]);
+});
+
 test('a report of its own beats what was noted', async (t) => {
   const { governor } = bench(t, { rate: { tokensPerMinute: 1000 } });
   const lease = await governor.lease(ask('a', { estimate: { promptTokens: 400 } }));
