@@ -3,14 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { between, table } from '../bench/markdown.ts';
 import type { CellResult } from './cell.ts';
-import { COLUMNS, nameOf, type RealTimeTable } from './report.ts';
+import type { Measured, MeasuredTable } from './measured.ts';
+import { COLUMNS, nameOf } from './report.ts';
 import type { Verdict } from './targets.ts';
 
 const FILE = new URL('../docs/simulation.md', import.meta.url);
 
 export function writeDocument(
   results: readonly CellResult[],
-  tables: readonly RealTimeTable[],
+  tables: readonly MeasuredTable[],
   verdicts: readonly Verdict[],
 ): void {
   writeFileSync(FILE, withTables(readFileSync(FILE, 'utf8'), results, tables, verdicts));
@@ -20,7 +21,7 @@ export function writeDocument(
 export function withTables(
   document: string,
   results: readonly CellResult[],
-  tables: readonly RealTimeTable[],
+  tables: readonly MeasuredTable[],
   verdicts: readonly Verdict[],
 ): string {
   const seeds = results[0]?.seeds ?? [];
@@ -35,6 +36,10 @@ export function withTables(
       ]),
       2,
     );
+  const measured = (when: Measured['time']): string[] =>
+    tables
+      .filter(({ time }) => time === when)
+      .flatMap(({ name, about: what, heads: columns, rows: made }) => [`**${name}**: ${what}.`, table(columns, made)]);
   const own = results.filter(({ base }) => base);
   const about = new Map(own.map((result) => [result.scenario, result]));
   const failing = verdicts.filter(({ holds }) => !holds);
@@ -49,12 +54,11 @@ export function withTables(
     rows(own),
     '### Variants',
     rows(results.filter(({ base }) => !base)),
+    '### What is chosen',
+    ...measured('virtual'),
     '### In real time',
     `On ${cpus()[0]?.model ?? 'an unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}; medians.`,
-    ...tables.flatMap(({ name, about: what, heads: columns, rows: made }) => [
-      `**${name}**: ${what}.`,
-      table(columns, made),
-    ]),
+    ...measured('real'),
     '### Targets',
     `${verdicts.length - failing.length} of ${verdicts.length} hold.`,
     ...(failing.length === 0 ? [] : [table(['missed', 'found', 'virtual counters'], failing.map(cells))]),

@@ -2,7 +2,6 @@
 import type { Spread } from '../bench/statistics.ts';
 import type { CellResult } from './cell.ts';
 import type { Summary } from './figures.ts';
-import type { Verdict } from './targets.ts';
 
 /** A column: its head, its width, and the median of what it shows. */
 interface Column {
@@ -47,15 +46,3 @@ function line(scenario: string, contender: string, cell: (column: Column) => str
   const cells = COLUMNS.map((column) => cell(column).padStart(column.width));
   return `${scenario.padEnd(LEFT[0])}${contender.padEnd(LEFT[1])}${cells.join(' ')}`.trimEnd();
 }
-
-/** What was measured in real time. */
-export interface RealTimeTable {
-  readonly name: string;
-  readonly about: string;
-  readonly heads: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-  readonly verdicts: readonly Verdict[];
-}
-
-export const realTimeRow = (cells: readonly string[]): string =>
-  cells.map((cell, index) => (index === 0 ? cell.padEnd(18) : cell.padStart(20))).join('');

@@ -11,11 +11,13 @@ import { installLibraries } from '../bench/libraries/install.ts';
 import { play, playWith, variantsOf, type Cell, type CellResult } from './cell.ts';
 import { writeDocument } from './document.ts';
 import { prepareNative } from './native.ts';
-import { REAL_TIME, type RealTime } from './real-time/index.ts';
-import { heading, realTimeRow, row, type RealTimeTable } from './report.ts';
+import { measuredRow, type Measured, type MeasuredTable } from './measured.ts';
+import { REAL_TIME } from './real-time/index.ts';
+import { heading, row } from './report.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { GOVERNOR, VIRTUAL_COUNTERS } from './schedulers/index.ts';
+import { AGEING } from './sweeps/ageing.ts';
 import { judge, missed } from './targets.ts';
 
 const { values: options } = parseArgs({
@@ -33,8 +35,9 @@ const { values: options } = parseArgs({
 /** Far from those of the tests, so that nothing is tuned to them. */
 const FIRST_SEED = 7001;
 
+const MEASURED = [AGEING, ...REAL_TIME];
 const wanted = options.scenario?.split(',');
-const names = [...SCENARIOS, ...REAL_TIME].map(({ name }) => name);
+const names = [...SCENARIOS, ...MEASURED].map(({ name }) => name);
 const unknown = wanted?.filter((name) => !names.includes(name)) ?? [];
 if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(' ')}`);
 const count = Number(options.seeds);
@@ -46,7 +49,7 @@ installLibraries();
 const chosen = <Item extends { name: string }>(items: readonly Item[]): Item[] =>
   items.filter(({ name }) => wanted?.includes(name) ?? true);
 const results = await playAll(chosen(SCENARIOS));
-const tables = await measureAll(chosen(REAL_TIME));
+const tables = await measureAll(chosen(MEASURED));
 
 const verdicts = [...judge(results), ...tables.flatMap((table) => table.verdicts)];
 if (options.json !== undefined)
@@ -89,19 +92,19 @@ function variants(scenario: Scenario): Cell[] {
   return variantsOf(scenario).flatMap((terms) => judged.map((contender) => ({ scenario, terms, contender })));
 }
 
-async function measureAll(items: readonly RealTime[]): Promise<RealTimeTable[]> {
-  const tables: RealTimeTable[] = [];
-  for (const { name, about, heads, rows } of items) {
-    console.log(`${name}, real time: ${about}`);
-    console.log(realTimeRow(heads));
+async function measureAll(items: readonly Measured[]): Promise<MeasuredTable[]> {
+  const tables: MeasuredTable[] = [];
+  for (const { name, time, about, heads, rows } of items) {
+    console.log(`${name}, ${time} time: ${about}`);
+    console.log(measuredRow(heads));
     const made: (readonly string[])[] = [];
     const making = rows();
     let next = await making.next();
     for (; next.done !== true; next = await making.next()) {
-      console.log(realTimeRow(next.value));
+      console.log(measuredRow(next.value));
       made.push(next.value);
     }
-    tables.push({ name, about, heads, rows: made, verdicts: next.value });
+    tables.push({ name, time, about, heads, rows: made, verdicts: next.value });
   }
   return tables;
 }

@@ -1,16 +1,8 @@
 /** What can only be measured in real time. Runs on request, beside the scenarios in virtual time. */
+import type { Measured } from '../measured.ts';
 import type { Verdict } from '../targets.ts';
 import { SIZES, storm, type Storm } from './storm.ts';
 import { SLOTS, TASK_MS, TASKS, wakeUps } from './wake-up.ts';
-
-/** A table, made a row at a time. */
-export interface RealTime {
-  readonly name: string;
-  readonly about: string;
-  readonly heads: readonly string[];
-  /** Yields the cells of each row, and ends with what they say of the targets. */
-  readonly rows: () => AsyncGenerator<readonly string[], Verdict[]>;
-}
 
 /** Of the targets. */
 const WAKE_MS_MOST = 1;
@@ -24,9 +16,10 @@ const verdict = (target: string, value: number, most: number): Verdict => ({
   found: value.toFixed(3),
 });
 
-export const REAL_TIME: readonly RealTime[] = [
+export const REAL_TIME: readonly Measured[] = [
   {
     name: 'W3',
+    time: 'real',
     about: `${TASKS} tasks of ${TASK_MS} ms through ${SLOTS} slots`,
     heads: ['scheduler', 'makespan', 'wake-up p50 ms', 'p99 ms'],
     async *rows() {
@@ -40,6 +33,7 @@ export const REAL_TIME: readonly RealTime[] = [
   },
   {
     name: 'W5',
+    time: 'real',
     about: `${SIZES.join(' and ')} waiters of 1000 actors that are aborted`,
     heads: ['waiters', 'enqueue us', 'abort us', 'bare promise us', 'bytes left of each'],
     async *rows() {

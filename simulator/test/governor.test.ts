@@ -37,7 +37,13 @@ it('becomes lines and tables', () => {
   assert.ok(heading().startsWith('scenario'));
   const verdicts = judge(results);
   const [broken] = verdicts.map((verdict) => ({ ...verdict, holds: false, found: '0.5' }));
-  const measured = { name: 'W3', about: 'tasks', heads: ['scheduler', 'ms'], rows: [['ours', '0.1']] };
+  const measured = {
+    name: 'W3',
+    time: 'real' as const,
+    about: 'tasks',
+    heads: ['scheduler', 'ms'],
+    rows: [['ours', '0.1']],
+  };
   const empty = 'before\n<!-- simulation: begin -->\nstale\n<!-- simulation: end -->\nafter\n';
   const [variant] = results.map((result) => ({ ...result, base: false, terms: { slots: 9, serviceMs: 10 } }));
   const written = withTables(empty, [...results, variant!], [{ ...measured, verdicts }], [...verdicts, broken!]);
