@@ -473,8 +473,15 @@ pub enum Decision {
 pub enum Enqueued {
     /// There was room at once.
     Granted(Grant),
-    /// It waits; an [`Output::Granted`] or [`Output::Refused`] follows. With the actor's handle, as in a grant.
-    Waiting(WaiterId, Option<ActorHandle>),
+    /// It waits; an [`Output::Granted`] or [`Output::Refused`] follows.
+    Waiting {
+        /// Its name.
+        waiter: WaiterId,
+        /// The actor's handle, as in a grant.
+        actor: Option<ActorHandle>,
+        /// The keys under which it will be counted, as [`keys_of`](crate::Governor::keys_of) names those of a lease.
+        keys: Keys,
+    },
     /// It was refused: never grantable, too late, or the queue is full.
     Denied(Denial),
 }

@@ -53,7 +53,9 @@ fn round(governor: &mut Governor, actors: &mut [Option<ActorHandle>], start_ms: 
         let tokens = Tokens { prompt: n % 2, output: 0 };
         let request = Request { actor: actors[place], tokens, ..Request::default() };
         let deadline = (n % 3 == 0).then_some(later);
-        let Enqueued::Waiting(waiter, actor) = governor.enqueue(now, &request, deadline) else { panic!("not waiting") };
+        let Enqueued::Waiting { waiter, actor, .. } = governor.enqueue(now, &request, deadline) else {
+            panic!("not waiting")
+        };
         actors[place] = actor;
         if deadline.is_none() {
             cancelled.push(waiter);

@@ -151,8 +151,8 @@ impl Run {
         let deadline = deadline_ms.map(|ms| Instant::from_micros(self.now_us.saturating_add(u64::from(ms) * 1_000)));
         match self.governor.enqueue(now, &self.request(asked), deadline) {
             Enqueued::Granted(grant) => self.granted(now, grant, asked.unlimited),
-            Enqueued::Waiting(waiter, actor) => {
-                self.learn(self.governor.keys_of_waiter(waiter));
+            Enqueued::Waiting { waiter, actor, keys } => {
+                self.learn(keys);
                 remember(&mut self.waiters, waiter);
                 actor.into_iter().for_each(|actor| remember(&mut self.actors, actor));
             }

@@ -165,13 +165,12 @@ impl Fairness {
         }
     }
 
-    /// What an actor has consumed when it asks now, and what it would be charged for a call.
-    pub(crate) fn order_of(&self, who: Who, class: Priority, call: &Consumption) -> (u64, u64) {
-        let (start, actor) = match who {
-            Who::Known(actor) => (self.counters.start(actor, class), actor),
-            Who::New => (self.counters.start_of_new(class), u32::MAX),
-        };
-        (start, self.counters.charge_for(actor, call))
+    /// What an actor has consumed when it asks now.
+    pub(crate) fn start_of(&self, who: Who, class: Priority) -> u64 {
+        match who {
+            Who::Known(actor) => self.counters.start(actor, class),
+            Who::New => self.counters.start_of_new(class),
+        }
     }
 
     pub(crate) fn write(&self, w: &mut Writer, pending: &[u32]) {
@@ -198,7 +197,6 @@ fn soft_cap(soft: &config::Fairness, effective_max: u64) -> u64 {
     (effective_max as i64 as f64 * soft.soft_cap_ratio + 0.5) as i64 as u64
 }
 
-/// A product that 64 bits may not hold.
 /// Whether a weight is less than its part of `whole`, dealt to so many. Without a product, which would not fit into 64 bits.
 fn below_share(weight: u64, count: u64, whole: u64) -> bool {
     weight < whole.div_ceil(count.max(1))

@@ -105,7 +105,6 @@ impl Governor {
     /// The request with its keys as they are counted now, or the denial of one for whose keys there is no place.
     #[inline(never)]
     pub(super) fn keyed(&mut self, t: CoreTime, request: &Request) -> Result<Request, Denial> {
-        self.newcomer = None;
         let keys = if request.unlimited { Keys::default() } else { request.keys };
         match self.limits.resolve(t, keys) {
             Some(keys) => Ok(Request { keys, ..*request }),

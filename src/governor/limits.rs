@@ -1,7 +1,7 @@
 //! Limits at run time: other amounts, and calls that were made elsewhere.
 
 use super::Governor;
-use crate::decision::{Keys, LeaseId, Request, WaiterId};
+use crate::decision::{Keys, LeaseId, Request};
 use crate::error::ConfigError;
 use crate::time::Instant;
 
@@ -57,20 +57,11 @@ impl Governor {
         if self.is_live(lease) { self.limits.keys_of(lease.slot) } else { Keys::default() }
     }
 
-    /// The same of a waiter; also of the last one that came to wait, if its turn or its end was in the same step.
-    #[must_use]
-    pub fn keys_of_waiter(&self, waiter: WaiterId) -> Keys {
-        let last = self.newcomer.filter(|(id, _)| *id == waiter).map(|(_, keys)| keys);
-        let keys = self.queue.waiter(waiter).map(|waiter| waiter.request.keys).or(last);
-        keys.map_or(Keys::default(), |keys| self.limits.told(keys))
-    }
-
     /// Counts a call that was made without a lease, such as one of before a restart or by another program: what `request`
     /// names is counted in all limits now, whether it fits or not. Nothing is in flight for it. The keys under which it is
     /// counted; at the cap unknown ones are counted together, also where calls under them are refused.
     pub fn record(&mut self, now: Instant, request: &Request) -> Keys {
         let t = self.advance(now);
-        self.newcomer = None;
         let mut request = super::acquire::normal(request);
         request.keys = self.limits.resolve_at_any_cost(t, request.keys);
         self.limits.advance(t, &request);

@@ -20,7 +20,7 @@ use alloc::collections::VecDeque;
 
 use crate::adaptive::Adaptive;
 use crate::config::Config;
-use crate::decision::{Keys, Output, WaiterId, WakeReason};
+use crate::decision::{Output, WakeReason};
 use crate::error::ConfigError;
 use crate::fairness::Fairness;
 use crate::gate::Gates;
@@ -76,9 +76,6 @@ pub struct Governor {
     adaptive: Option<Adaptive>,
     gates: Gates,
     queue: Queue,
-    /// Who came to wait last, and its keys: whoever asked is told of them, whatever has become of it in the same step. Until
-    /// keys are looked up again, which may give their handles to others.
-    newcomer: Option<(WaiterId, Keys)>,
     outputs: VecDeque<Output>,
     /// The next sweep; set while leases are held.
     reaper_at: Option<CoreTime>,
@@ -103,7 +100,6 @@ impl Governor {
             limits,
             // Without a maximum there is nothing to adapt.
             adaptive: config.concurrency.and_then(|pool| Some(Adaptive::new(config.adaptive?, pool.max_in_flight))),
-            newcomer: None,
             gates: Gates::new(config.probes),
             queue: Queue::new(config.queue.ageing_us),
             outputs: VecDeque::new(),

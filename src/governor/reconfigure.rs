@@ -94,7 +94,6 @@ impl Governor {
         let old = core::mem::replace(&mut self.limits, Limits::new(&config));
         let adopted = self.limits.adopt(old, t);
         self.outputs.retain_mut(|output| output.move_places(&adopted));
-        self.newcomer = None;
         if adopted.begins {
             self.clock.tick();
             t = self.clock.last();

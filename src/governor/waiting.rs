@@ -23,7 +23,7 @@ impl Governor {
     /// let mut governor = Governor::new(Config { concurrency: Some(concurrency), ..Config::default() })?;
     /// let now = Instant::from_millis(1_000.0);
     /// let Decision::Granted(first) = governor.acquire(now, &Request::default()) else { unreachable!() };
-    /// let Enqueued::Waiting(waiter, _) = governor.enqueue(now, &Request::default(), None) else { unreachable!() };
+    /// let Enqueued::Waiting { waiter, .. } = governor.enqueue(now, &Request::default(), None) else { unreachable!() };
     /// governor.release(now, first.lease, &Report::default());
     /// assert!(matches!(governor.poll_output(), Some(Output::Granted(served, _)) if served == waiter));
     /// # Ok::<(), throttleai::ConfigError>(())
@@ -65,10 +65,9 @@ impl Governor {
             // It may have been the one that it stood behind.
             Ok(true) => (At::READY, stands.1),
         };
-        let (id, actor) = self.park(t, request, (why, who), deadline, stands);
+        let waiting = self.park(t, request, (why, who), deadline, stands);
         self.serve(t);
-        let named = |handle: &u32| self.fairness.as_ref().is_some_and(|fairness| !fairness.actors.is_overflow(*handle));
-        Enqueued::Waiting(id, actor.filter(named).map(ActorHandle))
+        waiting
     }
 
     /// What a request that comes to wait stands at, and why; `None` if it need not wait.
@@ -95,10 +94,10 @@ impl Governor {
     /// The order of a request that comes now.
     pub(super) fn newcomer(&self, request: &Request, who: Who) -> Passer {
         let fairness = self.fairness.as_ref();
-        let order = fairness.map(|fairness| fairness.order_of(who, request.priority, &call_of(request)));
-        Passer::new(request.priority, order.map_or(0, |(counter, _)| counter))
+        Passer::new(request.priority, fairness.map_or(0, |fairness| fairness.start_of(who, request.priority)))
     }
 
+    /// Puts a request where it waits. What becomes of it in the same step is told by outputs, as are handles that are freed.
     fn park(
         &mut self,
         t: CoreTime,
@@ -106,7 +105,7 @@ impl Governor {
         (why, who): (Denial, Who),
         deadline: Option<CoreTime>,
         stands: (At, Why),
-    ) -> (WaiterId, Option<u32>) {
+    ) -> Enqueued {
         let actor = Some(self.admit(who)).filter(|&actor| actor != NO_ACTOR);
         let (mut counter, mut charge) = (0, 0);
         if let (Some(fairness), Some(actor)) = (&mut self.fairness, actor) {
@@ -118,9 +117,10 @@ impl Governor {
         let request = Request { keys: self.limits.hold(t, &request.keys), ..*request };
         let waiter = Waiter { request, actor, why, charge };
         self.queue.begin(self.effective_max());
-        let id = self.queue.push(waiter, counter, deadline, stands, t);
-        self.newcomer = Some((id, request.keys));
-        (id, actor)
+        let waiter = self.queue.push(waiter, counter, deadline, stands, t);
+        let named = |handle: &u32| self.fairness.as_ref().is_some_and(|fairness| !fairness.actors.is_overflow(*handle));
+        let actor = actor.filter(named).map(ActorHandle);
+        Enqueued::Waiting { waiter, actor, keys: self.limits.told(request.keys) }
     }
 
     /// The denial of a request for which waiting is of no use.

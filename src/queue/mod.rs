@@ -401,8 +401,8 @@ impl Queue {
         self.parks.come(now);
     }
 
-    /// Changes every waiter, in the order of arrival within its class; they stay in that order and are all looked at.
-    /// `change` says what the waiter's actor has consumed.
+    /// Changes every waiter, in the order of arrival within its class; they stay in that order and are all looked at, and the
+    /// clocks of those who were passed go on. `change` says what the waiter's actor has consumed.
     pub(crate) fn change_all(&mut self, change: &mut dyn FnMut(&mut Waiter) -> u64) {
         let old = core::mem::take(&mut self.lanes);
         self.parks = Parks::default();
@@ -413,21 +413,18 @@ impl Queue {
             };
             let counter = change(waiter);
             let name = waiter.name();
-            if let Some(lane) = self.line_up(slot, name, old.arrival(slot), counter) {
-                self.enter(lane, At::READY);
+            let Some(lane) = self.line_up(slot, name, old.arrival(slot), counter) else { continue };
+            let was_head = old.get(old.of(slot)).filter(|of| of.head == slot);
+            if let Some(of) = self.lanes.get_mut(lane) {
+                of.passed_at = was_head.and_then(|was| was.passed_at);
             }
+            self.enter(lane, At::READY);
         }
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<(WaiterId, Waiter)> {
         let place = self.places.get(slot as usize)?;
         Some((WaiterId { slot, generation: place.generation }, place.waiter?))
-    }
-
-    /// A waiter, by name.
-    pub(crate) fn waiter(&self, id: WaiterId) -> Option<Waiter> {
-        let (found, waiter) = self.get(id.slot)?;
-        (found == id).then_some(waiter)
     }
 
     /// Who has waited longest of the lowest class that is not above this one.

@@ -195,7 +195,8 @@ impl Parks {
             self.instants.remove(park);
             self.changed.remove(&mut self.changed_places, park);
             if at.place != u32::MAX {
-                of.at = At::READY;
+                // What it held may have been much.
+                *of = Park::new(At::READY);
                 self.index.remove(park);
                 self.free.push(park);
             }

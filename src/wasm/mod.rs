@@ -120,7 +120,7 @@ impl Core {
             let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
             match self.governor.enqueue(now, &request, deadline) {
                 Enqueued::Granted(grant) => self.granted(flags, &grant),
-                Enqueued::Waiting(waiter, actor) => self.queued(waiter, actor),
+                Enqueued::Waiting { waiter, actor, keys } => self.queued(waiter, actor, keys),
                 Enqueued::Denied(denial) => self.denied(&denial),
             }
         };
@@ -355,8 +355,8 @@ impl Core {
         DENIED
     }
 
-    fn queued(&mut self, waiter: WaiterId, actor: Option<ActorHandle>) -> i32 {
-        self.view.set_handles(self.governor.keys_of_waiter(waiter));
+    fn queued(&mut self, waiter: WaiterId, actor: Option<ActorHandle>, keys: Keys) -> i32 {
+        self.view.set_handles(keys);
         self.view.set(view::WAITER, f64::from(waiter.slot));
         self.view.set(view::WAITER_GENERATION, f64::from(waiter.generation));
         self.view.set(view::ACTOR, f64::from(actor.map_or(NO_HANDLE, |actor| actor.0)));

@@ -86,7 +86,7 @@ impl Watched {
         }
         match self.governor.enqueue(now, &request, None) {
             Enqueued::Granted(grant) => self.granted(actor, tokens, &grant),
-            Enqueued::Waiting(waiter, handle) => {
+            Enqueued::Waiting { waiter, actor: handle, .. } => {
                 self.handles[actor] = self.handles[actor].or(handle);
                 self.waiting.insert(waiter, (actor, tokens));
             }

@@ -85,7 +85,7 @@ fn slots(max: u64) -> Option<Concurrency> {
 fn fairness_can_begin_while_somebody_waits() {
     let mut governor = Governor::new(Config { concurrency: slots(1), ..Config::default() }).expect("valid");
     governor.acquire(at(1.0), &Request::default());
-    let Enqueued::Waiting(waiter, _) = governor.enqueue(at(1.0), &Request::default(), Some(at(9.0))) else {
+    let Enqueued::Waiting { waiter, .. } = governor.enqueue(at(1.0), &Request::default(), Some(at(9.0))) else {
         panic!("there is no slot");
     };
     let fair = Config { fairness: Some(Fairness::default()), ..governor.config().clone() };
@@ -105,7 +105,7 @@ fn who_waits_for_a_limit_of_its_key_is_served_when_that_is_raised() {
         panic!("there is room");
     };
     let request = Request { keys: governor.keys_of(grant.lease), ..Request::default() };
-    let Enqueued::Waiting(waiter, _) = governor.enqueue(at(1.0), &request, None) else { panic!("it is spent") };
+    let Enqueued::Waiting { waiter, .. } = governor.enqueue(at(1.0), &request, None) else { panic!("it is spent") };
     governor.set_limit(at(2.0), 0, 2).expect("an amount");
     assert!(matches!(governor.poll_output(), Some(Output::Granted(served, _)) if served == waiter));
 }

@@ -257,14 +257,13 @@ impl Oracle {
         }
         // What time brought came before the answer; what the command brought (a freed slot given to a waiter), after it.
         // (Who begins to wait may also be served by the same command: its own actor waits behind it, so others pass.)
-        if let (Input::Enqueue { request, deadline, .. }, Answer::Enqueued(Enqueued::Waiting(id, actor))) =
+        if let (Input::Enqueue { request, deadline, .. }, Answer::Enqueued(Enqueued::Waiting { waiter, actor, keys })) =
             (input, &answer)
         {
             let due = deadline.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
-            let keys = self.governor.keys_of_waiter(*id);
-            self.note_keys(keys);
-            let request = Request { keys, ..*request };
-            self.waiting.insert(*id, Waiting { request, due, actor: *actor, arrival: self.steps });
+            self.note_keys(*keys);
+            let request = Request { keys: *keys, ..*request };
+            self.waiting.insert(*waiter, Waiting { request, due, actor: *actor, arrival: self.steps });
         }
         let released = matches!(input, Input::Release { .. } | Input::Annul { .. });
         if released {
@@ -290,7 +289,7 @@ impl Oracle {
                 Enqueued::Granted(grant) if grant.reused => self.check_reused(request, grant),
                 Enqueued::Granted(grant) => self.granted(t, request, grant),
                 Enqueued::Denied(denial) => self.check_denial(denial),
-                Enqueued::Waiting(_, actor) => {
+                Enqueued::Waiting { actor, .. } => {
                     self.totals.waited += 1;
                     self.note_actor(*actor);
                 }

@@ -25,7 +25,7 @@ fn waiting(deadline: f64) -> (Governor, Config) {
     let config = with(vec![limit("gone", 100), limit("minute", 10)]);
     let mut governor = Governor::new(config.clone()).unwrap();
     governor.acquire(at(0.0), &tokens(10));
-    assert!(matches!(governor.enqueue(at(0.0), &tokens(5), Some(at(deadline))), Enqueued::Waiting(..)));
+    assert!(matches!(governor.enqueue(at(0.0), &tokens(5), Some(at(deadline))), Enqueued::Waiting { .. }));
     (governor, config)
 }
 

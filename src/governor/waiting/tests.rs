@@ -22,7 +22,7 @@ fn granted(decision: Decision) -> Grant {
 }
 
 fn waits(enqueued: Enqueued) -> (WaiterId, Option<ActorHandle>) {
-    let Enqueued::Waiting(waiter, actor) = enqueued else { panic!("{enqueued:?}") };
+    let Enqueued::Waiting { waiter, actor, .. } = enqueued else { panic!("{enqueued:?}") };
     (waiter, actor)
 }
 
@@ -102,8 +102,8 @@ fn a_heavy_call_is_passed_for_a_while_and_then_served() {
     panic!("never served; {passed} passed");
 }
 
-#[test]
-fn background_work_is_not_overtaken_for_ever() {
+/// When background work is served beside interactive calls without end, in milliseconds.
+fn background_is_served(reconfigured: bool) -> u64 {
     let mut governor = governor(1, Config::default());
     let mut held = granted(governor.acquire(at(0), &Request::default())).lease;
     let background = Request { priority: Priority::Background, ..Request::default() };
@@ -113,12 +113,22 @@ fn background_work_is_not_overtaken_for_ever() {
         governor.release(at(ms), held, &Report::default());
         let (waiter, grant) = served(&mut governor).pop().unwrap();
         if waiter == background {
-            assert!(ms > 5_000, "interactive calls come first: {ms}");
-            return;
+            return ms;
         }
         held = grant.lease;
+        if reconfigured && ms % 1_000 == 0 {
+            let config = governor.config().clone();
+            governor.reconfigure(at(ms), config).unwrap();
+        }
     }
     panic!("never served");
+}
+
+#[test]
+fn background_work_is_not_overtaken_for_ever() {
+    let ms = background_is_served(false);
+    assert!(ms > 5_000, "interactive calls come first: {ms}");
+    assert_eq!(ms, background_is_served(true), "another configuration makes it begin again");
 }
 
 #[test]
@@ -238,7 +248,7 @@ impl Two {
                 self.handles[actor] = grant.actor;
                 self.held[actor].push(grant.lease);
             }
-            Enqueued::Waiting(waiter, handle) => {
+            Enqueued::Waiting { waiter, actor: handle, .. } => {
                 self.handles[actor] = handle;
                 self.waiting[actor].push(waiter);
             }
