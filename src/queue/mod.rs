@@ -5,19 +5,19 @@
 //! of those who stand there looked at. First is the interactive one before the background one, then whose actor has consumed
 //! least, then who came first. Where nothing counts consumption there is one lane for each class and keys: the order is arrival.
 //!
-//! While the first one at a thing does not fit there, a few behind it may pass if they fit. Once one has, a clock runs for the
-//! first one; when it has run for `ageing_us` what comes free there is kept for it. Background heads for which it has run out
-//! count as interactive in the order. Where consumption counts, only those may pass who have not had more than the first one
-//! will have had with its request, so that two actors that wait for the same are never further apart than twice the largest
-//! charge.
+//! While the first one at a thing does not fit there, a few behind it may pass if they fit, but not for ever (`turns`).
 //!
 //! Invariants: a waiter stands in one lane, the head of a lane in one park; a waiter has at most one deadline in the heap; a
-//! generation is used once. O(log n) to add, cancel and serve. Called by `governor`, which decides what fits. Waiters are
+//! generation is used once. O(log n) to add, cancel and serve a waiter; another counter of an actor takes as much for each lane of
+//! it, that is, for each class and keys under which it waits. Called by `governor`, which decides what fits. Waiters are
 //! callers of this process: an image keeps their names from being used again, not them.
 
+mod checks;
 mod hashed;
 mod lanes;
 mod parks;
+mod turns;
+mod wakes;
 
 use alloc::vec::Vec;
 
@@ -28,11 +28,9 @@ use crate::list::List;
 use crate::time::CoreTime;
 pub(crate) use lanes::Name;
 use lanes::{Lanes, NONE};
+use parks::Parks;
 pub(crate) use parks::{At, Why};
-use parks::{Park, Parks, SLOTS};
-
-/// So many behind a first one that does not fit are looked at.
-const LOOKS: usize = 16;
+pub(crate) use turns::Passer;
 
 /// One waiting request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,21 +57,6 @@ pub(crate) struct Rank {
     /// What the actor has consumed.
     pub(crate) counter: u64,
     pub(crate) arrival: u64,
-}
-
-/// Who may pass: somebody with this rank, who stands in this lane if in any.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Passer {
-    pub(crate) rank: Rank,
-    pub(crate) lane: u32,
-}
-
-impl Passer {
-    /// Somebody who stands in no lane yet and would be the last of its class with this counter.
-    pub(crate) fn new(priority: Priority, counter: u64) -> Self {
-        let rank = Rank { background: priority == Priority::Background, counter, arrival: u64::MAX };
-        Self { rank, lane: NONE }
-    }
 }
 
 #[derive(Debug)]
@@ -163,15 +146,6 @@ impl Queue {
         None
     }
 
-    /// One of those behind the first may fit before it does.
-    pub(crate) fn look_sooner(&mut self, park: u32, at: CoreTime, now: CoreTime) {
-        if let Some(free_at) = self.parks.get_mut(park).and_then(|of| of.why.free_at.as_mut()).filter(|own| at < **own)
-        {
-            *free_at = at;
-            self.parks.look_at(park, at.max(now.plus(1)));
-        }
-    }
-
     fn count(&mut self, park: u32, priority: Priority, more: u32, less: u32) {
         if let Some([interactive, background]) = self.parks.get_mut(park).map(|park| &mut park.waiting) {
             let waiting = if priority == Priority::Background { background } else { interactive };
@@ -240,12 +214,6 @@ impl Queue {
         }
     }
 
-    /// Whether the room at a thing is kept for a head that has been passed for too long.
-    fn has_aged(&self, lane: u32, now: CoreTime) -> bool {
-        let passed_at = self.lanes.get(lane).and_then(|lane| lane.passed_at);
-        passed_at.is_some_and(|then| now.since(then) >= self.ageing_us)
-    }
-
     fn first(&self, park: u32) -> Option<u32> {
         self.parks.get(park)?.first().map(|(_, lane)| lane)
     }
@@ -257,43 +225,9 @@ impl Queue {
         self.first(park).map(|lane| (park, lane))
     }
 
-    /// The first background head of a park counts as interactive in the order from now on, if it has been passed for so long.
-    fn rise_aged(&mut self, park: u32, now: CoreTime) {
-        let first = self.parks.get(park).and_then(|of| of.first_of(true));
-        let Some((_, lane)) = first.filter(|&(_, lane)| self.has_aged(lane, now)) else { return };
-        let before = self.lanes.rank(lane);
-        if let Some(of) = self.lanes.get_mut(lane) {
-            of.risen = true;
-        }
-        self.parks.rise(park, lane, before, self.lanes.rank(lane));
-    }
-
-    /// Those behind the first of a park who may be looked at, in their order; then [`NONE`].
-    pub(crate) fn behind(&self, park: u32, first: u32) -> [u32; LOOKS] {
-        let mut found = [(Rank::default(), NONE); LOOKS];
-        let near = self.parks.get(park).into_iter().flat_map(Park::heads).filter(|&(_, lane)| lane != first);
-        let mut len = 0usize;
-        for (place, head) in found.iter_mut().zip(near) {
-            *place = head;
-            len = len.saturating_add(1);
-        }
-        // By selection: a library's sort is larger than the whole queue.
-        for from in 0..len {
-            let rest = found.get(from..len).unwrap_or(&[]);
-            let least = rest.iter().enumerate().min_by_key(|(_, head)| **head).map_or(0, |(at, _)| at);
-            found.swap(from, from.saturating_add(least));
-        }
-        found.map(|(_, lane)| lane)
-    }
-
     /// The head of a lane that is still there.
     pub(crate) fn head(&self, lane: u32) -> Option<(WaiterId, Waiter)> {
         self.get(self.lanes.head(lane)?)
-    }
-
-    /// A head that may pass others.
-    pub(crate) fn passer(&self, lane: u32) -> Passer {
-        Passer { rank: self.lanes.rank(lane), lane }
     }
 
     /// Where the head of a lane stands that has waiters.
@@ -313,92 +247,6 @@ impl Queue {
 
     pub(crate) fn why(&self, park: u32) -> Option<Why> {
         self.parks.get(park).map(|of| of.why)
-    }
-
-    /// Whether the room in a park is kept from somebody, for one that stands before him.
-    pub(crate) fn keeps_from(&self, park: u32, who: Passer, now: CoreTime) -> bool {
-        let Some(of) = self.parks.get(park) else { return false };
-        [false, true].into_iter().filter_map(|background| of.first_of(background)).any(|(rank, lane)| {
-            let aged = self.has_aged(lane, now);
-            let rank = Rank { background: rank.background && !aged, ..rank };
-            let kept = aged || self.ageing_us == 0 || who.rank.counter > self.reach(lane, rank);
-            lane != who.lane && rank < who.rank && kept
-        })
-    }
-
-    /// What the actor of a head will have consumed with it.
-    fn reach(&self, lane: u32, rank: Rank) -> u64 {
-        rank.counter.saturating_add(self.head(lane).map_or(0, |(_, waiter)| waiter.charge))
-    }
-
-    /// Somebody is let in: the clocks of those whom it passes run.
-    pub(crate) fn pass(&mut self, park: u32, who: Passer, now: CoreTime) {
-        for background in [false, true] {
-            let first = self.parks.get(park).and_then(|of| of.first_of(background));
-            let Some((rank, lane)) = first.filter(|&(_, lane)| lane != who.lane) else { continue };
-            let earlier = background && !who.rank.background && rank.arrival < who.rank.arrival;
-            if let Some(of) = self.lanes.get_mut(lane).filter(|_| earlier || rank < who.rank) {
-                of.passed_at.get_or_insert(now);
-            }
-        }
-    }
-
-    /// How many of a class or above wait in a park, or 1 for background work that has been passed for too long.
-    pub(crate) fn waiting_in(&self, park: u32, priority: Priority, now: CoreTime) -> u32 {
-        let Some(of) = self.parks.get(park) else { return 0 };
-        let [interactive, background] = of.waiting;
-        if priority == Priority::Background {
-            return interactive.saturating_add(background);
-        }
-        let first = of.first_of(true).map(|(_, lane)| lane);
-        let aged = of.first_of(false).is_some() || first.is_some_and(|lane| self.has_aged(lane, now));
-        interactive.max(u32::from(aged))
-    }
-
-    /// Whether anybody waits for slots.
-    pub(crate) fn waits_for_slots(&self) -> bool {
-        self.first(SLOTS).is_some()
-    }
-
-    /// Slots have come free.
-    #[inline]
-    pub(crate) fn slots_came(&mut self) {
-        if !self.is_empty() {
-            self.parks.change(SLOTS);
-        }
-    }
-
-    /// What the effective maximum is when somebody begins to wait where nobody did.
-    pub(crate) const fn begin(&mut self, effective_max: u64) {
-        if self.is_empty() {
-            self.effective_max = effective_max;
-        }
-    }
-
-    /// The effective maximum may have been raised.
-    pub(crate) fn note_max(&mut self, effective_max: u64) {
-        if effective_max > core::mem::replace(&mut self.effective_max, effective_max) {
-            self.parks.change(SLOTS);
-        }
-    }
-
-    /// Something has come back to what binds waiters.
-    pub(crate) fn came_back(&mut self, at: At) {
-        if let Some(park) = self.parks.find(at) {
-            self.parks.change(park);
-        }
-    }
-
-    /// A limit has changed, for all its keys.
-    pub(crate) fn limit_changed(&mut self, place: u32) {
-        for park in self.parks.numbers().filter(|&park| self.at(park).place == place).collect::<Vec<_>>() {
-            self.parks.change(park);
-        }
-    }
-
-    /// Notes what time has brought.
-    pub(crate) fn come(&mut self, now: CoreTime) {
-        self.parks.come(now);
     }
 
     /// Changes every waiter, in the order of arrival within its class; they stay in that order and are all looked at, and the
@@ -468,40 +316,6 @@ impl Queue {
             self.lanes.remove(id.slot);
         }
         Some(waiter)
-    }
-
-    /// When the next deadline or turn at a limit comes.
-    pub(crate) fn next_instant(&self) -> Option<CoreTime> {
-        let deadline = self.deadlines.peek().map(|(at, _)| CoreTime::from_micros(at));
-        [deadline, self.parks.next_instant()].into_iter().flatten().min()
-    }
-
-    /// The lanes that are first where they stand: for checks of invariants.
-    pub(crate) fn firsts(&self) -> impl Iterator<Item = u32> + '_ {
-        self.parks.numbers().filter_map(|park| self.first(park))
-    }
-
-    /// What a head stands at, and why: for checks of invariants.
-    pub(crate) fn waits_for(&self, lane: u32) -> Option<(At, Why)> {
-        self.parks.get(self.lanes.get(lane)?.park).map(|of| (of.at, of.why))
-    }
-
-    /// What does not hold of the waiters, if anything: for checks of invariants.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
-        let sum = |park: u32| self.parks.get(park).map_or(0, |of| of.waiting.iter().sum::<u32>());
-        if self.parks.numbers().map(sum).sum::<u32>() != self.len() {
-            return Some("those who wait are not those who stand somewhere");
-        }
-        if self.parks.next().is_some() {
-            return Some("somebody who is to be looked at was not");
-        }
-        let mut waiting = (0u32..).zip(&self.places).filter_map(|(slot, place)| Some((slot, place.waiter.as_ref()?)));
-        let lost = waiting.any(|(slot, waiter)| {
-            let lane = self.lanes.of(slot);
-            let known = self.lanes.get(lane).is_some_and(|of| of.name == waiter.name());
-            !known || !self.parks.holds(lane)
-        });
-        lost.then_some("a waiter is in no lane, or its lane stands nowhere")
     }
 
     /// The names that are used up. A waiter that is there now is not there after a restart, and its name is used up too.
