@@ -40,7 +40,6 @@ impl Governor {
     /// ```
     pub fn observe(&mut self, now: Instant, seen: &Observation) -> Keys {
         let t = self.advance(now);
-        self.newcomer = None;
         let admitted = seen.lease.and_then(|lease| self.admission(lease));
         let keys = self.follow(t, seen, admitted);
         self.note_answer(t, seen, admitted);

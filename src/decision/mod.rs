@@ -2,10 +2,15 @@
 //!
 //! Units: weights in millionths (1.0 is 1,000,000), tokens whole, times in the caller's microseconds.
 
-use core::hash::{Hash, Hasher};
+mod amounts;
+mod names;
 
 use crate::observation::GateMoved;
 use crate::time::{Instant, whole};
+pub(crate) use amounts::round_up;
+pub use amounts::{Amounts, METRICS_MAX, Metric, ReportedAmounts, TOKENS_MAX, Tokens};
+pub(crate) use names::NO_HANDLE;
+pub use names::{ActorHandle, KEYS_MAX, KeyHandle, Keys, LeaseId, WaiterId};
 
 /// Who is served first, and whether the interactive reserve is open to the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,223 +20,6 @@ pub enum Priority {
     Interactive,
     /// Nobody waits. Leaves the interactive reserve free.
     Background,
-}
-
-/// Names an actor for as long as the governor remembers it. Handed out by grants, see [`Grant::actor`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ActorHandle(pub u32);
-
-/// Names a key for as long as the governor remembers it. Handed out by grants, see [`Governor::keys_of`](crate::Governor::keys_of).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct KeyHandle(pub u32);
-
-/// How many sets of limits can count one call by keys.
-pub const KEYS_MAX: usize = 8;
-
-/// Which keys a call counts under: limits with the same [`Limit::per`](crate::Limit::per) are a set, and a set counts each
-/// of its keys apart. Sets are numbered by the first limit of each; a call that names no key of a set is not counted by it.
-///
-/// ```
-/// use throttleai::Keys;
-/// let mut keys = Keys::default();
-/// assert!(keys.push(0, None), "a key of the first set that the governor has no handle for");
-/// assert_eq!(keys.iter().collect::<Vec<_>>(), [(0, None)]);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keys {
-    len: u8,
-    sets: [u16; KEYS_MAX],
-    handles: [u32; KEYS_MAX],
-}
-
-/// One by one: arrays of integers are hashed as they stand in memory, which is not the same on every machine.
-impl Hash for Keys {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.len.hash(state);
-        self.each().for_each(|key| key.hash(state));
-    }
-}
-
-/// In place of a handle.
-pub(crate) const NO_HANDLE: u32 = u32::MAX;
-
-impl Default for Keys {
-    #[inline]
-    fn default() -> Self {
-        Self { len: 0, sets: [0; KEYS_MAX], handles: [NO_HANDLE; KEYS_MAX] }
-    }
-}
-
-impl Keys {
-    /// Adds a key of a set. `false` if [`KEYS_MAX`] are there, or one of that set: then nothing has changed.
-    pub fn push(&mut self, set: u16, handle: Option<KeyHandle>) -> bool {
-        let at = usize::from(self.len);
-        if self.each().any(|(other, _)| other == set) {
-            return false;
-        }
-        let (Some(own), Some(place)) = (self.sets.get_mut(at), self.handles.get_mut(at)) else { return false };
-        (*own, *place) = (set, handle.map_or(NO_HANDLE, |handle| handle.0));
-        self.len = self.len.saturating_add(1);
-        true
-    }
-
-    /// Set and handle of each key; `None`: a key that the governor has no handle for.
-    pub fn iter(&self) -> impl Iterator<Item = (u16, Option<KeyHandle>)> + '_ {
-        self.each().map(|(set, handle)| (set, Some(KeyHandle(handle)).filter(|_| handle != NO_HANDLE)))
-    }
-
-    /// Whether it names none.
-    #[inline]
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The same keys where their sets have other numbers, without those of sets that have none.
-    pub(crate) fn in_sets(&self, numbers: &[Option<u16>]) -> Self {
-        let mut keys = Self::default();
-        for (set, handle) in self.iter() {
-            if let Some(Some(number)) = numbers.get(usize::from(set)) {
-                keys.push(*number, handle);
-            }
-        }
-        keys
-    }
-
-    /// Drops the keys of sets from this number on.
-    pub(crate) fn keep_sets(&mut self, sets: usize) {
-        if self.each().any(|(set, _)| usize::from(set) >= sets) {
-            let all = core::mem::take(self);
-            for (set, handle) in all.iter().filter(|(set, _)| usize::from(*set) < sets) {
-                self.push(set, handle);
-            }
-        }
-    }
-
-    /// Set and handle of each key, where [`NO_HANDLE`] is none.
-    #[inline]
-    pub(crate) fn each(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
-        self.sets.iter().copied().zip(self.handles).take(self.len.into())
-    }
-
-    #[inline]
-    pub(crate) fn each_mut(&mut self) -> impl Iterator<Item = (u16, &mut u32)> + '_ {
-        self.sets.iter().copied().zip(&mut self.handles).take(self.len.into())
-    }
-}
-
-/// Names a lease: a slot, and how often the slot had been used before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LeaseId {
-    /// Place in the governor's table; small numbers that are used again.
-    pub slot: u32,
-    /// Tells the users of one slot apart; never used twice.
-    pub generation: u32,
-}
-
-/// Names a waiter in the queue, as [`LeaseId`] names a lease.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WaiterId {
-    /// Place in the queue's table.
-    pub slot: u32,
-    /// Tells the users of one place apart.
-    pub generation: u32,
-}
-
-/// What a limit counts. All but calls are estimated when admitted and corrected when reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Metric {
-    /// Calls admitted.
-    Requests,
-    /// Model tokens of prompt and output together.
-    Tokens,
-    /// Model tokens of the prompt.
-    InputTokens,
-    /// Model tokens of the answer.
-    OutputTokens,
-    /// Money, in millionths of a dollar.
-    CostUsd,
-    /// One of the user's own, whole: an index into [`Config::metrics`](crate::Config::metrics).
-    Custom(u8),
-}
-
-/// How many metrics of their own the limits of one governor can count.
-pub const METRICS_MAX: usize = 4;
-
-/// What a call counts beyond itself and its tokens; each amount at most [`TOKENS_MAX`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Amounts {
-    /// In millionths of a dollar.
-    pub cost_micros: u64,
-    /// By index of [`Metric::Custom`].
-    pub custom: [u64; METRICS_MAX],
-}
-
-/// What a call really counted beyond itself and its tokens; `None` keeps the estimate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReportedAmounts {
-    /// In millionths of a dollar.
-    pub cost_micros: Option<u64>,
-    /// By index of [`Metric::Custom`].
-    pub custom: [Option<u64>; METRICS_MAX],
-}
-
-impl Amounts {
-    pub(crate) fn capped(self) -> Self {
-        let Self { cost_micros, custom } = self;
-        Self { cost_micros: cost_micros.min(TOKENS_MAX), custom: custom.map(|amount| amount.min(TOKENS_MAX)) }
-    }
-
-    /// These, corrected by what was reported.
-    pub(crate) fn corrected(self, reported: &ReportedAmounts) -> Self {
-        let mut custom = self.custom;
-        for (amount, told) in custom.iter_mut().zip(reported.custom) {
-            *amount = told.unwrap_or(*amount);
-        }
-        Self { cost_micros: reported.cost_micros.unwrap_or(self.cost_micros), custom }.capped()
-    }
-}
-
-/// The tokens of a call: estimated before it, used after it. Whole tokens, each at most [`TOKENS_MAX`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Tokens of the prompt.
-    pub prompt: u64,
-    /// Tokens of the answer.
-    pub output: u64,
-}
-
-/// The largest number of tokens that one half of an estimate or report may name: 10^12. With at most 4,000,000 leases in
-/// flight, no window can be taken beyond 2^63 by any sequence of reports.
-pub const TOKENS_MAX: u64 = 1_000_000_000_000;
-
-impl Tokens {
-    /// Tokens of an estimate or report with fractions (`text.length / 4` is how people estimate): each half is rounded up;
-    /// what is not a positive number is 0.
-    ///
-    /// ```
-    /// # use throttleai::Tokens;
-    /// assert_eq!(Tokens::rounded_up(12.25, f64::NAN), Tokens { prompt: 13, output: 0 });
-    /// ```
-    #[must_use]
-    pub fn rounded_up(prompt: f64, output: f64) -> Self {
-        Self { prompt: round_up(prompt), output: round_up(output) }
-    }
-
-    /// Prompt and output together.
-    #[must_use]
-    pub const fn total(self) -> u64 {
-        self.prompt.saturating_add(self.output)
-    }
-
-    pub(crate) fn capped(self) -> Self {
-        Self { prompt: self.prompt.min(TOKENS_MAX), output: self.output.min(TOKENS_MAX) }
-    }
-}
-
-pub(crate) fn round_up(amount: f64) -> u64 {
-    let down = whole(amount);
-    down.saturating_add(u64::from((down as i64 as f64) < amount))
 }
 
 /// What a call asks for.
@@ -561,9 +349,13 @@ pub enum Released {
 /// What happened besides the answer of a command; see [`Governor::poll_output`](crate::Governor::poll_output).
 #[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum Output {
-    /// A lease was not released in time, of so much weight in millionths. Its slots are free, its charge stays.
-    #[expect(missing_docs, reason = "said above")]
-    Expired { lease: LeaseId, weight: u64 },
+    /// A lease was not released in time. Its slots are free, its charge stays.
+    Expired {
+        /// Its name.
+        lease: LeaseId,
+        /// The weight it held, in millionths.
+        weight: u64,
+    },
     /// A waiter's turn has come.
     Granted(WaiterId, Grant),
     /// A waiter is out of the queue without a lease.
