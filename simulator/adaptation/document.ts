@@ -40,10 +40,7 @@ export function withTables(
     `Seeds ${seeds[0]} to ${seeds.at(-1)}. Medians at loads .7 and 1.5: answers in time over those of the oracle; in brackets the part that the provider refused.`,
     [...PROVIDERS, ...SPECIAL].map(({ name, about }) => `- **${name}**: ${about}`).join('\n'),
     baseTable(results),
-    '### Adaptation: variants',
-    variantTable(results),
-    'Over all variants: mean of the medians (least median, least run, most refusals).',
-    overallTable(results),
+    ...(results.some(({ variant }) => variant !== '') ? variants(results) : []),
     '### Adaptation: outages, drift, silence',
     longTable(of(names(SPECIAL)), ['part', 'sent in the outage', 'part of the offered %', 'first answer s', 'busiest second', 'back s', 'ceiling s']),
     '### Adaptation: clients that share a quota without a store',
@@ -53,6 +50,13 @@ export function withTables(
     ...(failing.length === 0 ? [] : [table(['missed', 'found'], failing.map(({ target, found }) => [target, found]))]),
   ].join('\n\n'); // prettier-ignore
 }
+
+const variants = (results: readonly CellResult[]): string[] => [
+  '### Adaptation: variants',
+  variantTable(results),
+  'Over all variants: mean of the medians (least median, least run, most refusals).',
+  overallTable(results),
+];
 
 /** What the picture shows. */
 const SHOWN = { scenarios: ['fifo', 'hard-429'], load: 1.5, contenders: [GOVERNOR.name, 'Gradient2', 'AIMD'] };

@@ -1,7 +1,8 @@
 /**
  * `npm run sim -- adaptation [--scenario fifo,ps] [--variant 'C 8'] [--base] [--seeds N] [--first SEED] [--wasm] [--check] [--write] [--keep FILE]`
  *
- * Without options: every controller on every provider, and the governor with the serious ones among them on the variants.
+ * Without options: every controller on every provider; the governor and the serious ones in outages, drift and silence, of several
+ * clients, and on variants.
  * `--keep` writes results into a file, place by place, and does not play again what it has: a run that was stopped goes on.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ import { VARIANTS } from './terms.ts';
 
 /** Far from all that the controller was made with: 1000 to 1004, 7000 to 7004 and 8100 to 8104. */
 const FIRST_SEED = 31_001;
-/** On variants these are played beside the governor: the best known on some provider, and what happens without any. */
+/** Elsewhere these are played beside the governor: the best known on some provider, and what happens without any. */
 const SERIOUS = ['fixed', 'AIMD', 'Gradient2', 'cubic rate'];
 
 export async function adaptation(args: readonly string[]): Promise<void> {
@@ -64,7 +65,7 @@ function placesOf(base: boolean): Place[] {
 }
 
 function contendersOf({ scenario, variant }: Place): Contender[] {
-  const all = variant === '' && !SHARED.includes(scenario);
+  const all = variant === '' && PROVIDERS.includes(scenario);
   return [GOVERNOR, ...OTHERS.filter(({ name }) => all || SERIOUS.includes(name))];
 }
 

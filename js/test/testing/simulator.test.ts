@@ -237,6 +237,7 @@ test('servers end calls when they should', async () => {
   assert.deepEqual(await ends(sharingServer([[0, 1], [10, 0.5]]), [[0, 20]]), ['0 success 30']); // prettier-ignore
   assert.deepEqual(await ends(refusingServer(1), [[0, 100], [10, 100], [101, 5]]), ['1 refused 60', '0 success 100', '2 success 106']); // prettier-ignore
   assert.deepEqual(await ends(withOutage({ fromMs: 10, toMs: 20, failsAfterMs: 50 }, unlimitedServer), [[9, 5], [10, 5], [20, 5]]), ['0 success 14', '2 success 25', '1 error 60']); // prettier-ignore
+  assert.deepEqual(await ends(withOutage({ fromMs: 10, toMs: 20, failsAfterMs: 50, outcome: 'timeout' }, unlimitedServer), [[10, 5]]), ['0 timeout 60']); // prettier-ignore
   assert.deepEqual(await ends(withDrift(3, 100, unlimitedServer), [[0, 10], [50, 10], [200, 10]]), ['0 success 10', '1 success 70', '2 success 230']); // prettier-ignore
 });
 
@@ -322,6 +323,33 @@ test('inversions, late grants and overdue refusals are found', async () => {
   const actors = one({ patience: constant(100) });
   assert.equal((await simulate({ ...simulation, actors, scheduler: slow(true) })).actors[0]?.late, 1);
   assert.equal((await simulate({ ...simulation, actors, scheduler: slow(false) })).actors[0]?.overdueMs, 50);
+});
+
+test('a governor is told what the server said of each call', async () => {
+  const said: CallEnd[] = [
+    { outcome: 'success', outputTokens: 70 },
+    { outcome: 'refused', retryAfterMs: 300 },
+    { outcome: 'timeout' },
+    { outcome: 'error' },
+  ];
+  const governor = createGovernor();
+  const told: unknown[] = [];
+  governor.release = (_, report) => void told.push(report);
+  const server: ServerMaker = ({ after }) => ({
+    start: ({ number }, end) => after(1 + number, () => end(said[number]!)),
+  });
+  await simulate({
+    seed: 1,
+    actors: one({ arrivals: burst(said.length) }),
+    server,
+    scheduler: () => governed(governor),
+  });
+  assert.deepEqual(told, [
+    { outcome: 'success', usage: { outputTokens: 70 } },
+    { outcome: 'error', status: 429, retryAfterMs: 300 },
+    { outcome: 'timeout' },
+    { outcome: 'error' },
+  ]);
 });
 
 test('the entry loads nothing of Node before a provider is made', () => {
