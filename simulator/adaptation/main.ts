@@ -100,7 +100,7 @@ const HEADS = ['part', 'refused %', 'Jain', 'sent in the outage', 'part of the o
 
 async function compareNatively(seed: number): Promise<void> {
   const natively = await prepareNative();
-  for (const scenario of [...PROVIDERS, ...SPECIAL.filter(({ name }) => ['hang', 'drift, tokens'].includes(name))]) {
+  for (const scenario of [...PROVIDERS, ...SPECIAL.filter(({ name }) => ['hang', 'drift-tokens'].includes(name))]) {
     const commands = await natively(scenario.name, playWith({ scenario, load: 1.5, variant: '' }, seed));
     console.log(`${scenario.name}: ${commands} commands are answered natively as in wasm`);
   }

@@ -14,7 +14,7 @@ const HEIGHT = 190;
 const MARGIN = { left: 44, right: 130, top: 26, bottom: 22 };
 const GAP = 10;
 /** Readable on light and dark pages. */
-const COLOURS = ['#d9480f', '#1c7ed6', '#868e96', '#2f9e44'];
+const COLOURS = ['#d9480f', '#1c7ed6', '#2f9e44'];
 const CAPACITY = '#868e96';
 /** A point every so many seconds: more would not be seen. */
 const STEP_S = 2;

@@ -93,7 +93,7 @@ const changing = ({ capacity, drop, dropMs, backMs }: Terms): Schedule => [
 
 /** The scenario of a kind of provider, for so many clients that know nothing of each other. */
 export const provider = ({ name, about, sigma, limits, server }: Kind, clients = 1): Scenario => ({
-  name: clients === 1 ? name : `${name}, ${clients} clients`,
+  name: clients === 1 ? name : `${name} for ${clients} clients`,
   about,
   set: (terms, load) => ({
     actors: callers(terms, load, clients, sigma),
@@ -186,7 +186,7 @@ export const SPECIAL: readonly Scenario[] = [
   outage('outage', 'a queue; for a minute every call fails after 50 ms', 50, 'error'),
   outage('hang', 'a queue; for a minute no call is answered, callers give up after 30 s', 30_000, 'timeout'),
   drift('drift', 'a queue; calls grow to three times their length in ten minutes', undefined),
-  drift('drift, tokens', 'the same, and output tokens are reported', DRIFT.tokensPerSecond),
+  drift('drift-tokens', 'the same, and output tokens are reported', DRIFT.tokensPerSecond),
   {
     name: 'quiet',
     about: 'a queue; a minute of load, an hour with a call a minute, load again',

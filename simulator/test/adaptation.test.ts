@@ -58,7 +58,7 @@ describe('the governor', () => {
     });
   }
   it('shares a quota with another that it does not know', async () => {
-    const [result] = await playAt(place('rpm-429, 2 clients', 0.7), [GOVERNOR], [1]);
+    const [result] = await playAt(place('rpm-429 for 2 clients', 0.7), [GOVERNOR], [1]);
     const [{ part, jain, refused }] = [result!.runs[0]!];
     assert.ok(part > 0.85 && jain > 0.9 && refused < 0.05, `${part} ${jain} ${refused}`);
   });
