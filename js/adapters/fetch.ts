@@ -17,7 +17,7 @@ import type { AcquireDenied, DeniedBy, SignalLike, TokenEstimate } from '../core
 import { requestOf } from '../core/waiting.ts';
 import { defaultAction, governed } from './internal/call.ts';
 import { pathnameOf } from './fetch/asked.ts';
-import { fetchUnder, observer, type FetchFn } from './fetch/under.ts';
+import { fetchUnder, type FetchFn } from './fetch/under.ts';
 import { checkOptions, readCaller, readSilence } from './internal/options.ts';
 import type {
   AdapterDenied,
@@ -116,10 +116,7 @@ export function wrapFetch<G extends AdapterGovernor = AdapterGovernor>(
       idempotencyKey?.(input, init),
     );
     const answer = await governed(options, request, signal, (call) =>
-      fetchUnder(call, () => fetchFn(input, init), {
-        ...{ silence, extractUsage },
-        observe: observer(governor, call, request.model),
-      }),
+      fetchUnder(call, () => fetchFn(input, init), { silence, extractUsage }),
     );
     return answer.ok ? { ...answer, response: answer.result } : answer;
   };
