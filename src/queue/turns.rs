@@ -99,7 +99,7 @@ impl Queue {
     }
 
     /// The first background head of a park counts as interactive in the order from now on, if it has been passed for so long.
-    pub(super) fn rise_aged(&mut self, park: u32, now: CoreTime) {
+    pub(crate) fn rise_aged(&mut self, park: u32, now: CoreTime) {
         let first = self.parks.get(park).and_then(|of| of.first_of(true));
         let Some((_, lane)) = first.filter(|&(_, lane)| self.has_aged(lane, now)) else { return };
         let before = self.lanes.rank(lane);

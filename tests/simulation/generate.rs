@@ -4,14 +4,27 @@
 use fastrand::Rng;
 use throttleai::trace::Input;
 use throttleai::{
-    ActorHandle, Adaptive, Algorithm, Amounts, Caps, Concurrency, Config, Fairness, Instant, KeyHandle, Keys, LeaseId,
-    Limit, Metric, Observation, Outcome, Overflow, Priority, Queue, QueueOverflow, Rate, Report, ReportedAmounts,
-    Request, Tokens, WaiterId, Window,
+    ActorHandle, Adaptive, Algorithm, Amounts, Answered, Caps, Concurrency, Config, Fairness, Instant, KeyHandle, Keys,
+    LeaseId, Limit, Metric, Observation, Outcome, Overflow, Priority, Queue, QueueOverflow, Rate, Remaining, Report,
+    ReportedAmounts, Request, Tokens, WaiterId, Window,
 };
 
 /// How calls end.
 const OUTCOMES: [Outcome; 5] =
     [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled, Outcome::Refused];
+
+/// What comes of calls, as providers tell it.
+const ANSWERS: [Answered; 7] = [
+    Answered::Ok,
+    Answered::Ok,
+    Answered::Ok,
+    Answered::Transient,
+    Answered::Overload,
+    Answered::Terminal,
+    Answered::Other,
+];
+/// Calls go through so many gates, or none.
+const FAMILIES: u32 = 4;
 
 use crate::oracle::Oracle;
 
@@ -25,7 +38,7 @@ pub struct Generator {
     /// One in so many commands meets a clock fault.
     faults: u32,
     strangers: bool,
-    /// One in so many commands changes a limit or records a call; 0: none.
+    /// One in so many commands changes a limit, records a call or tells what a provider has answered; 0: none.
     changes: u32,
 }
 
@@ -63,6 +76,7 @@ impl Generator {
                 adjust_interval_us: rng.u64(1_000..9_000_000),
                 ..Adaptive::default()
             }),
+            probes: rng.u8(..4) == 0,
             lease_ttl_us: rng.u64(1_000..90_000_000),
             reaper_interval_us: rng.u64(1_000..9_000_000),
             queue: Queue {
@@ -71,7 +85,6 @@ impl Generator {
                 ageing_us: if rng.u8(..4) == 0 { 0 } else { rng.u64(..10_000_000) },
             },
             shares: rng.u8(..4) == 0,
-            probes: rng.bool(),
             caps: Caps {
                 actors: rng.u32(1..30),
                 keys: rng.u32(1..30),
@@ -93,13 +106,11 @@ impl Generator {
         }
         if self.changes > 0 && self.rng.u32(..self.changes) == 0 {
             let (place, amount) = (self.rng.u32(..8), self.rng.u64(..100_000));
-            return match self.rng.u8(..3) {
+            return match self.rng.u8(..6) {
                 0 => Input::SetLimit { now, place, amount },
                 1 => Input::Record { now, request: self.request(oracle) },
-                _ => {
-                    let lease = Some(self.lease(oracle));
-                    Input::Observe { now, seen: Observation { lease, ..Observation::default() }.into() }
-                }
+                2 => Input::Reopen { now, family: self.rng.u32(..FAMILIES) },
+                _ => Input::Observe { now, seen: Box::new(self.observation(oracle)) },
             };
         }
         let total: u32 = self.weights.iter().sum();
@@ -169,15 +180,42 @@ impl Generator {
             amounts: if rng.bool() { Amounts::default() } else { amounts(rng) },
             keys: keys(rng, oracle, self.strangers),
             unlimited: rng.u8(..20) == 0,
-            family: 0,
+            family: rng.u32(..FAMILIES),
             barge: rng.u8(..10) == 0,
             claim: (rng.u8(..10) == 0).then(|| self.lease(oracle)),
         }
     }
 
     fn deadline(&mut self) -> Option<Instant> {
-        let after_us = self.rng.u64(..self.step_us * 50);
-        self.rng.bool().then(|| Instant::from_micros(self.now_us.saturating_add(after_us)))
+        let within_us = self.step_us * 50;
+        self.rng.bool().then(|| self.soon(within_us))
+    }
+
+    fn soon(&mut self, within_us: u64) -> Instant {
+        Instant::from_micros(self.now_us.saturating_add(self.rng.u64(..within_us)))
+    }
+
+    fn observation(&mut self, oracle: &Oracle) -> Observation {
+        let lease = self.lease(oracle);
+        let within_us = self.step_us * 300;
+        let retry_at = self.soon(within_us);
+        let limits = (0..self.rng.usize(..4))
+            .map(|_| Remaining {
+                place: self.rng.u32(..8),
+                amount: if self.rng.u8(..20) == 0 { self.rng.u64(..) } else { self.rng.u64(..10_000) },
+                resets_at: self.rng.bool().then(|| self.soon(within_us)),
+            })
+            .collect();
+        let rng = &mut self.rng;
+        Observation {
+            lease: (rng.u8(..4) > 0).then_some(lease),
+            family: if rng.u8(..50) == 0 { rng.u32(..) } else { rng.u32(..FAMILIES) },
+            answered: ANSWERS[rng.usize(..ANSWERS.len())],
+            retry_at: rng.bool().then_some(retry_at),
+            counts_at_end: rng.bool(),
+            keys: keys(rng, oracle, self.strangers),
+            limits,
+        }
     }
 
     /// Mostly a lease that is held; sometimes one that has ended, sometimes one that never was.
