@@ -92,7 +92,7 @@ impl Governor {
             self.count_waiters(t, seen.family, keys);
         }
         told.iter().for_each(|limit| self.queue.limit_changed(limit.place));
-        keys
+        self.limits.told(keys)
     }
 
     /// Waiters of a family are counted by its limits, also by those that were not there when they came.

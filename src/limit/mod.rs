@@ -422,7 +422,7 @@ impl Limits {
             }
         });
         self.keyed.let_go(now, &keys);
-        self.told(keys)
+        keys
     }
 
     /// Changes what the limit at a place allows; what is counted stays counted.
