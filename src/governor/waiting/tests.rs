@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::*;
 use crate::config::{Concurrency, Config, Fairness, Limit};
 use crate::decision::{Decision, Grant, Keys, LeaseId, Metric, Priority, Report, Tokens};
+use crate::observation::{Answered, Observation};
 
 fn at(ms: u64) -> Instant {
     Instant::from_millis(ms as f64)
@@ -100,6 +101,42 @@ fn a_heavy_call_is_passed_for_a_while_and_then_served() {
         }
     }
     panic!("never served; {passed} passed");
+}
+
+/// Of two parks each has a head that has been passed for too long, and a third head that has consumed less is first in either.
+#[test]
+fn two_that_keep_room_do_not_send_a_third_to_and_fro() {
+    let queue = Queue { ageing_us: 1_000_000, ..Queue::default() };
+    let mut governor = governor(6, Config { shares: true, queue, ..Config::default() });
+    let call = |actor, tokens| Request { actor, tokens: Tokens { prompt: tokens, output: 0 }, ..Request::default() };
+    let background = |request| Request { priority: Priority::Background, ..request };
+    let report = |tokens| Report { prompt_tokens: Some(tokens), ..Report::default() };
+    // Two that have consumed 10 and one that seems to have consumed more, until its lease is settled.
+    let [one, other] = [0, 1].map(|ms| {
+        let grant = granted(governor.acquire(at(ms), &call(None, 10)));
+        governor.release(at(ms), grant.lease, &report(10));
+        grant.actor
+    });
+    let light = granted(governor.acquire(at(2), &call(None, 1_000)));
+    // Each waits for slots, and is passed.
+    let heavy = |actor, family| background(Request { weight: 6_000_000, family, ..call(actor, 10) });
+    let small = Request { weight: 1, ..call(None, 1) };
+    waits(governor.enqueue(at(3), &heavy(one, 1), None));
+    granted(governor.acquire(at(4), &small));
+    let closed =
+        Observation { family: 1, answered: Answered::Transient, retry_at: Some(at(9_000)), ..Observation::default() };
+    governor.observe(at(5), &closed);
+    let held = granted(governor.acquire(at(6), &small));
+    governor.release(at(7), held.lease, &report(1));
+    waits(governor.enqueue(at(8), &heavy(other, 0), None));
+    granted(governor.acquire(at(9), &small));
+    let (third, _) = waits(governor.enqueue(at(10), &background(Request { family: 1, ..call(light.actor, 1) }), None));
+    // Room comes, and the gate opens.
+    let before = governor.looks;
+    governor.release(at(9_000), light.lease, &report(0));
+    assert!(governor.looks - before < 20, "{} looks", governor.looks - before);
+    assert!(served(&mut governor).is_empty(), "the room is kept for those that have waited for so long");
+    assert!(governor.cancel(at(9_001), third));
 }
 
 /// When background work is served beside interactive calls without end, in milliseconds.
