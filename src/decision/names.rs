@@ -2,7 +2,7 @@
 
 use core::hash::{Hash, Hasher};
 
-/// Names an actor for as long as the governor remembers it. Handed out by grants, see [`Grant::actor`].
+/// Names an actor for as long as the governor remembers it. Handed out by grants, see [`Grant::actor`](crate::Grant::actor).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ActorHandle(pub u32);
 
