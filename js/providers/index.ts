@@ -11,6 +11,7 @@ export type {
   IgnoredPart,
   MeterRow,
   MomentFormat,
+  ObservedLimit,
   PlaceRow,
   ProviderAnswer,
   ProviderCounts,

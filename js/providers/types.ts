@@ -1,7 +1,7 @@
 /** What goes in and what comes out. All of it is plain data, and JSON but for `headers`. */
-import type { AnswerKind, HeadersInput, ProviderAnswer } from '../core/types.ts';
+import type { AnswerKind, HeadersInput, ObservedLimit, ProviderAnswer } from '../core/types.ts';
 
-export type { AnswerKind, HeadersInput, ProviderAnswer };
+export type { AnswerKind, HeadersInput, ObservedLimit, ProviderAnswer };
 
 /** Dialects that come with the package. */
 export type DialectName =
@@ -46,26 +46,9 @@ export interface ReadOptions {
 /** What is counted: one of these, or what a provider's own limit counts. */
 export type ProviderMetric = 'requests' | 'tokens' | 'inputTokens' | 'outputTokens' | 'costUsd' | (string & {});
 
-/**
- * A limit as the provider sees it. `metric` and `window` are the words of `limits` in a governor's configuration. What was not
- * said, or not understood, is absent.
- */
-export interface ProviderLimit {
+/** A limit as the provider sees it, and what said it. */
+export interface ProviderLimit extends ObservedLimit {
   readonly metric: ProviderMetric;
-  /** In ms, or a day or month of the calendar; absent where the provider does not say and it differs. */
-  readonly window?: number | 'day' | 'month';
-  /** Which of several limits with this metric and window, e.g. `priority`; absent: the usual one. */
-  readonly pool?: string;
-  /** How much is allowed. Never 0. */
-  readonly limit?: number;
-  /** How much is left, from 0. Calls that are in flight may or may not be in it. */
-  readonly remaining?: number;
-  /** When there will be more, in ms of your clock; past if it already is. */
-  readonly resetAt?: number;
-  /** `resetAt` is when all will be there again: a call fits long before. Without it, it is when the window ends, or not known. */
-  readonly resetIsFull?: true;
-  /** `remaining` is rounded to a multiple of this: up to half of it less may be left. */
-  readonly roundedTo?: number;
   /** The headers that said it. */
   readonly from: readonly string[];
 }

@@ -33,15 +33,25 @@ export type AnswerReader = (
   },
 ) => AnswerReading;
 
-/** What a provider says of one of its limits; `ProviderLimit` of `throttleai/providers` describes the fields. */
+/**
+ * A limit as the provider sees it: `ProviderLimit` of `throttleai/providers` is one. `metric` and `window` are the words of
+ * `limits` in a governor's configuration. What was not said, or not understood, is absent.
+ */
 export interface ObservedLimit {
   readonly metric: string;
+  /** In ms, or a day or month of the calendar; absent where the provider does not say and it differs. */
   readonly window?: number | 'day' | 'month';
+  /** Which of several limits with this metric and window, e.g. `priority`; absent: the usual one. */
   readonly pool?: string;
+  /** How much is allowed. Never 0. */
   readonly limit?: number;
+  /** How much is left, from 0. Calls that are in flight may or may not be in it. */
   readonly remaining?: number;
+  /** When there will be more, in ms of your clock; past if it already is. */
   readonly resetAt?: number;
+  /** `resetAt` is when all will be there again: a call fits long before. Without it, it is when the window ends, or not known. */
   readonly resetIsFull?: true;
+  /** `remaining` is rounded to a multiple of this: up to half of it less may be left. */
   readonly roundedTo?: number;
 }
 

@@ -172,3 +172,12 @@ test('events of gates and limits in one line', () => {
     '[limit] limit=provider:tokens/1m max=10',
   );
 });
+
+test('without a reader a status means what it means to the dialect of servers that nobody knows, but for wrong keys', (t) => {
+  const { governor } = bench(t);
+  for (let status = 100; status < 600; status++) {
+    const { kind } = governor.observe({ status }).reading;
+    const known = readAnswer({ status }, { dialect: 'generic' });
+    assert.equal(kind, known.why === 'auth' ? 'other' : known.kind, String(status));
+  }
+});
