@@ -5,7 +5,10 @@ import { dirname, join } from 'node:path';
 import { at } from '../lib/paths.mjs';
 import { StepError, run } from '../lib/run.mjs';
 
-const FLAGS = ['--strip-debug', '--strip-producers', '--strip-target-features'];
+// What Rust keeps apart stays apart: a function of one caller would be put back into the one it was taken out of, and code that
+// rarely runs would lie between what runs at every call.
+const INLINED_MAX = ['one-caller', 'flexible'].map((kind) => `--${kind}-inline-max-function-size=30`);
+const FLAGS = ['--strip-debug', '--strip-producers', '--strip-target-features', ...INLINED_MAX];
 const CORE_EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
 
 /** @param {{ level?: string, exports?: string[] }} about how, and what the loader will ask for */

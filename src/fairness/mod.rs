@@ -143,19 +143,14 @@ impl Fairness {
         }
     }
 
-    /// Lets `who` in: its handle, if it has one of its own, made if it is new; and the actor that lost its place for it.
-    pub(crate) fn admit(&mut self, who: Who) -> (u32, Option<u32>) {
-        match who {
-            Who::Known(handle) => (handle, None),
-            Who::New => {
-                self.stranger_refused = None;
-                let (actor, forgotten) = self.actors.create(|idle| self.counters.counter(idle));
-                if let Some(forgotten) = forgotten {
-                    self.counters.close(forgotten);
-                }
-                (actor, forgotten)
-            }
+    /// Lets a new actor in: its handle, and the actor that lost its place for it.
+    pub(crate) fn admit_new(&mut self) -> (u32, Option<u32>) {
+        self.stranger_refused = None;
+        let (actor, forgotten) = self.actors.create(|idle| self.counters.counter(idle));
+        if let Some(forgotten) = forgotten {
+            self.counters.close(forgotten);
         }
+        (actor, forgotten)
     }
 
     /// Notes the share that a request names for its actor. All who have no place of their own together have a share of 1.
@@ -227,8 +222,7 @@ mod tests {
         let mut fairness = fairness();
         let handles = (0..n)
             .map(|_| {
-                let who = fairness.who(None).unwrap();
-                let (handle, _) = fairness.admit(who);
+                let (handle, _) = fairness.admit_new();
                 fairness.actors.hold(handle, 1);
                 handle
             })
@@ -267,9 +261,8 @@ mod tests {
     fn at_the_cap_idle_actors_go_first_then_all_share_one_place() {
         let (mut fairness, handles) = with_actors(4);
         fairness.actors.let_go(handles[2], 1);
-        let who = fairness.who(None).unwrap();
-        assert_eq!(who, Who::New);
-        let (fifth, evicted) = fairness.admit(who);
+        assert_eq!(fairness.who(None), Some(Who::New));
+        let (fifth, evicted) = fairness.admit_new();
         assert_eq!(evicted, Some(handles[2]));
         assert_ne!(fifth, handles[2], "not given away before it was told");
         fairness.actors.hold(fifth, 1);

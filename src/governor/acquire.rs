@@ -202,8 +202,13 @@ impl Governor {
     /// The handle of an actor that is let in; [`NO_ACTOR`] where no rule reads actors.
     #[inline]
     pub(super) fn admit(&mut self, who: Who) -> u32 {
+        if let Who::Known(actor) = who { actor } else { self.admit_new() }
+    }
+
+    #[inline(never)]
+    fn admit_new(&mut self) -> u32 {
         let Some(fairness) = &mut self.fairness else { return NO_ACTOR };
-        let (actor, evicted) = fairness.admit(who);
+        let (actor, evicted) = fairness.admit_new();
         if let Some(evicted) = evicted {
             self.outputs.push_back(Output::ActorFreed(ActorHandle(evicted)));
         }
@@ -232,6 +237,8 @@ impl Governor {
 
     /// Why the request does not fit. From the first that refuses on all checks are asked, since `retry_at` comes from
     /// whatever frees last.
+    #[cold]
+    #[inline(never)]
     fn explain(&self, t: CoreTime, request: &Request, who: Option<Who>, first: Check) -> Option<Refusal> {
         let slots = (At::SLOTS, Why { reason: Reason::Concurrency, free_at: None });
         let mut reasons =

@@ -49,6 +49,8 @@ const ANSWERED: u32 = 8;
 const KEYS: u32 = 8;
 const UNLIMITED: u32 = 16;
 const SHARE: u32 = 32;
+/// Of those, what has something beside the arguments.
+const BESIDE: u32 = AMOUNTS | KEYS | UNLIMITED | SHARE;
 /// The family stands above the bits of `flags`.
 const FAMILY_SHIFT: u32 = 8;
 /// Of `observe`, beside what came of the call: the provider counts when a call ends; the view has keys.
@@ -109,7 +111,9 @@ impl Core {
         deadline: f64,
     ) -> i32 {
         let mut request = request(actor, flags, weight, prompt, output, claim_slot, claim_generation);
-        self.read_beside(flags, &mut request);
+        if flags & BESIDE != 0 {
+            self.read_beside(flags, &mut request);
+        }
         let now = Instant::from_millis(now);
         let code = if deadline.is_nan() {
             match self.governor.acquire(now, &request) {
@@ -117,12 +121,7 @@ impl Core {
                 Decision::Denied(denial) => self.denied(&denial),
             }
         } else {
-            let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
-            match self.governor.enqueue(now, &request, deadline) {
-                Enqueued::Granted(grant) => self.granted(flags, &grant),
-                Enqueued::Waiting { waiter, actor, keys } => self.queued(waiter, actor, keys),
-                Enqueued::Denied(denial) => self.denied(&denial),
-            }
+            self.enqueue(now, flags, &request, deadline)
         };
         self.publish();
         code
@@ -326,7 +325,7 @@ impl Core {
     }
 
     /// What the shell has written into the view for a request.
-    #[inline]
+    #[inline(never)]
     fn read_beside(&self, flags: u32, request: &mut Request) {
         if flags & AMOUNTS != 0 {
             request.amounts = self.view.amounts();
@@ -340,6 +339,16 @@ impl Core {
         request.unlimited = flags & UNLIMITED != 0;
     }
 
+    #[inline(never)]
+    fn enqueue(&mut self, now: Instant, flags: u32, request: &Request, deadline: f64) -> i32 {
+        let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
+        match self.governor.enqueue(now, request, deadline) {
+            Enqueued::Granted(grant) => self.granted(flags, &grant),
+            Enqueued::Waiting { waiter, actor, keys } => self.queued(waiter, actor, keys),
+            Enqueued::Denied(denial) => self.denied(&denial),
+        }
+    }
+
     #[inline]
     fn granted(&mut self, flags: u32, grant: &Grant) -> i32 {
         write_grant(&mut self.view, grant);
@@ -350,6 +359,7 @@ impl Core {
         grant.lease.slot as i32
     }
 
+    #[inline(never)]
     fn denied(&mut self, denial: &Denial) -> i32 {
         write_denial(&mut self.view, denial);
         DENIED
