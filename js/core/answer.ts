@@ -5,13 +5,12 @@
 import { ANSWERED, OBSERVED_MAX, View } from './binding.ts';
 import { ConfigError } from './errors.ts';
 import { bad } from './input.ts';
+import { OF_EVERY_CALL } from './limits.ts';
 import type { About } from './lease-table.ts';
 import { answered } from './pause.ts';
 import { propertiesOf, refuseOthers } from './properties.ts';
 import type { AnswerReader, AnswerReading, ObservedAnswer, ObservedLimit, ObserveOptions } from './types.ts';
 
-/** Metrics that every call has; what else providers count, no call says. */
-const METRICS: readonly string[] = ['requests', 'tokens', 'inputTokens', 'outputTokens'];
 /** Limits of calls that are marked for them. */
 const POOLS_OF_SOME: readonly string[] = ['priority'];
 /** What a bucket of the core can hold. */
@@ -72,7 +71,6 @@ export function readObserveOptions(options: ObserveOptions | null | undefined): 
   model: string;
 } {
   if (options === undefined || options === null) return { leaseId: undefined, model: '' };
-  if (typeof options !== 'object') throw bad('options', options, 'an object');
   refuseOthers(options, 'options', ['leaseId', 'model']);
   const { leaseId, model } = options;
   if (leaseId !== undefined && leaseId !== null && typeof leaseId !== 'string')
@@ -86,9 +84,11 @@ export function readModel(model: unknown, field: string): string {
   return model ?? '';
 }
 
-/** What closes the gate of everybody; that a key is wrong is the matter of who has it. */
+/** What closes the gate of everybody; that a key is wrong is the matter of who has it. @throws InputError for no kind */
 export function kindOf({ kind, why }: AnswerReading): number {
-  return kind === 'terminal' && why === 'auth' ? ANSWERED.length - 1 : Math.max(ANSWERED.indexOf(kind), 0);
+  const found = ANSWERED.indexOf(kind === 'terminal' && why === 'auth' ? 'other' : kind);
+  if (found < 0) throw bad('answer.kind', kind, ANSWERED.join(', '));
+  return found;
 }
 
 /** What of an answer settles its call. @param estimated tokens of the prompt, where only the sum is told */
@@ -121,7 +121,7 @@ function toldBy(told: ObservedLimit, now: number, margin: number): Discovered | 
   const { metric, pool, remaining, resetAt, resetIsFull, roundedTo = 0 } = told;
   const whole = Math.min(told.limit ?? remaining ?? 0, AMOUNT_MAX);
   const limit = Math.max(Math.floor(whole * (1 - margin)), 1);
-  if (!(whole >= 1) || !METRICS.includes(metric) || POOLS_OF_SOME.includes(pool ?? '')) return undefined;
+  if (!(whole >= 1) || !OF_EVERY_CALL.includes(metric) || POOLS_OF_SOME.includes(pool ?? '')) return undefined;
   const window = windowOf(told, now, whole);
   const name = [metric, WORDS[window] ?? `${window}ms`, ...(pool === undefined ? [] : [pool])].join('/');
   return {

@@ -90,12 +90,12 @@ export function readConfig(config: GovernorConfig | null | undefined): ReadConfi
     // What it finds is not noted: names of models may come without end.
     reader: { read: get, keys: keysOf },
     shares,
-    readAnswer: readFunction<AnswerReader>(get(config, 'readAnswer', 'readAnswer'), 'readAnswer'),
+    readAnswer: own(config, 'readAnswer', isFunction<AnswerReader>, 'a function'),
     discovery,
-    strict: readStrict(get(config, 'strict', 'strict')),
-    onEvent: readFunction<GovernorEventHandler>(get(config, 'onEvent', 'onEvent'), 'onEvent'),
+    strict: own(config, 'strict', (value) => typeof value === 'boolean', 'true or false') ?? false,
+    onEvent: own(config, 'onEvent', isFunction<GovernorEventHandler>, 'a function'),
     clock: clockFrom(get(config, 'clock', 'clock') as GovernorConfig['clock']),
-    seed: readSeed(get(config, 'seed', 'seed')),
+    seed: own(config, 'seed', isSeed, SEEDS),
     retryBudget: readRetryBudget(get(config, 'retryBudget', 'retryBudget')),
   };
 }
@@ -143,22 +143,16 @@ function put(into: Plain, name: string, value: unknown): void {
   if (value !== undefined && value !== null) into[name] = plainOf(value);
 }
 
-function readStrict(value: unknown): boolean {
-  if (value === undefined || value === null) return false;
-  if (typeof value === 'boolean') return value;
-  throw new ConfigError({ field: 'strict', value, allowed: 'true or false' });
+/** A field that stays in JavaScript. */
+function own<T>(config: object, field: string, is: (value: unknown) => value is T, allowed: string): T | undefined {
+  const value = get(config, field, field);
+  if (value === undefined || value === null) return undefined;
+  if (is(value)) return value;
+  throw new ConfigError({ field, value, allowed });
 }
 
-function readFunction<F>(value: unknown, field: string): F | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'function') return value as F;
-  throw new ConfigError({ field, value, allowed: 'a function' });
-}
-
-function readSeed(value: unknown): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (isSeed(value)) return value;
-  throw new ConfigError({ field: 'seed', value, allowed: SEEDS });
+function isFunction<F>(value: unknown): value is F {
+  return typeof value === 'function';
 }
 
 /** Limits as the core gets them, with what errors call each of them. */

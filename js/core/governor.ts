@@ -331,12 +331,12 @@ export class Governor {
     const { limits } = this.#answers;
     const place = limits.findIndex((known) => known.name === name);
     if (place < 0) throw new InputError({ field: 'name', value: name, allowed: 'the name of a limit' });
-    const allowed = 'an amount that the limit may have in a configuration';
-    if (typeof limit !== 'number') throw new InputError({ field: 'limit', value: limit, allowed });
     const now = this.#answers.time.read();
     const money = limits[place]!.metric === 'costUsd';
-    const changed = this.#answers.call((core) => core.set_limit(now, place, limit, money)) === 1;
+    const amount = typeof limit === 'number' ? limit : NaN;
+    const changed = this.#answers.call((core) => core.set_limit(now, place, amount, money)) === 1;
     this.#answers.finish(now);
+    const allowed = 'an amount that the limit may have in a configuration';
     if (!changed) throw new InputError({ field: 'limit', value: limit, allowed });
     this.#asking.counting.setAmount(name, limit);
   }
@@ -357,7 +357,7 @@ export class Governor {
     // A model that is named for the first time may bring limits, and metrics that the usage has; what it costs is read then.
     asking.read(request, 0);
     const problem = readReport({ usage }, told);
-    if (problem !== undefined) throw problem;
+    if (problem !== undefined) throw new InputError({ ...problem, field: problem.field.replace('report.', '') });
     const now = asking.read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
     const { ask } = asking;
     const { promptTokens: prompt, outputTokens: output } = told;
@@ -473,11 +473,12 @@ export class Governor {
     fn: (this: This, ...args: A) => R,
     options: WrapOptions<Fixed<A>, OutputOf<Awaited<R>>>,
   ): (this: This, ...args: A) => Governed<R> {
-    const { limits, ...rest } = options ?? {};
-    const wrapped = wrapFunction(this, fn, rest as typeof options);
+    const own = { ...options };
+    const wrapped = wrapFunction(this, fn, own);
+    const { key, limits } = own;
     if (limits !== undefined && limits !== null) {
       this.#port.use();
-      this.#asking.counting.wrap(rest.key, limits);
+      this.#asking.counting.wrap(key, limits);
       this.#answers.finish(this.#answers.time.read());
     }
     return wrapped;

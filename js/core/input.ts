@@ -353,7 +353,7 @@ export function readMs(value: unknown, field: string, range: MsRange): number {
   if (typeof value === 'number' && (open ? value > min : value >= min)) {
     if (value <= MS_MAX || (infinite && value === Infinity)) return value;
   }
-  throw bad(field, value, `a number of milliseconds ${open ? `above ${min}` : `from ${min}`}`);
+  throw bad(field, value, `a number of milliseconds ${open ? `above ${min}` : `from ${min}`} to ${MS_MAX}`);
 }
 
 /** @throws InputError unless `value` is a whole number from 1 (or Infinity), or absent */
@@ -384,8 +384,7 @@ const WAIT_FIELDS: readonly string[] = ['signal', 'timeoutMs', 'deadline'];
 
 /** @throws InputError unless `wait` is an object with good bounds and nothing else, or absent */
 export function readWait(wait: Wait | null | undefined): WaitBounds {
-  if (wait !== undefined && typeof wait !== 'object') throw bad('wait', wait, 'an object');
-  if (wait) refuseOthers(wait, 'wait', WAIT_FIELDS);
+  refuseOthers(wait ?? {}, 'wait', WAIT_FIELDS);
   const signal = readSignal(wait?.signal);
   const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', { absent: Infinity, infinite: true });
   const deadline = readMs(wait?.deadline, 'wait.deadline', { absent: Infinity, infinite: true });

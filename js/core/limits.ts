@@ -7,8 +7,10 @@ import { ConfigError, describeValue, isArray } from './errors.ts';
 import { parseDuration, parseRate } from './rate-string.ts';
 import { readScopes, type Only, type Scopes } from './scopes.ts';
 
-/** Metrics that every request has or can have; all others are names of the user's. */
-const BUILT_IN: readonly string[] = ['requests', 'tokens', 'inputTokens', 'outputTokens', 'costUsd'];
+/** Metrics that every request has. */
+export const OF_EVERY_CALL: readonly string[] = ['requests', 'tokens', 'inputTokens', 'outputTokens'];
+/** With what it can have; all others are names of the user's. */
+const BUILT_IN: readonly string[] = [...OF_EVERY_CALL, 'costUsd'];
 /** Fields that the core checks. */
 const CORE_FIELDS = ['metric', 'limit', 'algorithm', 'burst', 'maxDebt'] as const;
 const FIELDS: readonly string[] = [...CORE_FIELDS, 'name', 'window', 'timeZone', 'per', 'warnAt'];
@@ -96,12 +98,29 @@ function made(
   plain: Plain,
 ): ReadLimit {
   const metric = String(plain['metric']);
+  refuseMisspelt(metric, path);
   const { per } = scopes;
   const name = given ?? `${metric}/${window}${per === '' ? '' : `/${per}`}`;
   if (typeof name !== 'string') throw new ConfigError({ field: `${path}.name`, value: name, allowed: 'a text' });
   plain['name'] = name;
   if (per !== '') plain['per'] = per;
   return { known: { name, metric, scopes, period }, plain };
+}
+
+/**
+ * No request would have what is meant for a metric that every request has, and every object has what all objects inherit.
+ *
+ * @throws ConfigError
+ */
+function refuseMisspelt(metric: string, field: string): void {
+  const meant = BUILT_IN.find((known) => known !== metric && stem(known) === stem(metric));
+  const allowed = meant === undefined ? 'a metric whose name no object inherits' : `a limit of "${meant}"`;
+  if (meant !== undefined || metric in {}) throw new ConfigError({ field, value: metric, allowed });
+}
+
+/** The same for `inputTokens` and `input_token`. */
+function stem(name: string): string {
+  return name.toLowerCase().replace(/[^a-z]|s$/g, '');
 }
 
 function readLimit(value: unknown, path: string, read: Read, keys: Keys, only: Only | undefined): ReadLimit {
@@ -119,7 +138,7 @@ function readLimit(value: unknown, path: string, read: Read, keys: Keys, only: O
   const timeZone = read(value, 'timeZone', `${path}.timeZone`);
   const warnAt = read(value, 'warnAt', `${path}.warnAt`);
   const warns = Array.isArray(warnAt) ? warnAt.length > 0 : warnAt !== undefined && warnAt !== null;
-  if (warns) plain['warnAt'] = Array.isArray(warnAt) ? warnAt.map(plainOf) : describeValue(warnAt);
+  if (warns) plain['warnAt'] = Array.isArray(warnAt) ? warnAt.map(plainOf) : plainOf(warnAt);
   const unit: CalendarUnit | undefined = window === 'day' || window === 'month' ? window : undefined;
   plain['window'] =
     unit !== undefined ? 'calendar' : typeof window === 'number' ? window : parseDuration(window, `${path}.window`);

@@ -14,9 +14,10 @@ export function leftOut(field: string, value: unknown, of: string, names: readon
  * Refuses what is misspelt in an argument. Reads no property but those that do not exist.
  *
  * @param path what an error calls the object
- * @throws InputError if `object` has a property that is none of `names`, unless it is absent
+ * @throws InputError if `object` is none, or has a property that is none of `names`, unless it is absent
  */
 export function refuseOthers(object: object, path: string, names: readonly string[]): void {
+  if (typeof object !== 'object') throw new InputError({ field: path, value: object, allowed: 'an object' });
   for (const name of Object.keys(object)) {
     if (names.includes(name)) continue;
     const value = (object as Readonly<Record<string, unknown>>)[name];

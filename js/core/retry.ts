@@ -61,7 +61,7 @@ export async function retryAcquire<G extends Pick<GovernorLike, 'acquire'>>(
   options?: RetryOptions | null,
 ): Promise<ReturnType<G['acquire']>> {
   if (typeof governor?.acquire !== 'function') throw bad('governor', governor, 'an object with acquire');
-  if (options) refuseOthers(options, 'options', ['maxAttempts', 'signal']);
+  refuseOthers(options ?? {}, 'options', ['maxAttempts', 'signal']);
   const maxAttempts = readCount(options?.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX);
   const signal = readSignal(options?.signal);
   if (signal?.aborted === true) throw abortReason(signal);

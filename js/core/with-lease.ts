@@ -86,7 +86,7 @@ export async function withLease<T, G extends GovernorLike = GovernorLike>(
 ): Promise<WithLeaseResult<T, DeniedBy<G>>> {
   readGovernor(governor, 'governor');
   readFunction(fn, 'fn');
-  if (options) refuseOthers(options, 'options', OPTIONS);
+  refuseOthers(options ?? {}, 'options', OPTIONS);
   const answer = ask(governor, request, options ?? {});
   // Without waiting, the lease is taken and `fn` called before this function returns.
   const decision = 'then' in answer ? await answer : answer;

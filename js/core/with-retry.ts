@@ -152,7 +152,6 @@ function budgetsOf(governor: object): Pick<RetryBudgets, 'earn' | 'spend'> {
 }
 
 function readTerms(options: WithRetryOptions): Terms {
-  if (typeof options !== 'object') throw bad('options', options, 'an object');
   refuseOthers(options, 'options', OPTIONS);
   const { governor, readAnswer, retryIf, onAttempt, seed, clock } = options;
   if (governor != null) readGovernor(governor, 'options.governor');

@@ -13,11 +13,11 @@ import { outcomeOfError } from './outcome.ts';
 import { refuseOthers } from './properties.ts';
 import { abortReason } from './timers.ts';
 import type { AcquireRequest, TokenUsage } from './types.ts';
-import type { Fixed, Governed, OutputOf, PerCall, WrapGovernor, FunctionOptions } from './types/wrap.ts';
+import type { Fixed, Governed, OutputOf, PerCall, WrapGovernor, FunctionOptions, WrapOptions } from './types/wrap.ts';
 import { acquireWith, requestOf } from './waiting.ts';
 
 type Options = FunctionOptions<readonly unknown[], never>;
-const OPTIONS: readonly (keyof Options)[] = [
+const OPTIONS: readonly (keyof WrapOptions)[] = [
   'key',
   'actorId',
   'model',
@@ -29,6 +29,7 @@ const OPTIONS: readonly (keyof Options)[] = [
   'signal',
   'usage',
   'generator',
+  'limits', // Read by `Governor.wrap`, which hands them on with the rest.
 ];
 type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 

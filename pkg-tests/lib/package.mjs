@@ -27,6 +27,7 @@ export function packageChecks(tarball) {
     { name: 'no dependencies, no install scripts', run: manifest },
     { name: 'every file that is exported is there', run: exportsExist },
     { name: 'every entry loads, by import and by require', run: entriesLoad },
+    { name: 'an error that nobody catches is told below one short line of code', run: uncaught },
     { name: 'the wasm of the main entry, the same in both forms, without what is for tests', run: wasm },
     { name: 'the wasm of the providers, the same in both forms, and no other', run: providersWasm },
     { name: 'licences of what the wasm contains', run: notices },
@@ -80,6 +81,25 @@ async function entriesLoad() {
     const required = Object.keys(require(subpath)).sort().join(' ');
     if (imported !== required) throw new Error(`${subpath}: import gives ${imported}\nrequire gives ${required}`);
   }
+}
+
+/** Node prints the line that threw above the message; through a pipe, what stands behind 64 KB may be lost. */
+function uncaught() {
+  for (const load of [
+    `import { createGovernor } from 'throttleai';`,
+    `const { createGovernor } = require('throttleai');`,
+  ])
+    for (const [code, message] of [
+      ['createGovernor({ maxInflight: 5 });', 'ConfigError: maxInflight must be left out'],
+      ['const g = createGovernor(); g.close(); g.snapshot();', 'ClosedError: This governor is closed'],
+      ['createGovernor().acquire();', 'InputError: request must be an object'],
+    ]) {
+      const type = load.startsWith('import') ? 'module' : 'commonjs';
+      const args = [`--input-type=${type}`, '-e', `${load} ${code}`];
+      const { output } = tryRun(process.execPath, args, { cwd: app, quiet: true });
+      const shown = output.slice(0, 3_000);
+      if (!shown.includes(message)) throw new Error(`${code} prints ${output.length} characters, at first\n${shown}`);
+    }
 }
 
 /** Prints the hashes of what a program compiles; of the main entry the reader of the text, then the module. */

@@ -7,6 +7,8 @@ import { at } from '../lib/paths.mjs';
 import { StepError } from '../lib/run.mjs';
 import { filesUnder } from '../lib/stamp.mjs';
 import { entries } from './entries.mjs';
+import { inlineTables } from './constants.mjs';
+import { inLines } from './lines.mjs';
 
 /** What the supported runtimes all know: Node 18 is the oldest. */
 const TARGET = 'es2022';
@@ -56,6 +58,7 @@ async function bundle(entries, { folder, format, extension }) {
     platform: 'neutral',
     transform: { target: TARGET },
     treeshake: { moduleSideEffects: false },
+    plugins: [inlineTables(), { name: 'lines', generateBundle: (_, files) => Object.values(files).forEach(endLines) }],
     logLevel: 'warn',
     onLog(level, log, handle) {
       // A warning here is a broken package later: an unresolved import would be left for the user to find.
@@ -76,7 +79,11 @@ async function bundle(entries, { folder, format, extension }) {
     entryFileNames: `[name].${extension}`,
     chunkFileNames: `chunks/[name].${extension}`,
     codeSplitting: { groups: chunkGroups },
-    comments: { jsdoc: false, legal: true, annotation: true },
+    comments: { jsdoc: false, legal: true, annotation: false },
   });
   await build.close();
+}
+
+function endLines(chunk) {
+  chunk.code = inLines(chunk.code);
 }

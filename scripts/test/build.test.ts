@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readWasmText } from '../../js/entrypoints/wasm-text.ts';
+import * as binding from '../../js/core/binding.ts';
+import { inlineTables } from '../build/constants.mjs';
 import { toFactory } from '../build/glue.mjs';
+import { inLines } from '../build/lines.mjs';
 import { assemble } from '../build/opt.mjs';
 import { lebOf } from '../build/wasm-streams.mjs';
 import { wasmTextModule } from '../build/wasm-text.mjs';
@@ -40,6 +43,30 @@ for (const [what, source] of Object.entries({
     assert.throws(() => toFactory(source), /Adapt scripts\/build\/glue\.mjs/);
   });
 }
+
+test('every field of a table of the boundary is its number, and nothing else is touched', () => {
+  const { handler } = inlineTables().transform;
+  const tables = Object.entries(binding).filter(([, table]) => typeof table === 'object' && !Array.isArray(table));
+  for (const [name, table] of tables)
+    for (const [field, value] of Object.entries(table))
+      assert.equal(handler(`at(${name}.${field}, own.${name}.${field})`), `at(${value}, own.${name}.${field})`);
+  assert.deepEqual(tables.map(([name]) => name).sort(), ['Gauge', 'OutputKind', 'ReleaseCode', 'TEXT', 'View']);
+  assert.equal(handler('View.NOTHING + MyView.PENDING'), 'View.NOTHING + MyView.PENDING');
+});
+
+test('code in lines is the same program, in short lines', async () => {
+  const source =
+    'const a=1,b={c:async e=>{await e;return{a,b}},get d(){return`${a}${(()=>{if(a)return b.f;else throw a})()}`},f:2};' +
+    'class G{static#h=0;static{this.#h=3}static async*i(){for(let e of[a,2])yield e+this.#h}}' +
+    Array.from({ length: 40 }, (_, at) => `const y${at}={a:1},z${at}=()=>{if(y${at})return y${at}};`).join('') +
+    'outer:for(;;)for(const e in b)if(e)break outer;' +
+    'const all=[];for await(const e of G.i())all.push(e);export default[b.d,await b.c(1),all,z7()]';
+  const lines = inLines(source).split('\n');
+  assert.equal(lines.join(''), source);
+  assert.ok(Math.max(...lines.map((line) => line.length)) < 700);
+  const { default: shown } = await evaluated(lines.join('\n'));
+  assert.deepEqual([shown[0], shown[1].a, shown[2], shown[3]], ['12', 1, [4, 5], { a: 1 }]);
+});
 
 const MAGIC = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 

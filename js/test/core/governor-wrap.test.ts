@@ -78,6 +78,8 @@ test('a key with different limits is an error', (t) => {
   });
   assert.throws(() => governor.wrap(() => 1, { key: '', limits: { requests: '1/m' } }), { field: 'options.key' });
   assert.throws(() => governor.wrap(5 as never, { key: 'l' }), { field: 'fn' });
+  const misspelt = { key: 'l', limit: { requests: '1/m' } };
+  assert.throws(() => governor.wrap(() => 1, misspelt), /options\.limit must be left out: .*, limits, got an object$/);
   assert.equal(governor.snapshot().keys, 0);
 });
 

@@ -350,7 +350,16 @@ test('bad ttlMs, wait, signal and options', async (t) => {
   }
   for (const wait of [5, 'x', true])
     await assert.rejects(governor.acquireAsync(ask('a'), wait as never), field('wait'));
+  for (const options of [5_000, 'wait', true] as never[]) {
+    await assert.rejects(
+      withLease(governor, ask('a'), () => 1, options),
+      field('options'),
+    );
+    await assert.rejects(retryAcquire(governor, ask('a'), options), field('options'));
+  }
   assert.equal(governor.activeLeases, 1);
+  const message = 'ttlMs must be a number of milliseconds from 1 to 9007199254740991, got Infinity';
+  assert.throws(() => governor.renew(id, Infinity), { message });
 });
 
 test('withLease asks nobody without a governor and a function', async (t) => {

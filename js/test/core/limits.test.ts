@@ -188,7 +188,7 @@ test('calls that were made elsewhere count, and nothing is in flight for them', 
   granted(governor.acquire(ask('a', { estimate: { metrics: { pages: 1, costUsd: 0.75 } } })));
   assert.throws(
     () => governor.record(ask('a'), { promptTokens: -1 }),
-    (error) => InputError.isInstance(error) && error.field === 'report.usage.promptTokens',
+    (error) => InputError.isInstance(error) && error.field === 'usage.promptTokens',
   );
 });
 
@@ -223,6 +223,26 @@ test('bad limits are refused by their path', () => {
       field,
     );
   }
+});
+
+test('a metric that reads like one of every call would never count: it is refused with what was meant', () => {
+  const cases = { request: 'requests', Tokens: 'tokens', input_tokens: 'inputTokens', costUSD: 'costUsd' };
+  for (const [metric, meant] of Object.entries(cases)) {
+    const message = `limits.${metric} must be a limit of "${meant}", got "${metric}"`;
+    assert.throws(() => createGovernor({ limits: { [metric]: '5/m' } }), { message });
+    assert.throws(
+      () => createGovernor({ limits: [{ metric, limit: 5, window: '1m' }] }),
+      /^ConfigError: limits\[0\] must/,
+    );
+  }
+  for (const metric of ['toString', '__proto__'])
+    assert.throws(() => createGovernor({ limits: { [metric]: '5/m' } }), /a metric whose name no object inherits/);
+});
+
+test('what is refused is quoted as it was written', () => {
+  const limit = { metric: 'tokens', limit: 10, window: '1m', warnAt: 0.8 as never } as const;
+  const message = 'limits[0].warnAt must be an array of numbers, got 0.8';
+  assert.throws(() => createGovernor({ limits: [limit] }), { message });
 });
 
 test('bad amounts are refused by their path', (t) => {

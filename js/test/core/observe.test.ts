@@ -132,6 +132,7 @@ test('what is no answer is an InputError that names it', (t) => {
   for (const [answer, options, field] of [
     [null, undefined, 'answer'],
     [1, undefined, 'answer'],
+    [{ kind: 'transiant' }, undefined, 'answer.kind'],
     [{}, 1, 'options'],
     [{}, { leaseId: 1 }, 'options.leaseId'],
     [{}, { model: 1 }, 'options.model'],
