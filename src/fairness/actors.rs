@@ -150,19 +150,21 @@ impl Actors {
         let Some(actor) = self.slots.get_mut(handle as usize) else { return };
         let was_active = was_starved || actor.held > 0;
         actor.held = actor.held.saturating_add(weight);
+        let is_active = actor.held > 0;
         self.attach(handle);
-        self.recount(handle, was_active);
+        self.count(was_active, is_active);
     }
 
     /// A lease of `weight` has ended.
     #[inline]
     pub(crate) fn let_go(&mut self, handle: u32, weight: u64) {
-        let was_active = self.is_active(handle);
-        if let Some(actor) = self.slots.get_mut(handle as usize) {
-            actor.held = actor.held.saturating_sub(weight);
-        }
+        let starved = self.starved.contains(handle);
+        let Some(actor) = self.slots.get_mut(handle as usize) else { return };
+        let was_active = starved || actor.held > 0;
+        actor.held = actor.held.saturating_sub(weight);
+        let is_active = starved || actor.held > 0;
         self.detach(handle);
-        self.recount(handle, was_active);
+        self.count(was_active, is_active);
     }
 
     /// Something names the actor: it is not idle.
@@ -231,9 +233,13 @@ impl Actors {
         self.slots.get(handle as usize).map(|actor| actor.refused)
     }
 
-    #[inline]
     fn recount(&mut self, handle: u32, was_active: bool) {
-        match (was_active, self.is_active(handle)) {
+        self.count(was_active, self.is_active(handle));
+    }
+
+    #[inline]
+    const fn count(&mut self, was_active: bool, is_active: bool) {
+        match (was_active, is_active) {
             (false, true) => self.active = self.active.saturating_add(1),
             (true, false) => self.active = self.active.saturating_sub(1),
             _ => {}

@@ -118,13 +118,18 @@ impl Counters {
 
     /// What an actor is charged for a call.
     pub(crate) fn charge_for(&self, actor: u32, call: &Consumption) -> u64 {
+        self.charge(self.get(actor).share, call)
+    }
+
+    fn charge(&self, share: u32, call: &Consumption) -> u64 {
         let mean = (self.mean > 0).then_some(self.mean / MEAN_OVER);
         let amount = match self.unit.unwrap_or_else(|| unit_of(call)) {
             Unit::Tokens => call.tokens.or(mean).unwrap_or(FIRST_TOKENS),
             Unit::Time => slot_time(call.weight, call.held_us.or(mean).unwrap_or(FIRST_US)),
         };
-        let charge = amount.min(MOST).saturating_mul(PARTS.saturating_mul(u64::from(SHARE_UNIT)));
-        charge.checked_div(u64::from(self.get(actor).share)).unwrap_or(charge).max(1)
+        // Below 2^61. (A saturating product costs a call in wasm.)
+        let charge = amount.min(MOST).wrapping_mul(PARTS.wrapping_mul(SHARE_UNIT as u64));
+        charge.checked_div(u64::from(share)).unwrap_or(charge).max(1)
     }
 
     fn waits(&self, actor: u32, class: Priority) -> bool {
@@ -152,7 +157,14 @@ impl Counters {
     fn set_counter(&mut self, actor: u32, counter: u64) {
         let Some(account) = self.get_mut(actor) else { return };
         account.counter = counter;
-        let waiting = account.waiting;
+        if account.waiting != [0; 2] {
+            self.move_waiting(actor, counter);
+        }
+    }
+
+    #[inline(never)]
+    fn move_waiting(&mut self, actor: u32, counter: u64) {
+        let waiting = self.get(actor).waiting;
         for (heap, _) in self.waiting.iter_mut().zip(waiting).filter(|(_, waiting)| *waiting > 0) {
             heap.push(actor, counter);
         }

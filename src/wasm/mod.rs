@@ -24,7 +24,7 @@ use wasm_bindgen::prelude::*;
 use crate::config::Config;
 use crate::decision::{
     ActorHandle, Amounts, Decision, Denial, Enqueued, Grant, Keys, LeaseId, Outcome, Priority, Released, Report,
-    ReportedAmounts, Request, Tokens, WaiterId,
+    Request, Tokens, WaiterId,
 };
 #[cfg(not(feature = "lab"))]
 use crate::governor::Governor;
@@ -141,21 +141,22 @@ impl Core {
         now: f64,
         slot: u32,
         generation: u32,
-        outcome: u32,
+        flags: u32,
         latency: f64,
         prompt: f64,
         output: f64,
     ) -> u32 {
-        let amounts = if outcome & AMOUNTS == 0 { ReportedAmounts::default() } else { self.view.reported() };
-        let answered = outcome & ANSWERED != 0;
-        let outcome = match outcome & !(AMOUNTS | ANSWERED) {
+        let outcome = match flags & !(AMOUNTS | ANSWERED) {
             1 => Outcome::Error,
             2 => Outcome::Timeout,
             3 => Outcome::Cancelled,
             _ => Outcome::Success,
         };
-        let mut report = Report { amounts, ..Report::of(outcome, latency, prompt, output) };
-        if answered {
+        let mut report = Report::of(outcome, latency, prompt, output);
+        if flags & AMOUNTS != 0 {
+            report.amounts = self.view.reported();
+        }
+        if flags & ANSWERED != 0 {
             report.outcome = outcome.with_status(self.view.status());
             report.retry_after_us = self.view.retry_after_us();
         }
