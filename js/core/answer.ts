@@ -3,13 +3,14 @@
  * status and `Retry-After` alone; its limits by name.
  */
 import { ANSWERED, OBSERVED_MAX, View } from './binding.ts';
+import { bodyIn } from './error-body.ts';
 import { ConfigError } from './errors.ts';
 import { bad } from './input.ts';
 import { OF_EVERY_CALL } from './limits.ts';
 import type { About } from './lease-table.ts';
-import { answered } from './pause.ts';
+import { answered, partsOf } from './pause.ts';
 import { propertiesOf, refuseOthers } from './properties.ts';
-import type { AnswerReader, AnswerReading, ObservedAnswer, ObservedLimit, ObserveOptions } from './types.ts';
+import type { AnswerReader, AnswerReading, ObservedLimit, ObserveOptions, ProviderAnswer } from './types.ts';
 
 /** Limits of calls that are marked for them. */
 const POOLS_OF_SOME: readonly string[] = ['priority'];
@@ -53,10 +54,13 @@ export function readingOf(
     throw bad('answer', answer, 'a response, or its status and headers');
   if (typeof (answer as Partial<AnswerReading>).kind === 'string') return answer as AnswerReading;
   if (reader !== undefined) {
-    const { body, json } = answer as ObservedAnswer & { json?: unknown };
+    const parts = partsOf(answer);
     // That of a response is its reader's.
-    const options = { dialect: dialect ?? 'auto', now, body: typeof json === 'function' ? undefined : body };
-    return reader(answer, options);
+    const body = typeof (answer as { json?: unknown }).json === 'function' ? undefined : bodyIn(answer);
+    const options = { dialect: dialect ?? 'auto', now, body };
+    const reading = reader((parts ?? answer) as ProviderAnswer, options);
+    // What has no status may be an event of a stream, or no answer at all: it tells of what it says only.
+    return parts === undefined && reading.kind === 'ok' ? { ...reading, kind: 'other' } : reading;
   }
   const { status = 0, retryAfterMs } = answered(answer, now);
   const refused: Readonly<Record<number, AnswerReading['kind']>> = REFUSED;

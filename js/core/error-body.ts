@@ -21,7 +21,7 @@ interface Cloneable {
 export async function bodyOf(answer: object, clock: ClockWithTimers): Promise<unknown> {
   try {
     const response = answer as Cloneable;
-    if (typeof response.clone !== 'function') return bodyIn(answer as Loose);
+    if (typeof response.clone !== 'function') return bodyIn(answer);
     const reader = response.clone().body?.getReader?.();
     return reader && (await textOf(reader, clock));
   } catch {
@@ -47,8 +47,9 @@ async function textOf(reader: ReaderLike, clock: ClockWithTimers): Promise<strin
   return new TextDecoder().decode(Uint8Array.from(bytes));
 }
 
-function bodyIn(error: Loose): unknown {
-  const { error: inner, body, responseBody, data, response, message } = error;
+/** Of what is no `Response`. */
+export function bodyIn(error: object): unknown {
+  const { error: inner, body, responseBody, data, response, message } = error as Loose;
   // OpenAI's SDK keeps what its body has under `error`; others keep the whole body there.
   if (inner !== undefined && inner !== null) return (inner as Loose)['error'] === undefined ? { error: inner } : inner;
   // Google's makes the body its message.

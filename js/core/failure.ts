@@ -97,11 +97,11 @@ async function judgeAnswer(answer: object, thrown: boolean, now: number, by: Jud
   const verdict = (kind: Verdict['kind'], afterMs = 0): Verdict => ({ kind, afterMs, sent: true, status });
   if (status < 400) return verdict(thrown ? 'terminal' : 'success');
   const again = RETRIED.includes(status) || (status >= 500 && !NEVER.includes(status));
-  const headers = partsOf(answer)?.headers;
-  if (!again || headerOf(headers, 'x-should-retry') === 'false') return verdict('terminal');
+  const parts = partsOf(answer)!;
+  if (!again || headerOf(parts.headers, 'x-should-retry') === 'false') return verdict('terminal');
   const body = await bodyOf(answer, by.clock);
   if (codesIn(answer, body).some((code) => SPENT.test(code))) return verdict('terminal');
-  const reading = read(by.readAnswer, answer, { status, headers } as ProviderAnswer, { now, body });
+  const reading = read(by.readAnswer, parts as ProviderAnswer, { now, body });
   if (reading?.kind === 'terminal') return verdict('terminal');
   return verdict('retry', Math.max(retryAfterMs, (reading?.retryAt ?? 0) - now));
 }
@@ -109,13 +109,11 @@ async function judgeAnswer(answer: object, thrown: boolean, now: number, by: Jud
 /** A reader that fails has read nothing: what the call itself has said is what matters. */
 function read(
   readAnswer: AnswerReader | null | undefined,
-  answer: object,
   parts: ProviderAnswer,
   options: Parameters<AnswerReader>[1],
 ): ReturnType<AnswerReader> | undefined {
   try {
-    const { url } = answer as { url?: unknown };
-    return readAnswer?.(typeof url === 'string' && url !== '' ? { ...parts, url } : parts, options);
+    return readAnswer?.(parts, options);
   } catch {
     return undefined;
   }

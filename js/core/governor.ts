@@ -406,14 +406,14 @@ export class Governor {
    * `reopen`, with cause `circuit`. Limits that the provider tells of become limits of the family, named `provider:...`, beside
    * those of the configuration, and follow what it says is left. Needs `readAnswer` for more than status and `Retry-After`.
    *
-   * @param answer a response, whose body is not read, its parts, or what `readAnswer` returned
+   * @param answer a response, whose body is not read, its parts, the error of an SDK, or what `readAnswer` returned
    * @throws InputError for what is no answer; what the reader throws. Nothing has changed then
    *
    * @example
    * const answer = { status: 429, headers: { 'retry-after': '20' } }; // Or the `Response` that came.
    * governor.observe(answer, { leaseId: decision.leaseId, model: 'gpt-4o' });
    */
-  observe(answer: ObservedAnswer | AnswerReading, options?: ObserveOptions | null): Observation {
+  observe(answer: ObservedAnswer | AnswerReading | Error, options?: ObserveOptions | null): Observation {
     return this.#observing.observe(answer, options);
   }
 

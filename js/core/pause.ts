@@ -14,11 +14,12 @@ export interface Answered {
 export interface AnswerParts {
   readonly status: number;
   readonly headers: unknown;
+  readonly url?: string;
 }
 
 /**
- * Status and headers of a response, or of an error that carries those of one, by the names that SDKs and clients give them;
- * undefined if it is neither. May throw, where properties do.
+ * Status, headers and URL of a response, or of an error that carries those of one, by the names that SDKs and clients give
+ * them; undefined if it is neither. May throw, where properties do.
  */
 export function partsOf(answer: unknown): AnswerParts | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined;
@@ -28,7 +29,9 @@ export function partsOf(answer: unknown): AnswerParts | undefined {
   const statuses = [said['status'], said['statusCode'], meta?.['httpStatusCode'], response?.['status']];
   const status = statuses.find((value) => typeof value === 'number' && value >= 100 && value < 600);
   if (status === undefined) return undefined;
-  return { status: status as number, headers: said['headers'] ?? said['responseHeaders'] ?? response?.['headers'] };
+  const headers = said['headers'] ?? said['responseHeaders'] ?? response?.['headers'];
+  const url = said['url'] || response?.['url'];
+  return { status: status as number, headers, ...(typeof url === 'string' && url !== '' && { url }) };
 }
 
 /**

@@ -10,10 +10,10 @@ export type HeadersInput =
 /** What a provider answered. A `Response` is one; its body is never read: pass what you have read of it in `body`. */
 export interface ProviderAnswer {
   /** From 100 to 599; absent where there is none, as in an event of a stream. */
-  readonly status?: number;
-  readonly headers?: HeadersInput;
+  readonly status?: number | undefined;
+  readonly headers?: HeadersInput | null | undefined;
   /** By whose host the dialect is recognised. */
-  readonly url?: string;
+  readonly url?: string | undefined;
 }
 
 /**

@@ -1,7 +1,10 @@
 import type { AnswerReading, ProviderAnswer } from './answer.ts';
 import type { GovernorSnapshot } from './snapshot.ts';
 
-/** What a provider has answered, with the body where you have read it: it says why a call was refused, and what it used. */
+/**
+ * What a provider has answered, with the body where you have read it: it says why a call was refused, and what it used. Errors of
+ * SDKs and clients that carry status, headers and body are answers too; without a status nothing is taken for a success.
+ */
 export interface ObservedAnswer extends ProviderAnswer {
   /** As text or parsed. That of a `Response` is not read. */
   readonly body?: unknown;

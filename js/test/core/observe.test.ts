@@ -145,6 +145,23 @@ test('what is no answer is an InputError that names it', (t) => {
   governor.observe({ status: 200 }, null);
 });
 
+test('errors of SDKs and clients are answers, whole; one that no provider has answered is no success', (t) => {
+  const { governor, clock } = bench(t, { readAnswer });
+  const { body, headers, url } = quota;
+  const sdk = Object.assign(new Error('429'), { status: 429, headers: new Headers(), error: body.error });
+  const client = Object.assign(new Error('429'), { response: { status: 429, headers, url, data: body } });
+  const google = Object.assign(new Error(JSON.stringify(body)), { status: 429, headers });
+  for (const error of [sdk, client, google]) {
+    assert.equal(governor.observe(error, { model: 'gpt-4o' }).reading.kind, 'terminal');
+    governor.observe(new TypeError('fetch failed'), { model: 'gpt-4o' });
+    governor.observe({ body: '{"choices": []}' }, { model: 'gpt-4o' });
+    clock.advance(100_000);
+    assert.equal(denied(governor.acquire(chat)).cause, 'circuit');
+    governor.observe({ status: 200 }, { model: 'gpt-4o' });
+    governor.reopen('gpt-4o');
+  }
+});
+
 test('a wrong key closes nothing for others', (t) => {
   const { governor } = bench(t, { readAnswer });
   governor.observe({ status: 401, url: 'https://api.openai.com/', headers: {}, body: '{}' });
