@@ -26,8 +26,9 @@ import { newHolders, reserveHold, type Holders } from './holders.ts';
 import type { Tables } from './image.ts';
 import type { Ask } from './input.ts';
 import { LeaseTable, type About, type AboutRow } from './lease-table.ts';
-import { boundariesOf, type NamedLimit } from './limits.ts';
+import { boundariesOf } from './limits.ts';
 import { runnerHere, stayUntil, type Runner } from './own-request.ts';
+import { Places, unitOf, type ReadGauge } from './places.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
 import { badReportText, heldLongText, limitWarnText } from './texts.ts';
@@ -49,6 +50,7 @@ export class Answers {
   readonly leases: LeaseTable = new LeaseTable();
   readonly actors: ActorNames = new ActorNames();
   readonly holders: Holders = newHolders();
+  readonly places: Places;
   readonly time: Time;
   readonly #port: Port;
   readonly #seed: number | undefined;
@@ -58,8 +60,6 @@ export class Answers {
   readonly #driver: Driver<Answers>;
   readonly #waiters: Waiters = new Waiters();
   readonly #denials: Denials;
-  /** Names of the limits of `rate`, whose places come first. */
-  #rates: readonly NamedLimit[] = [];
   #denyReason: DenyReason | undefined;
   #deniedAt = 0;
   #deniedActor = '';
@@ -70,10 +70,9 @@ export class Answers {
     this.#port = port;
     this.#seed = seed;
     this.#driver = new Driver<Answers>(clock, this, Answers.#wake, Answers.#runner);
-    this.#denials = new Denials(
-      (now, which) => this.gauge(now, which),
-      (place) => this.limitAt(place),
-    );
+    const gauge: ReadGauge = (now, which) => this.gauge(now, which);
+    this.places = new Places(gauge, counting);
+    this.#denials = new Denials(gauge, this.places);
     this.#counting = counting;
     this.#strict = read.strict;
     this.configured(read, counting);
@@ -85,10 +84,7 @@ export class Answers {
     this.#strict = strict;
     if (onEvent === undefined || this.#events === undefined) this.#events = onEvent && new Events(onEvent);
     else this.#events.handler = onEvent;
-    const rates = { requests: Gauge.RateLimit, tokens: Gauge.TokenRateLimit };
-    this.#rates = Object.entries(rates)
-      .filter(([, which]) => this.gauge(0, which) !== Infinity)
-      .map(([name]) => ({ name, metric: name }));
+    this.places.configured(counting);
   }
 
   /** Hands the core a configuration. @throws ConfigError; nothing has changed then */
@@ -305,7 +301,7 @@ export class Answers {
   }
 
   #tellBoundaries(now: number, place: number): void {
-    const [ends, next] = boundariesOf(this.#counting.placed.limits[place - this.#rates.length]?.known, now);
+    const [ends, next] = boundariesOf(this.places.listed(place)?.known, now);
     this.call((core) => core.set_boundaries(now, place, ends, next));
   }
 
@@ -318,10 +314,10 @@ export class Answers {
   }
 
   #warned(now: number, place: number, index: number, view: Float64Array): void {
-    const limit = this.#counting.placed.limits[place - this.#rates.length];
+    const limit = this.places.listed(place);
     if (this.#events === undefined || limit === undefined) return;
     const { known, plain } = limit;
-    const unit = known.metric === 'costUsd' ? 1e6 : 1;
+    const unit = unitOf(known);
     const [used, max] = [view[View.OUT_C]! / unit, view[View.OUT_D]! / unit];
     const part = (plain['warnAt'] as number[])[index]!;
     const key = this.#counting.keyBehind(known, view[View.OUT_E]!);
@@ -428,47 +424,9 @@ export class Answers {
     }
   }
 
-  /** The limit at a place; undefined: none. */
-  limitAt(place: number): NamedLimit | undefined {
-    // An array is slow to answer for a place before its first.
-    if (place < 0) return undefined;
-    const { length } = this.#rates;
-    return place < length ? this.#rates[place] : this.#counting.placed.limits[place - length]?.known;
-  }
-
-  /** All limits, by place. */
-  get limits(): NamedLimit[] {
-    return [...this.#rates, ...this.#counting.placed.limits.map(({ known }) => known)];
-  }
-
-  /** What limits count that count all calls together, or follow a provider. */
-  limitsAt(now: number): NonNullable<GovernorSnapshot['limits']> {
-    return this.limits.map((_, place) => this.limitNow(place, now)).filter(({ used }) => used === used);
-  }
-
-  /** What one of them counts, in whole units or dollars; NaN: it counts by keys. */
-  limitNow(place: number, now: number): NonNullable<GovernorSnapshot['limits']>[number] {
-    const { name, metric } = this.limitAt(place)!;
-    const unit = metric === 'costUsd' ? 1e6 : 1;
-    const [used, limit] = [0, 1].map((which) => this.gauge(now, Gauge.Limits + 2 * place + which) / unit);
-    return { name, metric, used: used!, limit: limit! };
-  }
-
-  /** The place of one of the limits that are listed: those of `rate` come first. */
-  placeOf(listed: number): number {
-    return this.#rates.length + listed;
-  }
-
   /** What the core said to a question, for people. */
   diagnosed({ granted, limits }: CoreDiagnosis, now: number, actorId: string): Diagnosis {
-    const placed = [...limits].sort((a, b) => a.place - b.place);
-    const said = placed.map(({ place, freeAt, windowMs, ...numbers }) => {
-      const { name, metric } = this.limitAt(place)!;
-      const known = this.#counting.placed.limits[place - this.#rates.length]?.known;
-      const key = known && this.#counting.keyOfCall(known);
-      const window = windowMs ?? known!.period!.unit;
-      return { name, metric, window, ...(key && { key }), ...numbers, retryAt: freeAt };
-    });
+    const said = this.places.diagnosed(limits);
     if (granted) return { granted, limits: said };
     return { granted, denial: this.#denials.make(this.#port.look(), now, actorId), limits: said };
   }

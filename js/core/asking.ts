@@ -97,7 +97,7 @@ export class Asking {
 
   /** Shortens the request's output, if that is what it is refused for. */
   shrink(now: number, actor: number): boolean {
-    const metricAt = (place: number): string => this.#answers.limitAt(place)?.metric ?? '';
+    const metricAt = (place: number): string => this.#answers.places.at(place)?.metric ?? '';
     return shrink(this.ask, () => this.diagnose(now, actor, false), metricAt);
   }
 }

@@ -1,16 +1,12 @@
 /** Makes denials for users out of the numbers in the view. Reasons, causes and numbers are the core's; texts are `texts.ts`'s. */
 import { CAUSES, Gauge, REASONS, TEXT, View } from './binding.ts';
 import type { NamedLimit } from './limits.ts';
+import { unitOf, type Places, type ReadGauge } from './places.ts';
 import { denialText } from './texts.ts';
 import type { DenyReason, GovernorDenied, LimitsHint } from './types.ts';
 
-/** Reads a `Gauge` at an instant. */
-type ReadGauge = (now: number, which: number) => number;
-/** The limit at a place as the core counts them: only those that are configured. */
-type LimitAt = (place: number) => NamedLimit | undefined;
-
 export class Denials {
-  readonly #limitAt: LimitAt;
+  readonly #places: Places;
   readonly #gauge: ReadGauge;
   // A refused caller that asks again at once gets the same numbers, so the same text.
   #text = -1;
@@ -23,9 +19,9 @@ export class Denials {
   #actorId = '';
   #recommendation = '';
 
-  constructor(gauge: ReadGauge, limitAt: LimitAt) {
+  constructor(gauge: ReadGauge, places: Places) {
     this.#gauge = gauge;
-    this.#limitAt = limitAt;
+    this.#places = places;
   }
 
   /** The denial that the last command left in `view`. */
@@ -34,7 +30,7 @@ export class Denials {
     const cause = CAUSES[view[View.DENY_CAUSE]! | 0] ?? 'cap';
     const text = view[View.DENY_TEXT]! | 0;
     const about = view[View.DENY_ABOUT]! | 0;
-    const named = about < 0 ? undefined : this.#limitAt(about);
+    const named = about < 0 ? undefined : this.#places.at(about);
     const unit = unitOf(named);
     const used = compact(view[View.DENY_USED]! / unit);
     const limit = compact(view[View.DENY_LIMIT]! / unit);
@@ -42,7 +38,7 @@ export class Denials {
     const retryAfterMs = view[View.DENY_RETRY_AFTER_MS]! | 0;
     const at = view[View.DENY_RETRY_AT]!;
     const binding = view[View.DENY_BINDING]! | 0;
-    const name = this.#limitAt(binding)?.name;
+    const name = this.#places.at(binding)?.name;
     const maxAllowed = view[View.DENY_MAX_ALLOWED]! / unit;
     if (
       text !== this.#text ||
@@ -88,7 +84,7 @@ export class Denials {
       return { inFlight: gauge(Gauge.ConcurrencyActive), maxInFlight: gauge(Gauge.ConcurrencyEffectiveMax) };
     // Behind waiters for slots nothing binds.
     const place = Math.max(binding, 0);
-    const unit = unitOf(this.#limitAt(place));
+    const unit = unitOf(this.#places.at(place));
     const which = Gauge.Limits + 2 * place;
     const used = gauge(which) / unit;
     const rateLimit = gauge(which + 1) / unit;
@@ -96,11 +92,6 @@ export class Denials {
     if (rateLimit !== rateLimit) return {};
     return used === used ? { rateUsed: used, rateLimit } : { rateLimit };
   }
-}
-
-/** The core counts money in millionths. */
-function unitOf(limit: NamedLimit | undefined): number {
-  return limit?.metric === 'costUsd' ? 1e6 : 1;
 }
 
 /** The same number; engines keep small whole ones in an object without allocating for each. */

@@ -328,7 +328,7 @@ export class Governor {
    * tier.setLimit('tokens/1m', 400_000); // The provider has raised it.
    */
   setLimit(name: string, limit: number): void {
-    const { limits } = this.#answers;
+    const limits = this.#answers.places.all;
     const place = limits.findIndex((known) => known.name === name);
     if (place < 0) throw new InputError({ field: 'name', value: name, allowed: 'the name of a limit' });
     const now = this.#answers.time.read();
@@ -494,7 +494,7 @@ export class Governor {
       ...view,
       concurrency: aliased,
       lastDeny: this.#answers.lastDeny,
-      limits: this.#answers.limitsAt(now),
+      limits: this.#answers.places.allNow(now),
       keys: this.#answers.gauge(now, Gauge.Keys),
     };
   }

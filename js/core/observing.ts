@@ -66,7 +66,7 @@ export class Observing {
       core.observe(now, gate, flags, slot | 0, generation | 0, reading.retryAt ?? NaN, count),
     );
     counting.learn(this.#port.look());
-    const shown = limits.map(({ place }) => this.#answers.limitNow(place, now));
+    const shown = limits.map(({ place }) => this.#answers.places.now(place, now));
     this.#answers.finish(now);
     return { reading, family: family.name, limits: shown };
   }
@@ -75,8 +75,8 @@ export class Observing {
   #find(family: string, told: readonly Discovered[], now: number): PlacedLimit[] {
     const limits = told.length === 0 ? [] : this.#asking.counting.discover(family, told);
     return limits.map(({ before, ...limit }) => {
-      const place = this.#answers.placeOf(limit.place);
-      const { name } = this.#answers.limitAt(place)!;
+      const place = this.#answers.places.ofListed(limit.place);
+      const { name } = this.#answers.places.at(place)!;
       if (before !== undefined && before !== limit.limit)
         this.#answers.call((core) => core.set_limit(now, place, limit.limit, false));
       if (before !== limit.limit) this.#answers.limitTold(now, name, limit.limit, before);
