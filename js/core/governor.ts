@@ -5,9 +5,9 @@
  */
 import { Answers } from './answers.ts';
 import { Asking } from './asking.ts';
-import { DENIED, FLAG_AMOUNTS, FLAG_ANSWERED, FLAG_KEYS, Gauge, QUEUED, ReleaseCode, View } from './binding.ts';
+import { DENIED, FLAG_ANSWERED, Gauge, QUEUED, ReleaseCode, View } from './binding.ts';
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
-import { known, settle } from './costs.ts';
+import { settle } from './costs.ts';
 import { Counting } from './counting.ts';
 import { DeniedError, InputError, LeaseLostError } from './errors.ts';
 import { reserveHold } from './holders.ts';
@@ -17,6 +17,7 @@ import { INTERNALS, type Internals } from './internals.ts';
 import { KeyNames } from './keys.ts';
 import { Lease } from './lease.ts';
 import type { LeaseRef, LeaseTable } from './lease-table.ts';
+import { Ledger } from './ledger.ts';
 import type { Loader } from './loader.ts';
 import { ownMetrics } from './limits.ts';
 import { Observing } from './observing.ts';
@@ -52,6 +53,7 @@ export class Governor {
   readonly #answers: Answers;
   readonly #leases: LeaseTable;
   readonly #asking: Asking;
+  readonly #ledger: Ledger;
   readonly #observing: Observing;
   // Written anew by each call, when nobody else's code can run before it is read.
   readonly #told: Told = newTold();
@@ -77,6 +79,7 @@ export class Governor {
     this.#answers = new Answers(this.#port, read, counting);
     this.#leases = this.#answers.leases;
     this.#asking = new Asking(this.#port, this.#answers, counting);
+    this.#ledger = new Ledger(this.#port, this.#answers, this.#asking, this.#told);
     this.#observing = new Observing(this.#port, this.#answers, this.#asking, read);
     this.#start(read);
     if (image !== undefined) this.#restore(image.tables, restore);
@@ -328,17 +331,7 @@ export class Governor {
    * tier.setLimit('tokens/1m', 400_000); // The provider has raised it.
    */
   setLimit(name: string, limit: number): void {
-    const limits = this.#answers.places.all;
-    const place = limits.findIndex((known) => known.name === name);
-    if (place < 0) throw new InputError({ field: 'name', value: name, allowed: 'the name of a limit' });
-    const now = this.#answers.time.read();
-    const money = limits[place]!.metric === 'costUsd';
-    const amount = typeof limit === 'number' ? limit : NaN;
-    const changed = this.#answers.call((core) => core.set_limit(now, place, amount, money)) === 1;
-    this.#answers.finish(now);
-    const allowed = 'an amount that the limit may have in a configuration';
-    if (!changed) throw new InputError({ field: 'limit', value: limit, allowed });
-    this.#asking.counting.setAmount(name, limit);
+    this.#ledger.setLimit(name, limit);
   }
 
   /**
@@ -352,29 +345,7 @@ export class Governor {
    * governor.record({ actorId: 'batch', action: 'chat' }, { promptTokens: 1200, outputTokens: 300 });
    */
   record(request: AcquireRequest, usage?: TokenUsage | null): void {
-    const told = this.#told;
-    const asking = this.#asking;
-    // A model that is named for the first time may bring limits, and metrics that the usage has; what it costs is read then.
-    asking.read(request, 0);
-    const problem = readReport({ usage }, told);
-    if (problem !== undefined) throw new InputError({ ...problem, field: problem.field.replace('report.', '') });
-    const now = asking.read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
-    const { ask } = asking;
-    const { promptTokens: prompt, outputTokens: output } = told;
-    const wrong = settle(ask, told, asking.counting.money);
-    if (wrong !== undefined) throw wrong;
-    const flags = ask.flags | told.flags;
-    asking.hand(flags);
-    if ((flags & FLAG_AMOUNTS) !== 0) {
-      const of = (from: number, list: readonly number[], at: number): number => (from & FLAG_AMOUNTS ? list[at]! : NaN);
-      const { list } = ask.amounts;
-      this.#port.hand(list.map((_, at) => known(of(told.flags, told.amounts.list, at), of(ask.flags, list, at))));
-    }
-    const promptTokens = known(told.promptTokens, ask.promptTokens || known(prompt, 0));
-    const outputTokens = known(told.outputTokens, ask.outputTokens || known(output, 0));
-    this.#answers.call((core) => core.record(now, flags, promptTokens, outputTokens));
-    if ((flags & FLAG_KEYS) !== 0) asking.counting.learn(this.#port.look());
-    this.#answers.finish(now);
+    this.#ledger.record(request, usage);
   }
 
   /**
