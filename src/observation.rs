@@ -54,12 +54,12 @@ pub struct Remaining {
 /// The gate of a family has closed or opened, see [`Governor::observe`](crate::Governor::observe).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GateMoved {
-    /// Which, as in [`Request::family`](crate::Request::family).
+    /// Which, as in [`Request::family`](crate::Request::family); 0: that of all calls whose family has none of its own.
     pub family: u32,
     /// Until when it is closed; `None`: until somebody acts, or it is open.
     pub until: Option<Instant>,
     /// It is open.
     pub open: bool,
-    /// It has closed for an error that stays.
-    pub terminal: bool,
+    /// It has closed for failures in a row, or for an error that stays; else because the provider refuses calls for now.
+    pub circuit: bool,
 }

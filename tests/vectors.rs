@@ -35,6 +35,7 @@ fn scenarios() -> Vec<(&'static str, Json, u64, usize)> {
             120,
             300,
         ),
+        ("outage", json!({"concurrency": {"maxInFlight": 8}, "adaptive": true, "leaseTtlMs": 20_000}), 120, 300),
         ("tokens", json!({"rate": {"tokensPerMinute": 20_000, "windowMs": 10_000}, "leaseTtlMs": 4_000}), 300, 300),
         (
             "shares",
@@ -198,7 +199,7 @@ fn random_steps(rng: &mut Rng, count: usize, step_ms: u64) -> Vec<Json> {
 fn record(name: &str, config: &Json, step_ms: u64, count: usize) -> Json {
     let mut rng = Rng::with_seed(u64::from(name.bytes().map(u32::from).sum::<u32>()));
     let mut shell = Shell::new(config);
-    let mut steps = Vec::new();
+    let (mut steps, breaks) = (Vec::new(), name == "outage");
     for mut step in random_steps(&mut rng, count, step_ms) {
         step["expect"] = shell.step(&step);
         steps.push(step);
@@ -216,8 +217,13 @@ fn record(name: &str, config: &Json, step_ms: u64, count: usize) -> Json {
                     report["retryAfterMs"] = json!(rng.u64(..800));
                 }
             }
+            // A provider that is down every now and then.
+            let down = breaks && (steps.len() / 90) % 2 == 1;
+            if down {
+                report["outcome"] = json!(["error", "timeout"][rng.usize(..2)]);
+            }
             let mut step =
-                if rng.bool() { json!({"release": name, "report": report}) } else { json!({"release": name}) };
+                if down || rng.bool() { json!({"release": name, "report": report}) } else { json!({"release": name}) };
             step["expect"] = shell.step(&step);
             steps.push(step);
         }

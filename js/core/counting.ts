@@ -63,6 +63,12 @@ export class Counting {
   readonly #discovered = new Map<string, readonly ReadLimit[]>();
   /** Numbers of families with a gate. */
   readonly #gates = new Map<string, number>();
+  /** Every family gets a number before its first answer, so that who waits then is counted by limits that it tells of. */
+  readonly #discovers: boolean;
+  /** So it does where failures may close its gate. */
+  readonly #numbers: boolean;
+  /** Answers are read: what they say may settle calls. */
+  observes: boolean;
   #apply: Apply | undefined;
   /** What `setLimit` has made of limits, by name. */
   readonly #amounts = new Map<string, number>();
@@ -85,9 +91,12 @@ export class Counting {
    * @throws ConfigError
    */
   constructor(read: ReadConfig, keys: KeyNames, added?: Added, restored?: boolean) {
-    const { limits, models } = read;
+    const { limits, models, readAnswer, discovery, plain } = read;
     this.keys = keys;
     this.#read = read;
+    this.#discovers = discovery.probe || readAnswer !== undefined;
+    this.#numbers = this.#discovers || Boolean(plain['adaptive']);
+    this.observes = readAnswer !== undefined || (added?.gates.length ?? 0) > 0;
     this.#placed = { limits: [], fields: [] };
     this.#append(limits, 'limits');
     const needed = models !== undefined || limits.some(({ known }) => known.scopes.list.includes('model'));
@@ -114,15 +123,20 @@ export class Counting {
   /** What an answer to a call of a model is about. @throws ConfigError of a function that is asked for models */
   familyOf(name: string): Pick<Model<ReadLimit>, 'dialect'> & { name: string; unlimited: boolean } {
     const families = this.#need();
+    this.observes = true;
     if (name === '') return { name, unlimited: false, dialect: undefined };
     const { family, dialect } = families.find(name);
     return { name: family.name, unlimited: family.unlimited, dialect };
   }
 
-  /** The number of a family's gate, which is made if it has none, unless that is not wanted; 0: it has none. */
+  /**
+   * The number of a family's gate, which is made if it has none, unless that is not wanted; 0: the one that is shared by all
+   * calls whose family has none. Calls without a model share it too, unless limits may be told of them.
+   */
   gateOf(family: string, known?: boolean): number {
     const number = this.#gates.get(family);
-    if (number !== undefined || known === true || this.#gates.size >= GATES_MAX) return number ?? 0;
+    const own = family !== '' || this.#discovers;
+    if (number !== undefined || known === true || !own || this.#gates.size >= GATES_MAX) return number ?? 0;
     this.#gates.set(family, this.#gates.size + 1);
     return this.#gates.size;
   }
@@ -204,16 +218,6 @@ export class Counting {
   /** `setLimit` has changed an amount: limits that come in later leave it as it is. */
   setAmount(name: string, amount: number): void {
     this.#amounts.set(name, amount);
-  }
-
-  /** Every family gets a number before its first answer, so that who waits then is counted by limits that it tells of. */
-  get #numbers(): boolean {
-    return this.#read.discovery.probe || this.#read.readAnswer !== undefined;
-  }
-
-  /** Answers are read: what they say may settle calls. */
-  get observes(): boolean {
-    return this.#read.readAnswer !== undefined || this.#gates.size > 0;
   }
 
   get placed(): PlacedLimits {

@@ -100,7 +100,7 @@ export class Observing {
     const { counting } = this.#asking;
     const gate = counting.gateOf(counting.familyOf(readModel(model, 'model')).name, true);
     const now = this.#answers.time.read();
-    const opened = gate > 0 && this.#answers.call((core) => core.reopen(now, gate)) === 1;
+    const opened = this.#answers.call((core) => core.reopen(now, gate)) === 1;
     this.#answers.finish(now);
     return opened;
   }

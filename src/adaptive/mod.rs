@@ -1,13 +1,13 @@
 //! Decides how much of the maximum is used: the effective maximum follows what calls show of the provider.
 //!
-//! Four parts, each a file: `latency` finds how many calls run before they slow each other down, `refusals` the hidden limit
-//! of a provider that refuses, `outage` whether it is down; the smallest of their limits is in force, and here are the
-//! pauses. What the governor itself refuses is never read as overload: it only says that there is demand. DEVIATION from the
+//! Two parts, each a file: `latency` finds how many calls run before they slow each other down, `refusals` the hidden limit
+//! of a provider that refuses; the smaller of their limits is in force, and here are the pauses. What the governor itself refuses is never read as overload: it only says that there is demand. DEVIATION from the
 //! documented behaviour, in which own refusals fed back: at half load that rule fell to 1 and stayed there. They count only
 //! in an interval of `adjust_interval` (and twice the mean latency) in which nothing ended, as one step down.
 //!
 //! What counts as what: success and time-out are samples of latency (a time-out is a lower bound), errors are not (quick
-//! failures look healthy), refusals neither. Errors, time-outs and refusals in a row are an outage.
+//! failures look healthy), refusals neither. Whether the provider is down is not decided here (`gate`): an outage teaches nothing,
+//! what the failures before it taught is taken back.
 //!
 //! Invariants: `min <= effective <= max`; floats only here, with `+ - * /`, so every machine computes the same. Instants in
 //! core microseconds (whole below 2^53), calls in slots; weights outside are in millionths. Called by `governor`.
@@ -15,7 +15,6 @@
 mod early;
 mod latency;
 mod maths;
-mod outage;
 mod refusals;
 
 use crate::codec::{Reader, Writer};
@@ -23,7 +22,6 @@ use crate::config::{self, WEIGHT_UNIT};
 use crate::decision::Outcome;
 use crate::time::CoreTime;
 use latency::{Latency, Sample, Terms};
-use outage::{Before, Change, Outage};
 use refusals::{Refusal, Refusals};
 
 /// After this long without a call what was learned begins to be forgotten, in microseconds.
@@ -38,7 +36,10 @@ pub(crate) struct Adaptive {
     max: u64,
     latency: Latency,
     refusals: Refusals,
-    outage: Outage,
+    before: Before,
+    /// 1 while the provider is down, and since when it last was: what was sent before says nothing.
+    down: f64,
+    down_since: f64,
     /// Nothing is sent before this instant.
     opens_at: f64,
     /// The last instant, and since when nothing is in flight.
@@ -46,6 +47,14 @@ pub(crate) struct Adaptive {
     silent_since: f64,
     /// Since when nothing has ended, and who asked meanwhile.
     interval: Interval,
+}
+
+/// What was known before the first failure in a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Before {
+    mean_us: f64,
+    /// What refusals had taught.
+    refusals: [f64; 3],
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,8 +74,6 @@ pub(crate) struct Ended {
     /// Weight in flight when it was admitted, and now, both without it.
     pub(crate) in_flight_then: u64,
     pub(crate) in_flight: u64,
-    /// How long the provider asked for a pause, if it refused the call.
-    pub(crate) retry_after_us: Option<u64>,
 }
 
 impl Adaptive {
@@ -76,7 +83,9 @@ impl Adaptive {
             max,
             latency: Latency::new(slots(max)),
             refusals: Refusals::default(),
-            outage: Outage::default(),
+            before: Before::default(),
+            down: 0.0,
+            down_since: 0.0,
             opens_at: 0.0,
             now: 0.0,
             silent_since: 0.0,
@@ -96,7 +105,7 @@ impl Adaptive {
 
     #[inline(never)]
     fn limit(&self) -> f64 {
-        self.latency.allowed().min(self.refusals.slots(self.now)).min(self.outage.allowed())
+        self.latency.allowed().min(self.refusals.slots(self.now))
     }
 
     /// When the next call may be sent, if not now.
@@ -104,11 +113,6 @@ impl Adaptive {
     pub(crate) fn opens_at(&self) -> Option<CoreTime> {
         let at = self.opens_at.max(self.refusals.opens_at(self.now));
         (at > self.now).then(|| instant(at))
-    }
-
-    /// Whether the provider is taken to be down.
-    pub(crate) const fn is_closed(&self) -> bool {
-        self.outage.is_closed()
     }
 
     /// When more may be allowed without any call's end.
@@ -144,8 +148,6 @@ impl Adaptive {
         let in_flight = slots(in_flight);
         self.latency.admitted(in_flight);
         self.refusals.sent(self.now, in_flight);
-        let pause = self.outage.sent();
-        self.pause(pause);
     }
 
     /// Time has passed with so much in flight.
@@ -163,7 +165,7 @@ impl Adaptive {
         }
         if now - self.interval.began >= self.interval_us() {
             let Interval { asked, refused, .. } = self.interval;
-            if refused > asked * self.config.target_deny_rate && self.outage.allowed() == f64::INFINITY {
+            if refused > asked * self.config.target_deny_rate {
                 let terms = self.terms();
                 self.latency.limit = (self.latency.limit - 1.0).max(terms.min);
             }
@@ -181,59 +183,50 @@ impl Adaptive {
     pub(crate) fn ended(&mut self, ended: &Ended) {
         self.interval = Interval { began: self.now, ..Interval::default() };
         let (now, admitted) = (self.now, ended.admitted.as_micros() as f64);
-        let is_old = self.outage.is_old(admitted);
-        let limit = self.limit();
-        let change = match ended.outcome {
-            Outcome::Cancelled => return,
-            Outcome::Error | Outcome::Timeout | Outcome::Success if is_old => return,
-            Outcome::Success => self.outage.succeeded(now, admitted, self.latency.limit),
-            Outcome::Refused => self.refused(ended, admitted, limit),
-            Outcome::Error | Outcome::Timeout => self.outage.failed(now, false, self.before(limit)),
-        };
-        match change {
-            Change::Nothing => {}
-            Change::Closed(us) => {
-                self.refusals.restore(self.outage.before().refusals);
-                self.pause(us);
-            }
-            Change::Opened => {
-                self.opens_at = now;
-                self.latency.begin_again(now, slots(ended.in_flight), self.outage.before().mean_us);
-            }
+        if ended.outcome == Outcome::Cancelled || admitted < self.down_since {
+            return;
         }
-        if matches!(ended.outcome, Outcome::Success | Outcome::Timeout) && !self.outage.is_closed() {
-            let sample =
-                Sample { admitted, latency_us: ended.latency_us as f64, output_tokens: ended.output_tokens as f64 };
-            self.latency.sample(now, &sample, slots(ended.in_flight), limit, &self.terms());
+        let (in_flight, limit) = (slots(ended.in_flight), self.limit());
+        if ended.outcome == Outcome::Refused {
+            self.refused(ended, admitted);
+        } else if ended.outcome != Outcome::Error {
+            let (latency_us, output_tokens) = (ended.latency_us as f64, ended.output_tokens as f64);
+            let sample = Sample { admitted, latency_us, output_tokens };
+            self.latency.sample(now, &sample, in_flight, limit, &self.terms());
         }
     }
 
-    fn refused(&mut self, ended: &Ended, admitted: f64, limit: f64) -> Change {
-        if let Some(us) = ended.retry_after_us {
-            self.pause(us as f64);
-        }
+    fn refused(&mut self, ended: &Ended, admitted: f64) {
         // Calls that were sent before the last refusal came back say the same again.
-        if !self.refusals.is_news(admitted) {
-            return Change::Nothing;
-        }
-        let change = self.outage.failed(self.now, true, self.before(limit));
-        if change == Change::Nothing && !self.outage.is_closed() {
+        if self.refusals.is_news(admitted) {
             let in_flight = slots(ended.in_flight_then);
             let (target, mean_us) = (self.config.target_deny_rate, self.latency.mean_us);
             let refusal = Refusal { admitted, in_flight, limit: self.latency.limit, mean_us, target };
             let us = self.refusals.refused(self.now, &refusal);
-            self.pause(us);
+            self.opens_at = self.opens_at.max(self.now + us);
         }
-        change
     }
 
-    /// What an outage would teach wrongly.
-    const fn before(&self, limit: f64) -> Before {
-        Before { limit, mean_us: self.latency.mean_us, refusals: self.refusals.lesson() }
+    /// The gate begins to fail, which may be the begin of an outage.
+    pub(crate) const fn fails(&mut self) {
+        if self.down == 0.0 {
+            self.before = Before { mean_us: self.latency.mean_us, refusals: self.refusals.lesson() };
+        }
     }
 
-    fn pause(&mut self, us: f64) {
-        self.opens_at = self.opens_at.max(self.now + us);
+    /// The provider is down: nobody is sent, but single calls that try.
+    pub(crate) const fn goes_down(&mut self) {
+        // Only what is sent from now on.
+        (self.down, self.down_since) = (1.0, self.now + 1.0);
+        self.refusals.restore(self.before.refusals);
+    }
+
+    /// It is back, with so much in flight. Of how it is now nothing is known.
+    pub(crate) fn comes_back(&mut self, in_flight: u64) {
+        if self.down > 0.0 {
+            (self.down, self.opens_at) = (0.0, self.now);
+            self.latency.begin_again(self.now, slots(in_flight), self.before.mean_us);
+        }
     }
 
     fn terms(&self) -> Terms {
@@ -248,10 +241,11 @@ impl Adaptive {
     }
 
     fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
-        let Self { latency, refusals, outage, opens_at, now, silent_since, interval, .. } = self;
+        let Self { latency, refusals, before, down, down_since, opens_at, now, silent_since, interval, .. } = self;
         let Interval { began, asked, refused } = interval;
-        let own = [opens_at, now, silent_since, began, asked, refused];
-        own.into_iter().chain(latency.numbers()).chain(refusals.numbers()).chain(outage.numbers())
+        let Before { mean_us, refusals: [cap, is_rate, score] } = before;
+        let own = [down, down_since, mean_us, cap, is_rate, score, opens_at, now, silent_since, began, asked, refused];
+        own.into_iter().chain(latency.numbers()).chain(refusals.numbers())
     }
 
     pub(crate) fn write(&self, w: &mut Writer) {

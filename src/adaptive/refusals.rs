@@ -213,7 +213,7 @@ impl Refusals {
     }
 
     /// Takes back what an outage taught.
-    pub(super) fn restore(&mut self, before: [f64; 3]) {
+    pub(super) const fn restore(&mut self, before: [f64; 3]) {
         [self.cap, self.is_rate, self.score] = before;
     }
 

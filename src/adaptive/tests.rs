@@ -66,18 +66,7 @@ fn a_hidden_limit_of_calls_a_second_is_found() {
 }
 
 #[test]
-fn an_outage_costs_few_calls_and_ends_soon() {
-    for load in [0.7, 1.5] {
-        let mut adaptive = controller(64);
-        let run = drive(&mut adaptive, &Run { load, outage: Some((60 * S, 120 * S)), ..Run::of(Kind::Queue) });
-        assert!(run.sent_in_outage <= 60, "{run:?}");
-        assert!(run.first_after_us.is_some_and(|us| us < 5 * S), "{run:?}");
-        assert!(run.good_part() > 0.9, "{run:?}");
-    }
-}
-
-#[test]
-fn calls_that_fail_now_and_then_are_no_outage() {
+fn calls_that_fail_now_and_then_teach_nothing() {
     let mut adaptive = controller(64);
     let run = drive(&mut adaptive, &Run { errors: 0.1, load: 1.5, ..Run::of(Kind::Queue) });
     assert!(run.good_part() > 0.9, "{run:?}");
@@ -110,31 +99,31 @@ fn refusals_alone_lower_it_by_a_step_an_interval_and_silence_restores_it() {
 }
 
 #[test]
-fn a_pause_that_the_provider_asks_for_is_kept_exactly() {
-    for ms in [1, 500, 86_400_000] {
+fn an_outage_teaches_nothing() {
+    let start = CoreTime::from_micros(1_000 * S);
+    let ended = |outcome, admitted, latency_us| {
+        let (in_flight, output_tokens) = (5 * WEIGHT_UNIT, 0);
+        Ended { outcome, admitted, latency_us, output_tokens, in_flight_then: in_flight, in_flight }
+    };
+    for (outcome, latency_us) in [(Outcome::Refused, 50_000), (Outcome::Timeout, 30 * S)] {
         let mut adaptive = controller(20);
-        let now = CoreTime::from_micros(1_000 * S);
-        adaptive.sent(WEIGHT_UNIT);
-        let later = now.plus(1_000);
-        adaptive.advance(later, WEIGHT_UNIT);
-        let refused = Ended {
-            outcome: Outcome::Refused,
-            admitted: now,
-            latency_us: 1_000,
-            output_tokens: 0,
-            in_flight_then: 0,
-            in_flight: 0,
-            retry_after_us: Some(ms * 1_000),
-        };
-        adaptive.ended(&refused);
-        let opens = later.plus(ms * 1_000);
-        assert!(
-            adaptive.opens_at().is_some_and(|at| at >= opens && at.since(opens) <= 1),
-            "{ms}: {:?}",
-            adaptive.opens_at()
-        );
-        adaptive.advance(opens.plus(1), 0);
-        assert_eq!(adaptive.opens_at(), None);
+        adaptive.fails();
+        let before = slots_of(&adaptive);
+        adaptive.ended(&ended(Outcome::Refused, start, 50_000));
+        assert!(slots_of(&adaptive) < before);
+        adaptive.goes_down();
+        assert_eq!(slots_of(&adaptive), before, "what the failures taught is taken back");
+        for second in 1..60 {
+            adaptive.advance(start.plus(second * S), 5 * WEIGHT_UNIT);
+            adaptive.ended(&ended(outcome, start, latency_us));
+        }
+        assert_eq!(slots_of(&adaptive), before, "what was sent before says nothing");
+        adaptive.comes_back(0);
+        assert_eq!((slots_of(&adaptive), adaptive.opens_at()), (before, None));
+        let later = start.plus(61 * S);
+        adaptive.advance(later, 5 * WEIGHT_UNIT);
+        adaptive.ended(&ended(Outcome::Refused, later, 50_000));
+        assert_eq!(slots_of(&adaptive), 5, "what is sent later does");
     }
 }
 

@@ -43,7 +43,8 @@ pub struct Request {
     pub keys: Keys,
     /// No limit counts it, only concurrency and fairness do. `false` by default.
     pub unlimited: bool,
-    /// Whose gate it goes through, see [`Governor::observe`](crate::Governor::observe): 1 to 1,024; 0, the default: none.
+    /// Whose gate it goes through, see [`Governor::observe`](crate::Governor::observe): 1 to 1,024; 0, the default: one that all
+    /// calls share whose family has none of its own.
     pub family: u32,
     /// May be granted although others wait for the same. `false` by default.
     pub barge: bool,

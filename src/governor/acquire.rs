@@ -159,7 +159,7 @@ impl Governor {
             {
                 return Some(Check::Share);
             }
-            if self.provider_opens_at().is_some() {
+            if self.controller_opens_at().is_some() {
                 return Some(Check::Provider);
             }
         }
@@ -251,13 +251,13 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
-        if let Some((at, cause)) = self.provider_opens_at() {
+        if let Some(at) = self.controller_opens_at() {
             reasons.frees(Some(at), None);
             reasons.not_before = reasons.not_before.max(at);
             reasons.bound = (At::SLOTS, Why { reason: Reason::Rate, free_at: Some(at) });
             reasons.say(|| Denial {
                 retry_after_ms: polite_ms(at.since(t)),
-                ..plain(Reason::Rate, cause, Subject::Provider, [0; 3])
+                ..plain(Reason::Rate, Cause::Cooldown, Subject::Provider, [0; 3])
             });
         }
         self.explain_gate(&mut reasons, t, request.family);
@@ -333,12 +333,10 @@ impl Governor {
         Denial { retry_at, ..self.at_cap(t, Subject::Actors, max, max) }
     }
 
-    /// When the provider may be called again, if not now, and why.
+    /// When the controller lets the next call through, if not now.
     #[inline]
-    fn provider_opens_at(&self) -> Option<(CoreTime, Cause)> {
-        let adaptive = self.adaptive.as_ref()?;
-        let cause = if adaptive.is_closed() { Cause::Circuit } else { Cause::Cooldown };
-        Some((adaptive.opens_at()?, cause))
+    fn controller_opens_at(&self) -> Option<CoreTime> {
+        self.adaptive.as_ref()?.opens_at()
     }
 
     #[inline]

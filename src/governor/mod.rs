@@ -1,6 +1,6 @@
 //! Decides nothing itself: it asks the leaf modules in the documented order, takes from all or from none, and tells what
 //! happened. Arithmetic is theirs, coordination is here: `acquire` (admission), `release` (settlement, expiry), `waiting`
-//! (the queue), `limits` (amounts at run time, recorded calls), `observe` (what providers answer), `reconfigure` (another configuration, diagnosis), `view`
+//! (the queue), `limits` (amounts at run time, recorded calls), `observe` (what providers answer), `health` (how calls went), `reconfigure` (another configuration, diagnosis), `view`
 //! (getters), `image` (save and restore).
 //!
 //! Invariants, checked by [`Governor::check_invariants`] after every step of the simulation: the weight in flight is the
@@ -8,6 +8,7 @@
 //! places; while a lease is held, a timeout is pending.
 
 mod acquire;
+mod health;
 mod image;
 mod limits;
 mod observe;
@@ -100,7 +101,7 @@ impl Governor {
             limits,
             // Without a maximum there is nothing to adapt.
             adaptive: config.concurrency.and_then(|pool| Some(Adaptive::new(config.adaptive?, pool.max_in_flight))),
-            gates: Gates::new(config.probes),
+            gates: Gates::new(config.probes, config.adaptive.is_some()),
             queue: Queue::new(config.queue.ageing_us),
             outputs: VecDeque::new(),
             reaper_at: None,

@@ -6,12 +6,10 @@ mod tests;
 use alloc::vec::Vec;
 
 use super::Governor;
-use crate::decision::{Keys, LeaseId, Output};
-use crate::gate::News;
+use crate::decision::{Keys, LeaseId};
 use crate::lease::{Known, Lease};
 use crate::limit::{Early, Seen};
-use crate::observation::{Answered, GateMoved, Observation, Remaining};
-use crate::queue::At;
+use crate::observation::{Observation, Remaining};
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
@@ -19,7 +17,8 @@ impl Governor {
     ///
     /// A refusal closes the gate of the family: until `retry_at`, or where that is not said for a pause that doubles (1 to 64 s),
     /// a terminal one until somebody acts. Then calls of the family are refused, and waiters wait. When it opens one call goes
-    /// out, and with each that succeeds one more may be in flight. Limits that count by keys are debited down to what is left,
+    /// out, when that has succeeded half as many as were in flight, and with each that succeeds one more. The release of `lease`
+    /// says the same again, and does not count twice. Limits that count by keys are debited down to what is left,
     /// and given more only when several answers in a row have said so, or a window has begun anew: see `limit::mirror`.
     ///
     /// The keys as they are known from now on, as of [`record`](Self::record).
@@ -45,17 +44,6 @@ impl Governor {
         self.note_answer(t, seen, admitted);
         self.serve(t);
         keys
-    }
-
-    /// Opens the gate of a family, whatever closed it: somebody has acted. Whether it was closed.
-    pub fn reopen(&mut self, now: Instant, family: u32) -> bool {
-        let t = self.advance(now);
-        let opened = self.gates.open(t, family);
-        if opened {
-            self.tell_open(family);
-        }
-        self.serve(t);
-        opened
     }
 
     fn admission(&self, lease: LeaseId) -> Option<CoreTime> {
@@ -108,38 +96,5 @@ impl Governor {
             }
             fairness.as_ref().zip(waiter.actor).map_or(0, |(fairness, actor)| fairness.counters.counter(actor))
         });
-    }
-
-    fn note_answer(&mut self, t: CoreTime, seen: &Observation, admitted: Option<CoreTime>) {
-        let Observation { family, answered, retry_at, .. } = *seen;
-        let terminal = answered == Answered::Terminal;
-        match answered {
-            Answered::Ok | Answered::Other => {
-                let opened = if answered == Answered::Ok {
-                    self.gates.succeeded(t, family, admitted)
-                } else {
-                    self.gates.answered(t, family, admitted)
-                };
-                if opened {
-                    self.tell_open(family);
-                }
-                // One more may go, at least.
-                self.queue.came_back(At::gate(family));
-            }
-            Answered::Transient | Answered::Overload | Answered::Terminal => {
-                let until = retry_at.map(|at| self.clock.to_core(at));
-                let live = self.leases.live();
-                if self.gates.close(t, family, &News { terminal, until, admitted, live }) {
-                    let until = self.gates.closed_until(family).map(|at| self.clock.to_caller(at));
-                    self.outputs.push_back(Output::Gate(GateMoved { family, until, open: false, terminal }));
-                    self.queue.came_back(At::gate(family));
-                }
-            }
-        }
-    }
-
-    fn tell_open(&mut self, family: u32) {
-        self.outputs.push_back(Output::Gate(GateMoved { family, until: None, open: true, terminal: false }));
-        self.queue.came_back(At::gate(family));
     }
 }

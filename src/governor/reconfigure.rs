@@ -103,7 +103,7 @@ impl Governor {
             self.leases.iter().for_each(|(_, lease)| pool.take(lease.weight));
             pool
         });
-        self.gates.set_probes(config.probes);
+        self.gates.change(config.probes, config.adaptive.is_some(), self.leases.live());
         self.change_fairness(&config);
         self.adaptive = match (
             config.concurrency.and_then(|pool| Some((config.adaptive?, pool.max_in_flight))),

@@ -1,8 +1,7 @@
 //! The end of leases: by release, which settles what was really used, or by expiry, which keeps the charge.
 
 use super::Governor;
-use crate::adaptive::Ended;
-use crate::config::{SPAN_MAX_US, WEIGHT_UNIT};
+use crate::config::SPAN_MAX_US;
 use crate::decision::{LeaseId, Output, Released, Report, ReportedAmounts, Tokens};
 use crate::fairness::Consumption;
 use crate::lease::{Known, Lease, NO_ACTOR};
@@ -13,7 +12,9 @@ impl Governor {
     /// Ends a lease and settles what it used.
     ///
     /// Reported tokens and amounts replace the estimate, up or down, at the instant of admission; what is not reported keeps
-    /// its estimate. A lease that has expired frees nothing, but its charge is still corrected while the window lasts. Unknown
+    /// its estimate. A refusal that names an instant ([`Report::retry_after_us`]) closes the gate of the call's family until then, as
+    /// one that is observed does; with [`Config::adaptive`](crate::Config::adaptive) so do eight failures in a row, for pauses of 0.25
+    /// to 2 s in which single calls try whether the provider is back. A lease that has expired frees nothing, but its charge is still corrected while the window lasts. Unknown
     /// and repeated names change nothing.
     pub fn release(&mut self, now: Instant, lease: LeaseId, report: &Report) -> Released {
         let t = self.take_time(now);
@@ -24,7 +25,7 @@ impl Governor {
                 self.free(t, lease, &held, Some(used_tokens(&held, report)));
                 let answer = self.describe_end(t, lease, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
-                if self.adaptive.is_some() {
+                if self.adaptive.is_some() || self.gates.listens(report.retry_after_us.is_some()) {
                     self.learn(t, lease, &held, report.latency_us.unwrap_or(held_us), report);
                 }
                 self.serve_due(now);
@@ -66,23 +67,6 @@ impl Governor {
         self.free(t, lease, &held, None);
         self.serve_due(now);
         true
-    }
-
-    /// Tells the controller how a call went that has just given its slots back.
-    #[inline(never)]
-    fn learn(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, latency_us: u64, report: &Report) {
-        let (Some(adaptive), Some(pool)) = (&mut self.adaptive, &self.pool) else { return };
-        let in_flight = pool.active();
-        adaptive.advance(t, in_flight.saturating_add(held.weight));
-        adaptive.ended(&Ended {
-            outcome: report.outcome,
-            admitted: held.admitted,
-            latency_us,
-            output_tokens: report.output_tokens.unwrap_or(0),
-            in_flight_then: self.leases.crowd(lease).saturating_mul(WEIGHT_UNIT),
-            in_flight,
-            retry_after_us: report.retry_after_us,
-        });
     }
 
     fn describe_end(&self, t: CoreTime, lease: LeaseId, held: &Lease) -> Released {

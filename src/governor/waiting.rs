@@ -324,9 +324,9 @@ impl Governor {
 
     /// Notes whom a call passes that is let in.
     pub(super) fn note_passed(&mut self, t: CoreTime, request: &Request, who: Passer) {
-        let slots = self.needs_slots(request);
+        let things = (self.needs_slots(request), self.gates.has(request.family));
         let queue = &mut self.queue;
-        needs(&self.limits, slots, request, &mut |at| {
+        needs(&self.limits, things, request, &mut |at| {
             if let Some(park) = queue.park(at) {
                 queue.pass(park, who, t);
             }
@@ -339,7 +339,8 @@ impl Governor {
 
     /// Shows the parks of what a request takes something of, where somebody stands.
     pub(super) fn needs(&self, request: &Request, see: &mut dyn FnMut(u32)) {
-        needs(&self.limits, self.needs_slots(request), request, &mut |at| {
+        let things = (self.needs_slots(request), self.gates.has(request.family));
+        needs(&self.limits, things, request, &mut |at| {
             self.queue.park(at).into_iter().for_each(&mut *see);
         });
     }
@@ -370,11 +371,11 @@ impl Governor {
     }
 }
 
-fn needs(limits: &Limits, slots: bool, request: &Request, see: &mut dyn FnMut(At)) {
+fn needs(limits: &Limits, (slots, gate): (bool, bool), request: &Request, see: &mut dyn FnMut(At)) {
     if slots {
         see(At::SLOTS);
     }
-    if request.family > 0 {
+    if gate {
         see(At::gate(request.family));
     }
     limits.needs(request, &mut |place, key| see(At { place, key }));

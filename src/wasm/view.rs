@@ -259,10 +259,10 @@ pub(super) fn write_output(view: &mut View, output: &Output) -> u32 {
             view.set(OUT, f64::from(*place));
             5
         }
-        Output::Gate(GateMoved { family, until, open, terminal }) => {
+        Output::Gate(GateMoved { family, until, open, circuit }) => {
             let until = until.map_or(f64::INFINITY, Instant::as_millis_ceil_f64);
-            let [open, terminal] = [*open, *terminal].map(|flag| f64::from(u8::from(flag)));
-            view.set_all(OUT, &[f64::from(*family), until, open, terminal]);
+            let [open, circuit] = [*open, *circuit].map(|flag| f64::from(u8::from(flag)));
+            view.set_all(OUT, &[f64::from(*family), until, open, circuit]);
             8
         }
         Output::KeyFreed(key) => {

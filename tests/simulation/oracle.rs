@@ -63,6 +63,8 @@ pub struct Oracle {
     /// Limits whose calendar has asked for its boundaries.
     pub calendars: Vec<u32>,
     waiting: BTreeMap<WaiterId, Waiting>,
+    /// Until when gates are closed, in core time, by family; `None`: until somebody acts.
+    closed: BTreeMap<u32, Option<i128>>,
     /// Every name ever granted, which must not be granted again.
     last_generation: BTreeMap<u32, u32>,
     /// Some leases that have ended, newest last.
@@ -95,6 +97,7 @@ pub struct Totals {
     promises_kept: u64,
     annulled: u64,
     gates_moved: u64,
+    circuits: u64,
 }
 
 impl Totals {
@@ -115,7 +118,8 @@ impl Totals {
             promises_kept,
             annulled,
             gates_moved,
-        ] = sum.try_into().expect("fourteen counters");
+            circuits,
+        ] = sum.try_into().expect("fifteen counters");
         *self = Self {
             granted,
             denied,
@@ -131,10 +135,11 @@ impl Totals {
             promises_kept,
             annulled,
             gates_moved,
+            circuits,
         };
     }
 
-    const fn list(&self) -> [(&'static str, u64); 14] {
+    const fn list(&self) -> [(&'static str, u64); 15] {
         [
             ("granted", self.granted),
             ("denied", self.denied),
@@ -150,6 +155,7 @@ impl Totals {
             ("promises kept", self.promises_kept),
             ("annulled", self.annulled),
             ("gates moved", self.gates_moved),
+            ("circuits", self.circuits),
         ]
     }
 
@@ -186,6 +192,7 @@ impl Oracle {
             ledger: Ledger::new(config),
             calendars: Vec::new(),
             waiting: BTreeMap::new(),
+            closed: BTreeMap::new(),
             last_generation: BTreeMap::new(),
             ended: VecDeque::new(),
             expired: BTreeMap::new(),
@@ -358,6 +365,11 @@ impl Oracle {
     }
 
     fn granted(&mut self, t: i128, request: &Request, grant: &Grant) {
+        let closed = self.closed.get(&request.family);
+        assert!(
+            closed.is_none_or(|until| until.is_some_and(|at| at <= t)),
+            "{request:?} was sent through a closed gate"
+        );
         let generation = grant.lease.generation;
         let before = self.last_generation.insert(grant.lease.slot, generation);
         assert!(before.is_none_or(|before| before < generation), "{:?} was granted before", grant.lease);
@@ -475,7 +487,14 @@ impl Oracle {
     fn check_output(&mut self, t: i128, output: &Output) {
         match output {
             Output::Gate(moved) => {
-                assert!(!moved.open || moved.until.is_none(), "{moved:?}");
+                assert!(!moved.open || moved.until.is_none() && !moved.circuit, "{moved:?}");
+                if moved.open {
+                    self.closed.remove(&moved.family);
+                } else {
+                    let until = moved.until.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
+                    self.closed.insert(moved.family, until);
+                    self.totals.circuits += u64::from(moved.circuit && until.is_some());
+                }
                 self.totals.gates_moved += 1;
             }
             Output::Expired { lease, weight } => {

@@ -133,13 +133,13 @@ interface NoCall extends Omit<NoDenial, 'cause'>, NoOutcome {
   part?: never;
   key?: never;
 }
-/** The gate of a family of models has closed or opened: see `observe`. */
+/** The gate of a family of models has closed or opened: see `observe`, and `adaptive`. */
 export interface GateEvent extends NoCall {
   type: 'gate';
-  /** The family; empty: calls without a model. */
+  /** The family; empty: calls without a model, and those whose family has no gate of its own. */
   model: string;
   state: 'open' | 'closed';
-  /** Of a closed one: `cooldown`, or `circuit` for an error that stays. */
+  /** Of a closed one: `cooldown` for a refusal, `circuit` for failures in a row or an error that stays. */
   cause?: 'cooldown' | 'circuit';
   /** Until when it is closed, in ms; `null`: until somebody acts, or it is open. */
   until: number | null;

@@ -71,7 +71,7 @@ export interface ReleaseReport {
    * provider's own limit; they say nothing of latency. Range: 0 to 599. Default: not known.
    */
   status?: number | null | undefined;
-  /** With a refusal: how long the provider asks to stay away, in ms. Adaptive concurrency obeys. Range: 0 to 2^53 - 1. */
+  /** With a refusal: how long the provider asks to stay away, in ms. Calls of the model's family do. Range: 0 to 2^53 - 1. */
   retryAfterMs?: number | null | undefined;
   /** Replaces the estimate, up or down, at the instant of the admission. Default: the estimate stands. */
   usage?: TokenUsage | null | undefined;

@@ -7,9 +7,15 @@ import { ask, bench, denied, granted } from './support.ts';
 
 const config = { concurrency: { maxInFlight: 10 }, adaptive: true } as const;
 
-for (const retryAfterMs of [1, 999.5, 86_400_000])
-  test(`nothing is sent before the instant that the provider named: ${retryAfterMs} ms`, (t) => {
-    const { governor, clock } = bench(t, { ...config, strict: true });
+for (const [retryAfterMs, adaptive] of [1, 999.5, 86_400_000].flatMap(
+  (ms) =>
+    [
+      [ms, true],
+      [ms, false],
+    ] as const,
+))
+  test(`nothing is sent before the instant that the provider named: ${retryAfterMs} ms, ${adaptive}`, (t) => {
+    const { governor, clock } = bench(t, { ...config, adaptive, strict: true });
     const grant = granted(governor.acquire(ask('a')));
     clock.advance(50);
     governor.release(grant, { outcome: 'error', status: 429, retryAfterMs }); // `strict`: a field that is not known throws.
@@ -50,6 +56,62 @@ test('failures in a row are an outage: single calls go out until one succeeds', 
   clock.advance((denial.retryAt ?? 0) - clock.time);
   governor.release(granted(governor.acquire(ask('a'))));
   granted(governor.acquire(ask('a')));
+});
+
+test('without `adaptive` failures close nothing', (t) => {
+  const { governor, clock } = bench(t, { concurrency: { maxInFlight: 10 } });
+  for (let turn = 0; turn < 50; turn++) {
+    clock.advance(20);
+    const outcome = turn % 2 === 0 ? 'error' : 'timeout';
+    governor.release(granted(governor.acquire(ask('a'))), { outcome, ...(turn % 3 === 0 && { status: 429 }) });
+  }
+});
+
+test('a model that fails stops no other, and both are said to be what they are', (t) => {
+  const { governor, clock, events } = bench(t, config);
+  const [down, up] = [ask('a', { model: 'gpt-4o' }), ask('a', { model: 'claude-sonnet-4-5' })];
+  for (let turn = 0; turn < 8; turn++) {
+    clock.advance(20);
+    governor.release(granted(governor.acquire(down)), { outcome: 'timeout' });
+    governor.release(granted(governor.acquire(up)));
+    governor.release(granted(governor.acquire(ask('a'))), { outcome: turn < 7 ? 'error' : 'success' });
+  }
+  assert.equal(denied(governor.acquire({ ...down, model: 'gpt-4o-2024-08-06' })).cause, 'circuit');
+  granted(governor.acquire(up));
+  granted(governor.acquire(ask('a')));
+  const gates = () => events.filter(({ type }) => type === 'gate');
+  const timestamp = clock.time;
+  const closed = {
+    type: 'gate',
+    timestamp,
+    model: 'gpt-4o',
+    state: 'closed',
+    cause: 'circuit',
+    until: timestamp + 250,
+  };
+  assert.deepEqual(gates(), [closed]);
+  clock.advance(250);
+  governor.release(granted(governor.acquire(down)));
+  assert.deepEqual(gates().at(-1), {
+    type: 'gate',
+    timestamp: clock.time,
+    model: 'gpt-4o',
+    state: 'open',
+    until: null,
+  });
+});
+
+test('what is observed and then reported counts once', (t) => {
+  const { governor, clock } = bench(t, config);
+  for (let turn = 0; turn < 3; turn++) {
+    const leaseId = granted(governor.acquire(ask('a')));
+    clock.advance(20);
+    governor.observe({ status: 529, headers: {} }, { leaseId });
+    governor.release(leaseId, { outcome: 'error', status: 529, retryAfterMs: 3_600_000 });
+    const { retryAt } = denied(governor.acquire(ask('a')));
+    assert.equal(retryAt! - clock.time, 1_000 * 2 ** turn);
+    clock.advance(retryAt! - clock.time);
+  }
 });
 
 test('waiters wait for the end of the pause', async (t) => {

@@ -33,23 +33,17 @@ pub(super) struct Run {
     pub(super) load: f64,
     /// Part of the calls that fail.
     pub(super) errors: f64,
-    /// When every call fails after 50 ms, in microseconds from the start.
-    pub(super) outage: Option<(u64, u64)>,
     /// Whether the controller goes through its image at every end of a call.
     pub(super) save: bool,
 }
 
 impl Run {
     pub(super) const fn of(kind: Kind) -> Self {
-        Self { kind, seed: 1, capacity: 40.0, drop: 1.0, load: 0.7, errors: 0.0, outage: None, save: false }
+        Self { kind, seed: 1, capacity: 40.0, drop: 1.0, load: 0.7, errors: 0.0, save: false }
     }
 
     fn capacity_at(&self, at: u64) -> f64 {
         if (60 * S..120 * S).contains(&(at - START)) { (self.capacity / self.drop).max(1.0) } else { self.capacity }
-    }
-
-    fn is_down(&self, at: u64) -> bool {
-        self.outage.is_some_and(|(from, to)| (from..to).contains(&(at - START)))
     }
 }
 
@@ -61,8 +55,6 @@ pub(super) struct Score {
     sent: u64,
     refused: u64,
     pub(super) asked_in_vain: u64,
-    pub(super) sent_in_outage: u64,
-    pub(super) first_after_us: Option<u64>,
     pub(super) limits: (u64, u64),
 }
 
@@ -151,8 +143,6 @@ impl World<'_> {
         }
         if call.outcome == Outcome::Success && now - call.admitted <= 4 * S {
             self.score.good += 1;
-            let after = self.run.outage.map(|(_, to)| START + to).filter(|&to| call.admitted >= to);
-            self.score.first_after_us = self.score.first_after_us.or(after.map(|to| now - to));
         }
         self.score.refused += u64::from(call.outcome == Outcome::Refused);
         adaptive.ended(&Ended {
@@ -162,7 +152,6 @@ impl World<'_> {
             output_tokens: 0,
             in_flight_then: call.then * WEIGHT_UNIT,
             in_flight: self.in_flight * WEIGHT_UNIT,
-            retry_after_us: None,
         });
         if self.run.save {
             go_through_its_image(adaptive);
@@ -179,9 +168,7 @@ impl World<'_> {
         self.next = now + (self.exponential() / rate * S as f64) as u64;
         let work = ((0..4).map(|_| self.exponential()).sum::<f64>() / 4.0 * S as f64) as u64;
         let fails = self.rng.f64() < run.errors;
-        if !run.is_down(now) {
-            self.score.possible += (capacity / rate).min(1.0) * (1.0 - run.errors);
-        }
+        self.score.possible += (capacity / rate).min(1.0) * (1.0 - run.errors);
         let room = (self.in_flight + 1) * WEIGHT_UNIT <= adaptive.effective_max();
         adaptive.asked(!room);
         if !room || adaptive.opens_at().is_some_and(|at| at > CoreTime::from_micros(now)) {
@@ -206,10 +193,7 @@ impl World<'_> {
             Kind::Rate => self.bucket < 1.0,
         };
         self.bucket = (self.bucket - 1.0).max(-2.0 * capacity);
-        if self.run.is_down(now) {
-            self.score.sent_in_outage += 1;
-            self.ends_at(now + S / 20, Call { outcome: Outcome::Error, ..call });
-        } else if refused {
+        if refused {
             self.ends_at(now + S / 20, Call { outcome: Outcome::Refused, ..call });
         } else if self.run.kind == Kind::Queue && self.serving >= capacity {
             self.waiting.push_back(call);
