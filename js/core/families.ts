@@ -239,8 +239,8 @@ function readTable(models: unknown): Map<string, Entry> {
 function readEntry(value: unknown, name: string, field: string): Entry | undefined {
   if (value === undefined || value === null) return undefined;
   const { family, limits, settle, prices, dialect } = propertiesOf(value, field, FIELDS);
-  if (limits != null && limits !== 'unlimited' && !Array.isArray(limits))
-    throw new ConfigError({ field: `${field}.limits`, value: limits, allowed: 'an array or "unlimited"' });
+  if (limits != null && limits !== 'unlimited' && typeof limits !== 'object')
+    throw new ConfigError({ field: `${field}.limits`, value: limits, allowed: 'limits, or "unlimited"' });
   return {
     name,
     field,

@@ -384,6 +384,7 @@ const WAIT_FIELDS: readonly string[] = ['signal', 'timeoutMs', 'deadline'];
 
 /** @throws InputError unless `wait` is an object with good bounds and nothing else, or absent */
 export function readWait(wait: Wait | null | undefined): WaitBounds {
+  if (wait != null && typeof wait !== 'object') throw bad('wait', wait, 'an object, such as { timeoutMs: 5000 }');
   refuseOthers(wait ?? {}, 'wait', WAIT_FIELDS);
   const signal = readSignal(wait?.signal);
   const timeoutMs = readMs(wait?.timeoutMs, 'wait.timeoutMs', { absent: Infinity, infinite: true });

@@ -55,5 +55,5 @@ export interface Limit {
   maxDebt?: number | null | undefined;
 }
 
-/** Limits in short: a metric and its rates. */
-export type LimitRates = { readonly [metric: string]: RateString | readonly RateString[] };
+/** Limits in short: a metric and its rates. Without a length, so that the compiler takes no array for one. */
+export type LimitRates = { readonly [metric: string]: RateString | readonly RateString[] } & { readonly length?: never };

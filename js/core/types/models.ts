@@ -1,4 +1,4 @@
-import type { Limit } from './limits.ts';
+import type { Limit, LimitRates } from './limits.ts';
 
 /**
  * What calls of a model cost, in US dollars; none are built in. A price that is left out is not zero: a call that would need
@@ -37,7 +37,7 @@ export interface ModelConfig<L = Limit> {
    * with `model=<family>`. `unlimited`: no limit counts its calls, the shared ones and `rate` neither; concurrency and fairness
    * still do. All models of a family that say something here must say the same.
    */
-  limits?: readonly L[] | 'unlimited' | null | undefined;
+  limits?: readonly L[] | LimitRates | 'unlimited' | null | undefined;
   /** Default: what the provider's dialect says, once an answer was observed; else `actual`. */
   settle?: SettlePolicy | null | undefined;
   /**

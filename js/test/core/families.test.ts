@@ -268,7 +268,6 @@ test('what is no configuration', () => {
     [{ a: { limit: 5 } }, 'models["a"].limit', 5],
     [{ a: { prices: { inputs: 5 } } }, 'models["a"].prices.inputs', 5],
     [{ a: { limits: 'none' } }, 'models["a"].limits', 'none'],
-    [{ a: { limits: { tokens: '5/s' } } }, 'models["a"].limits', { tokens: '5/s' }],
     [{ a: { limits: [perMinute(0)] } }, 'models["a"].limits[0].limit', 0],
     [{ a: { settle: 'never' } }, 'models["a"].settle', 'never'],
     [{ a: { settle: 'header' } }, 'models["a"].settle', 'header'],

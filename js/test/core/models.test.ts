@@ -22,7 +22,11 @@ const of = (model: string, actorId = 'a') => ask(actorId, { model });
 test('families have limits of their own, beside the shared ones', (t) => {
   const { governor } = bench(t, {
     limits: [perMinute(4)],
-    models: { 'gpt-4o': { limits: [perMinute(1)] }, 'prod-chat': { family: 'gpt-4o' }, o3: { limits: [perMinute(2)] } },
+    models: {
+      'gpt-4o': { limits: [perMinute(1)] },
+      'prod-chat': { family: 'gpt-4o' },
+      o3: { limits: { requests: '2/m' } },
+    },
   });
   granted(governor.acquire(of('gpt-4o-2024-08-06')));
   assert.equal(denied(governor.acquire(of('prod-chat'))).limit, 'requests/1m/model=gpt-4o');
