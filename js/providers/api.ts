@@ -1,6 +1,7 @@
 /** The functions of `throttleai/providers`, over whichever wasm the entry brings. */
 import { systemClock } from '../core/clock.ts';
 import { ConfigError } from '../core/errors.ts';
+import { refuseOthers } from '../core/properties.ts';
 import { bad, pairsOf, textOf } from './input.ts';
 import { createAsk, type Ask } from './instance.ts';
 import type {
@@ -40,8 +41,8 @@ export const dialects: readonly DialectName[] = [
 
 /** What the entries export. */
 export interface ProvidersApi {
-  readAnswer(answer: ProviderAnswer, options?: ReadOptions): ProviderReading;
-  readUsage(body: unknown, options?: Pick<ReadOptions, 'dialect'>): ProviderUsage | undefined;
+  readAnswer(answer: ProviderAnswer, options?: ReadOptions | null): ProviderReading;
+  readUsage(body: unknown, options?: Pick<ReadOptions, 'dialect'> | null): ProviderUsage | undefined;
   detectDialect(urlOrHost: string): DialectName | undefined;
   dialectTable(name: DialectName): DialectTable;
   defineDialect(table: DialectTable): Dialect;
@@ -51,8 +52,14 @@ export interface ProvidersApi {
 export function bindProviders(getModule: () => object): ProvidersApi {
   const ask = createAsk(getModule);
   return {
-    readAnswer: (answer, options = {}) => readAnswer(ask, answer, options),
-    readUsage: (body, { dialect = 'auto' } = {}) => readAnswer(ask, {}, { dialect, body, now: 0 }).usage,
+    readAnswer(answer, options) {
+      refuseOthers(options ?? {}, 'options', ['dialect', 'now', 'body']);
+      return readAnswer(ask, answer, options ?? {});
+    },
+    readUsage(body, options) {
+      refuseOthers(options ?? {}, 'options', ['dialect']);
+      return readAnswer(ask, {}, { ...options, body, now: 0 }).usage;
+    },
     detectDialect(urlOrHost) {
       if (typeof urlOrHost !== 'string') throw bad('urlOrHost', urlOrHost, 'a text');
       return asked(ask, DIALECT, { url: urlOrHost }) as DialectName | undefined;

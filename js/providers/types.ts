@@ -36,9 +36,9 @@ export interface ReadOptions {
    *
    * @default "auto"
    */
-  readonly dialect?: DialectName | 'auto' | Dialect;
+  readonly dialect?: DialectName | 'auto' | Dialect | undefined;
   /** When the answer came, in ms since 1970. @default the platform's clock */
-  readonly now?: number;
+  readonly now?: number | undefined;
   /** The body, as text or parsed. It tells why a call was refused, and what it used. Up to 8 MiB are looked at. */
   readonly body?: unknown;
 }

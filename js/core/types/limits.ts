@@ -56,4 +56,6 @@ export interface Limit {
 }
 
 /** Limits in short: a metric and its rates. Without a length, so that the compiler takes no array for one. */
-export type LimitRates = { readonly [metric: string]: RateString | readonly RateString[] } & { readonly length?: never };
+export type LimitRates = { readonly [metric: string]: RateString | readonly RateString[] } & {
+  readonly length?: never;
+};

@@ -72,6 +72,20 @@ describe('answers', () => {
     assert.ok(retryAt >= before + 60_000 && retryAt <= Date.now() + 60_001);
   });
 
+  test('options are an object without misspelt fields, or none', () => {
+    for (const [options, field] of [
+      [5, 'options'],
+      ['openai', 'options'],
+      [{ dialec: 'openai' }, 'options.dialec'],
+    ] as const) {
+      assert.throws(() => readAnswer({ status: 200 }, options as never), inputError(field));
+      assert.throws(() => readUsage('{}', options as never), inputError(field));
+    }
+    assert.throws(() => readUsage('{}', { body: '{}' } as never), inputError('options.body'));
+    assert.equal(readAnswer({ status: 200 }, null).kind, 'ok');
+    assert.equal(readUsage('{}', { dialect: undefined }), undefined);
+  });
+
   test('what is no argument is named', () => {
     const answers = [
       [null, 'answer'],
