@@ -91,7 +91,7 @@ export function readModel(model: unknown, field: string): string {
 /** What closes the gate of everybody; that a key is wrong is the matter of who has it. @throws InputError for no kind */
 export function kindOf({ kind, why }: AnswerReading): number {
   const found = ANSWERED.indexOf(kind === 'terminal' && why === 'auth' ? 'other' : kind);
-  if (found < 0) throw bad('answer.kind', kind, ANSWERED.join(', '));
+  if (found < 0) throw bad('answer.kind', kind, `one of ${ANSWERED.join(', ')}`);
   return found;
 }
 

@@ -256,7 +256,7 @@ function readSettle(value: unknown, field: string): SettlePolicy | undefined {
   if (value === undefined || value === null) return undefined;
   const policy = SETTLE.find((known) => known === value);
   if (policy !== undefined) return policy;
-  throw new ConfigError({ field, value, allowed: SETTLE.map((known) => `"${known}"`).join(', ') });
+  throw new ConfigError({ field, value, allowed: `one of ${SETTLE.map((known) => `"${known}"`).join(', ')}` });
 }
 
 /** A name that the configuration gives, in NFC. */
