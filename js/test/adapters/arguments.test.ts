@@ -43,7 +43,7 @@ const STREAMERS = ['fetch', 'openai', 'hono'];
 
 /** Option, bad values, the field that is named, the adapters that have it, part of the message. */
 const BAD: [name: string, values: unknown[], field: string, adapters: string[], message: RegExp][] = [
-  ['wait', [5, 'yes', true], 'wait', Object.keys(adapters), /an object, got/],
+  ['wait', [5, 'yes', true], 'wait', Object.keys(adapters), /an object, such as { timeoutMs: 5000 }, got/],
   [
     'wait',
     [{ timeoutMs: -1 }, { timeoutMs: NaN }, { timeoutMs: '5' }],
