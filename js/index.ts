@@ -60,6 +60,7 @@ export type {
   GovernorOptions,
   GovernorSnapshot,
   HeadersInput,
+  HiddenLimit,
   LeaseOutcome,
   Limit,
   LimitDiagnosis,

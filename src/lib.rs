@@ -76,9 +76,9 @@ pub use config::{
     Window,
 };
 pub use decision::{
-    ActorHandle, Amounts, Cause, Decision, Denial, Enqueued, Grant, KEYS_MAX, KeyHandle, Keys, LeaseId, METRICS_MAX,
-    Metric, Never, Outcome, Output, Priority, Reason, Released, Report, ReportedAmounts, Request, Subject, TOKENS_MAX,
-    Tokens, WaiterId, WakeReason, Warning,
+    ActorHandle, Amounts, Cause, Decision, Denial, Enqueued, Grant, HiddenLimit, KEYS_MAX, KeyHandle, Keys, Learnt,
+    LeaseId, METRICS_MAX, Metric, Never, Outcome, Output, Priority, Reason, Released, Report, ReportedAmounts, Request,
+    Subject, TOKENS_MAX, Tokens, WaiterId, WakeReason, Warning,
 };
 pub use error::{ConfigError, ImageError, Mistake};
 pub use governor::{ConcurrencyView, Diagnosis, Governor, LimitDiagnosis, RateView, RestoreError, View};

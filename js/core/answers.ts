@@ -28,7 +28,7 @@ import type { Ask } from './input.ts';
 import { LeaseTable, type About, type AboutRow } from './lease-table.ts';
 import { boundariesOf } from './limits.ts';
 import { runnerHere, stayUntil, type Runner } from './own-request.ts';
-import { Places, unitOf, type ReadGauge } from './places.ts';
+import { Places, unbounded, unitOf, type ReadGauge } from './places.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
 import { badReportText, heldLongText, limitWarnText } from './texts.ts';
@@ -42,6 +42,7 @@ import type {
   GovernorDenied,
   GovernorSnapshot,
   LeaseOutcome,
+  LimitEvent,
   SignalLike,
 } from './types.ts';
 import { Waiters, type Waiter } from './waiters.ts';
@@ -296,6 +297,7 @@ export class Answers {
       else if (kind === OutputKind.KeyFreed) this.#counting.keys.forget(a);
       else if (kind === OutputKind.Warned) this.#warned(now, a, b, view);
       else if (kind === OutputKind.Gate) this.#gateMoved(now, a, b, view);
+      else if (kind === OutputKind.Learnt) this.#learnt(now, a, b, view);
       else this.#refusedLater(now, a, b, view);
     }
   }
@@ -489,9 +491,25 @@ export class Answers {
     });
   }
 
-  /** The provider has told of a limit, or of another amount of it. */
-  limitTold(now: number, limit: string, max: number, before: number | undefined): void {
-    this.#events?.push({ type: 'limit', timestamp: now, limit, max, ...(before !== undefined && { before }) });
+  /** The provider has told of a limit, or of another amount of it; or a hidden one was learnt, with these bounds. */
+  limitTold(
+    now: number,
+    limit: string,
+    max: number,
+    before: number | undefined,
+    bounds?: readonly [number, number],
+  ): void {
+    const event: LimitEvent = { type: 'limit', timestamp: now, limit, max };
+    if (before !== undefined) event.before = before;
+    if (bounds !== undefined) event.bounds = bounds;
+    this.#events?.push(event);
+  }
+
+  /** A refusal has changed what is known of a hidden limit. */
+  #learnt(now: number, place: number, max: number, view: Float64Array): void {
+    const bounds = [view[View.OUT_C]!, unbounded(view[View.OUT_D]!)] as const;
+    const before = view[View.OUT_E]!;
+    this.limitTold(now, this.places.at(place)!.name, max, before === before ? before : undefined, bounds);
   }
 
   /** What the core does not keep of a call, if anything will need it. */

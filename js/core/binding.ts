@@ -292,6 +292,8 @@ export const OutputKind = {
   Warned: 7,
   /** A = family, B = until when in ms (Infinity: until somebody acts), C = 1 if open, D = 1 if for an error that stays. */
   Gate: 8,
+  /** A = place of a hidden limit, B = its estimate, C and D = its bounds, E = the estimate before, NaN: none. */
+  Learnt: 9,
 } as const;
 
 /** What `release` returns. */
@@ -325,6 +327,8 @@ export const Gauge = {
   Keys: 12,
   /** From here on two for each limit by place: what is counted (money in millionths; NaN: by key), and the limit. */
   Limits: 32,
+  /** From here on two for each limit by place: the bounds of a hidden one; NaN: nothing is known. */
+  Bounds: 4096,
 } as const;
 
 /** Documented reasons, by `View.DENY_REASON`. */

@@ -49,7 +49,10 @@ export function formatEvent(event: GovernorEventFields): string {
   if ((type === 'acquire' || type === 'release') && weight !== undefined && weight !== 1)
     parts.push(`weight=${weight}`);
   if (type === 'gate') parts.push(`model=${event.model} ${event.state}${cause ? ` cause=${cause}` : ''}`);
-  if (type === 'limit') parts.push(`limit=${event.limit} max=${event.max}`);
+  if (type === 'limit') {
+    parts.push(`limit=${event.limit} max=${event.max}`);
+    if (event.bounds !== undefined) parts.push(`bounds=${event.bounds.join('..')}`);
+  }
   if (type === 'warn' && message !== undefined) parts.push(message);
   return printable(parts.join(' '));
 }

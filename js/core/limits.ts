@@ -12,17 +12,20 @@ export const OF_EVERY_CALL: readonly string[] = ['requests', 'tokens', 'inputTok
 /** With what it can have; all others are names of the user's. */
 const BUILT_IN: readonly string[] = [...OF_EVERY_CALL, 'costUsd'];
 /** Fields that the core checks. */
-const CORE_FIELDS = ['metric', 'limit', 'algorithm', 'burst', 'maxDebt'] as const;
+const CORE_FIELDS = ['metric', 'limit', 'hidden', 'algorithm', 'burst', 'maxDebt'] as const;
 const FIELDS: readonly string[] = [...CORE_FIELDS, 'name', 'window', 'timeZone', 'per', 'warnAt'];
 
 /** What people call a limit, and what it counts. */
 export interface NamedLimit {
   readonly name: string;
   readonly metric: string;
+  /** Its number is learnt. */
+  readonly hidden?: boolean;
 }
 
 /** A limit as the rest of the shell knows it. */
 export interface KnownLimit extends NamedLimit {
+  readonly hidden: boolean;
   readonly scopes: Scopes;
   readonly period: { readonly calendar: Calendar; readonly unit: CalendarUnit } | undefined;
 }
@@ -104,7 +107,7 @@ function made(
   if (typeof name !== 'string') throw new ConfigError({ field: `${path}.name`, value: name, allowed: 'a text' });
   plain['name'] = name;
   if (per !== '') plain['per'] = per;
-  return { known: { name, metric, scopes, period }, plain };
+  return { known: { name, metric, scopes, period, hidden: plain['hidden'] === true }, plain };
 }
 
 /**
@@ -151,8 +154,12 @@ function readLimit(value: unknown, path: string, read: Read, keys: Keys, only: O
   const period: KnownLimit['period'] =
     unit === undefined ? undefined : { calendar: calendarOf(timeZone ?? 'UTC', `${path}.timeZone`), unit };
   // Written out it is the same limit.
+  if (plain['hidden'] === false) delete plain['hidden'];
   if (plain['algorithm'] === (unit === undefined ? 'sliding-window' : 'fixed-window')) delete plain['algorithm'];
-  const scopes = readScopes(read(value, 'per', `${path}.per`), `${path}.per`, only);
+  const per = read(value, 'per', `${path}.per`);
+  if (plain['hidden'] === true && per !== undefined && per !== null && per !== 'all')
+    throw new ConfigError({ field: `${path}.per`, value: per, allowed: 'left out of a hidden limit' });
+  const scopes = readScopes(per, `${path}.per`, only);
   const name = read(value, 'name', `${path}.name`);
   return made(name, path, scopes, typeof window === 'number' ? `${window}ms` : String(window), period, plain);
 }

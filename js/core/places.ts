@@ -60,9 +60,14 @@ export class Places {
 
   /** What one of them counts; NaN: it counts by keys. */
   now(place: number, now: number): LimitNow {
-    const limit = this.at(place)!;
-    const [used, max] = [0, 1].map((which) => this.#gauge(now, Gauge.Limits + 2 * place + which) / unitOf(limit));
-    return { name: limit.name, metric: limit.metric, used: used!, limit: max! };
+    const { name, metric, hidden } = this.at(place)!;
+    const unit = unitOf({ name, metric });
+    const pair = (first: number): number[] => [0, 1].map((which) => this.#gauge(now, first + 2 * place + which) / unit);
+    const [used = NaN, limit = NaN] = pair(Gauge.Limits);
+    if (hidden !== true) return { name, metric, used, limit };
+    const [low = NaN, high = NaN] = pair(Gauge.Bounds);
+    const bounds: [number, number] = low === low ? [low, unbounded(high)] : [0, unbounded(limit)];
+    return { name, metric, used, limit: unbounded(limit), bounds };
   }
 
   /** What the core said of limits that count a call, for people. */
@@ -73,9 +78,15 @@ export class Places {
       const known = this.listed(place)?.known;
       const key = known && this.#counting.keyOfCall(known);
       const window = windowMs ?? known!.period!.unit;
-      return { name, metric, window, ...(key && { key }), ...numbers, retryAt: freeAt };
+      const row = { name, metric, window, ...(key && { key }), ...numbers, retryAt: freeAt };
+      return known?.hidden === true ? { ...row, limit: unbounded(row.limit) } : row;
     });
   }
+}
+
+/** Of a hidden limit: as much as the core can count is what nobody knows. */
+export function unbounded(amount: number): number {
+  return amount < Number.MAX_SAFE_INTEGER ? amount : Infinity;
 }
 
 /** The core counts money in millionths. */

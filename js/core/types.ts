@@ -19,7 +19,7 @@ export type {
   RetryBudgetConfig,
 } from './types/config.ts';
 export type { Diagnosis, LimitDiagnosis } from './types/diagnosis.ts';
-export type { Duration, Limit, LimitRates, Metric, RateString, Scope } from './types/limits.ts';
+export type { Duration, HiddenLimit, Limit, LimitRates, Metric, RateString, Scope } from './types/limits.ts';
 export type { ModelConfig, ModelsConfig, Prices, SettlePolicy } from './types/models.ts';
 export type { Clock, ClockWithTimers } from './types/clock.ts';
 export type {

@@ -187,7 +187,7 @@ impl Adaptive {
             return;
         }
         let (in_flight, limit) = (slots(ended.in_flight), self.limit());
-        if ended.outcome == Outcome::Refused {
+        if ended.outcome.is_refusal() {
             self.refused(ended, admitted);
         } else if ended.outcome != Outcome::Error {
             let (latency_us, output_tokens) = (ended.latency_us as f64, ended.output_tokens as f64);

@@ -27,6 +27,7 @@ impl Limit {
             Algorithm::SlidingWindow => 0,
             Algorithm::FixedWindow => 1,
             Algorithm::TokenBucket { .. } => 2,
+            Algorithm::Hidden => 3,
         });
     }
 
@@ -49,6 +50,7 @@ impl Limit {
         let algorithm = match r.u8() {
             1 => Algorithm::FixedWindow,
             2 => Algorithm::TokenBucket { burst: None },
+            3 => Algorithm::Hidden,
             sliding => {
                 r.require(sliding == 0);
                 Algorithm::SlidingWindow

@@ -78,6 +78,10 @@ pub enum Algorithm {
         /// 1 to what [`Limit::limit`] may be.
         burst: Option<u64>,
     },
+    /// What was admitted in the last `window`, of a limit whose number nobody tells: it is learnt from the provider's refusals,
+    /// and [`Limit::limit`] is what it is at most. It binds from the first refusal on. Only of requests, tokens and metrics of
+    /// one's own, without `warn_at` and `max_debt`; of those that count by keys each key learns its own.
+    Hidden,
 }
 
 impl Limit {
@@ -137,9 +141,15 @@ impl Limit {
             }
             Window::Micros(us) => mistakes.span("window", us, 1_000, SPAN_MAX_US),
             Window::Calendar if self.algorithm == Algorithm::FixedWindow => {}
+            Window::Calendar if self.algorithm == Algorithm::Hidden => {
+                mistakes.note("window", &"a calendar period", &"a length of time, of a hidden limit");
+            }
             Window::Calendar => {
                 mistakes.note("algorithm", &"another one", &"\"fixed-window\" with calendar periods");
             }
+        }
+        if self.algorithm == Algorithm::Hidden {
+            self.check_hidden(mistakes);
         }
         mistakes.count("per", self.per.len() as u64, 0, PER_MAX);
         let rising = self.warn_at.is_sorted_by(|one, other| one < other);
@@ -156,6 +166,20 @@ impl Limit {
         let debt = if bucket { self.bucket_debt() } else { self.max_debt.unwrap_or(0) };
         let room = if bucket { BUCKET_MAX.saturating_sub(self.capacity()) } else { LIMIT_MAX };
         self.amount(mistakes, "maxDebt", debt, 0, room);
+    }
+
+    /// What is not known cannot be a budget, nor are there parts of it.
+    fn check_hidden(&self, mistakes: &mut Mistakes<'_>) {
+        if self.metric == Metric::CostUsd {
+            mistakes.note("metric", &"\"costUsd\"", &"another one, of a hidden limit");
+        }
+        let absent = "left out of a hidden limit";
+        if !self.warn_at.is_empty() {
+            mistakes.note("warnAt", &"a list", &absent);
+        }
+        if let Some(debt) = self.max_debt {
+            mistakes.note("maxDebt", &debt, &absent);
+        }
     }
 
     /// Checks an amount of its metric.

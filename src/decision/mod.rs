@@ -287,12 +287,20 @@ pub enum Outcome {
     Timeout,
     /// By its caller.
     Cancelled,
-    /// With the provider's refusal: too many calls, or overload.
+    /// With the provider's refusal: too many calls.
     Refused,
+    /// With the provider's refusal: it has no room, whoever asks.
+    Overloaded,
 }
 
 impl Outcome {
-    /// What it is if the provider's answer had this HTTP status: 429, 503 and 529 are refusals, whatever became of the call.
+    /// Whether the provider has refused the call.
+    pub(crate) const fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused | Self::Overloaded)
+    }
+
+    /// What it is if the provider's answer had this HTTP status: 429 is a refusal, 503 and 529 are those of overload, whatever
+    /// became of the call.
     ///
     /// ```
     /// use throttleai::Outcome;
@@ -302,7 +310,8 @@ impl Outcome {
     #[must_use]
     pub const fn with_status(self, status: u16) -> Self {
         match status {
-            429 | 503 | 529 => Self::Refused,
+            429 => Self::Refused,
+            503 | 529 => Self::Overloaded,
             _ => self,
         }
     }
@@ -372,6 +381,30 @@ pub enum Output {
     NeedBoundaries(u32),
     /// The gate of a family has closed or opened, see [`Governor::observe`](crate::Governor::observe).
     Gate(GateMoved),
+    /// A refusal has changed what is known of a hidden limit, see [`Algorithm::Hidden`](crate::Algorithm::Hidden).
+    Learnt(Learnt),
+}
+
+/// What is known of a hidden limit after a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Learnt {
+    /// Its place among the configured limits.
+    pub limit: u32,
+    /// What is known now.
+    pub known: HiddenLimit,
+    /// The estimate before; `None` after the first refusal.
+    pub before: Option<u64>,
+}
+
+/// What is known of a hidden limit, in units of its metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HiddenLimit {
+    /// What it is taken to hold in its window.
+    pub estimate: u64,
+    /// It holds at least so much, and at most so much, whichever way the provider counts.
+    pub low: u64,
+    /// See `low`.
+    pub high: u64,
 }
 
 /// A limit is nearly used up, or entirely.

@@ -254,15 +254,17 @@ impl Gates {
         if named & TOLD_REFUSAL != 0 || named & TOLD_SUCCESS != 0 && outcome == Outcome::Success {
             return Change::Nothing;
         }
-        if outcome == Outcome::Refused && until.is_some() {
+        if outcome.is_refusal() && until.is_some() {
             let refusal = Refusal { terminal: false, until, admitted: Some(admitted), live };
             return self.refused(now, family, &refusal);
         }
         match (outcome, self.get_mut(family)) {
             // Which first answer a family waits for is said by `answered`.
             (Outcome::Success, Some(gate)) if !gate.is_probed() => gate.succeeded(now, Some(admitted)),
-            (Outcome::Error | Outcome::Timeout | Outcome::Refused, Some(gate)) if watches || !gate.is_open() => {
-                gate.failed(now, admitted, outcome == Outcome::Refused)
+            (Outcome::Error | Outcome::Timeout | Outcome::Refused | Outcome::Overloaded, Some(gate))
+                if watches || !gate.is_open() =>
+            {
+                gate.failed(now, admitted, outcome.is_refusal())
             }
             _ => Change::Nothing,
         }

@@ -42,18 +42,29 @@ impl Governor {
         self.note_health(family, change);
     }
 
-    /// Tells gate and controller how a call went that has just given its slots back.
+    /// Tells gate and controller how a call went that has just given its slots back. `explained`: a hidden limit says why it was
+    /// refused, and what it explains the others would only cut again.
     #[inline(never)]
-    pub(super) fn learn(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, latency_us: u64, report: &Report) {
+    pub(super) fn learn(
+        &mut self,
+        t: CoreTime,
+        (lease, held): (LeaseId, &Lease),
+        latency_us: u64,
+        report: &Report,
+        explained: bool,
+    ) {
         let in_flight = self.pool.as_ref().map_or(0, |pool| pool.active());
         if let Some(adaptive) = &mut self.adaptive {
             adaptive.advance(t, in_flight.saturating_add(held.weight));
         }
         let (slot, admitted, outcome) = (lease.slot, held.admitted, report.outcome);
         let until = report.retry_after_us.map(|us| t.plus(us));
+        if explained && until.is_none() {
+            return;
+        }
         let change = self.gates.reported(t, &Reported { slot, admitted, outcome, until, live: self.leases.live() });
         self.note_health(self.gates.family_of(slot), change);
-        if let Some(adaptive) = &mut self.adaptive {
+        if let Some(adaptive) = self.adaptive.as_mut().filter(|_| !explained) {
             adaptive.ended(&Ended {
                 outcome,
                 admitted,

@@ -9,7 +9,7 @@ use super::Governor;
 use crate::decision::{Keys, LeaseId};
 use crate::lease::{Known, Lease};
 use crate::limit::{Early, Seen};
-use crate::observation::{Observation, Remaining};
+use crate::observation::{Answered, Observation, Remaining};
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
@@ -19,7 +19,8 @@ impl Governor {
     /// a terminal one until somebody acts. Then calls of the family are refused, and waiters wait. When it opens one call goes
     /// out, when that has succeeded half as many as were in flight, and with each that succeeds one more. The release of `lease`
     /// says the same again, and does not count twice. Limits that count by keys are debited down to what is left,
-    /// and given more only when several answers in a row have said so, or a window has begun anew: see `limit::mirror`.
+    /// and given more only when several answers in a row have said so, or a window has begun anew: see `limit::mirror`. Hidden
+    /// limits learn from transient refusals of calls whose leases are live, see [`Algorithm::Hidden`](crate::Algorithm::Hidden).
     ///
     /// The keys as they are known from now on, as of [`record`](Self::record).
     ///
@@ -40,10 +41,23 @@ impl Governor {
     pub fn observe(&mut self, now: Instant, seen: &Observation) -> Keys {
         let t = self.advance(now);
         let admitted = seen.lease.and_then(|lease| self.admission(lease));
+        if let (Answered::Transient, Some(lease)) = (seen.answered, seen.lease)
+            && let Known::Live(held) = self.leases.find(lease)
+        {
+            let retry_at = seen.retry_at.map(|at| self.clock.to_core(at));
+            self.refused(t, lease, &held, retry_at);
+        }
         let keys = self.follow(t, seen, admitted);
         self.note_answer(t, seen, admitted);
         self.serve(t);
         keys
+    }
+
+    /// Tells hidden limits that a call was refused. Whether one of them is why.
+    pub(super) fn refused(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, retry_at: Option<CoreTime>) -> bool {
+        let queue = &mut self.queue;
+        let call = (lease.slot, held.admitted, held.tokens);
+        self.limits.refused(t, call, retry_at, &mut |place| queue.limit_changed(place))
     }
 
     fn admission(&self, lease: LeaseId) -> Option<CoreTime> {

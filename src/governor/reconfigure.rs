@@ -49,15 +49,11 @@ pub struct LimitDiagnosis {
     pub per_window: u64,
     /// The part of `used` that leases in flight have estimated.
     pub reserved: u64,
+    /// Whether it has room for the call.
+    pub fits: bool,
 }
 
 impl LimitDiagnosis {
-    /// Whether it has room for the call.
-    #[must_use]
-    pub const fn fits(&self) -> bool {
-        self.used.saturating_add(self.asked) <= self.max
-    }
-
     /// What is counted above the limit: reported overuse, or what was counted before the limit was lowered.
     #[must_use]
     pub const fn owed(&self) -> u64 {
@@ -180,6 +176,7 @@ impl Governor {
         self.limits.diagnose(t, &request, in_flight, &mut |finding| {
             let Finding { place, metric, key, used, max, asked, free_at, reset_at, window, per_window, reserved } =
                 finding;
+            let fits = free_at.is_some_and(|at| at <= t);
             let told = |at: CoreTime| self.clock.to_caller(at.max(t));
             let (free_at, reset_at) = (free_at.map(told), told(reset_at));
             limits.push(LimitDiagnosis {
@@ -194,6 +191,7 @@ impl Governor {
                 window,
                 per_window,
                 reserved,
+                fits,
             });
         });
         Diagnosis { denial, limits }

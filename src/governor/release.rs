@@ -2,7 +2,7 @@
 
 use super::Governor;
 use crate::config::SPAN_MAX_US;
-use crate::decision::{LeaseId, Output, Released, Report, ReportedAmounts, Tokens};
+use crate::decision::{LeaseId, Outcome, Output, Released, Report, ReportedAmounts, Tokens};
 use crate::fairness::Consumption;
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::queue::At;
@@ -22,11 +22,13 @@ impl Governor {
             Known::Live(held) => {
                 self.leases.release(lease);
                 self.settle(t, lease, &held, report);
+                let explained = report.outcome == Outcome::Refused && self.learn_limits(t, lease, &held, report);
                 self.free(t, lease, &held, Some(used_tokens(&held, report)));
                 let answer = self.describe_end(t, lease, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };
                 if self.adaptive.is_some() || self.gates.listens(report.retry_after_us.is_some()) {
-                    self.learn(t, lease, &held, report.latency_us.unwrap_or(held_us), report);
+                    let latency_us = report.latency_us.unwrap_or(held_us);
+                    self.learn(t, (lease, &held), latency_us, report, explained);
                 }
                 self.serve_due(now);
                 answer
@@ -67,6 +69,13 @@ impl Governor {
         self.free(t, lease, &held, None);
         self.serve_due(now);
         true
+    }
+
+    /// Tells hidden limits that a call was refused. Whether one of them is why.
+    #[inline(never)]
+    fn learn_limits(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, report: &Report) -> bool {
+        let retry_at = report.retry_after_us.map(|us| t.plus(us));
+        self.refused(t, lease, held, retry_at)
     }
 
     fn describe_end(&self, t: CoreTime, lease: LeaseId, held: &Lease) -> Released {

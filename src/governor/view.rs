@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::Governor;
-use crate::decision::{ActorHandle, LeaseId, Subject};
+use crate::decision::{ActorHandle, HiddenLimit, LeaseId, Subject};
 use crate::lease::{Known, Lease, NO_ACTOR};
 use crate::time::Instant;
 
@@ -64,6 +64,12 @@ impl Governor {
     pub fn limit_view(&self, now: Instant, place: u32) -> Option<RateView> {
         let counted = self.limits.usage_at(self.clock.peek(now), place);
         counted.map(|(current, limit)| RateView { current, limit })
+    }
+
+    /// What is known of the limit at a place, if it is [hidden](crate::Algorithm::Hidden) and a call was refused once.
+    #[must_use]
+    pub fn known_limit(&self, place: u32) -> Option<HiddenLimit> {
+        self.limits.known_of(place)
     }
 
     /// The state at `now`. Leases past their end count until they are swept.

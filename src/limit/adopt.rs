@@ -130,6 +130,10 @@ impl Output {
                 Some(place) => warning.limit = place,
                 None => return false,
             },
+            Self::Learnt(learnt) => match adopted.place(learnt.limit) {
+                Some(place) => learnt.limit = place,
+                None => return false,
+            },
             Self::Refused(_, denial) => denial.move_places(&|place| adopted.place(place)),
             _ => {}
         }

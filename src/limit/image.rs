@@ -29,6 +29,7 @@ impl Limits {
             note.amounts.custom.iter().take(self.metrics.len()).for_each(|&amount| w.u64(amount));
             note.keys.write(w);
             w.bool(note.unlimited);
+            w.bool(note.refused);
         }
     }
 
@@ -206,5 +207,5 @@ fn read_note(r: &mut Reader<'_>, metrics: usize) -> Note {
         let amount = r.u64();
         amounts.custom.get_mut(index).into_iter().for_each(|own| *own = amount);
     }
-    Note { amounts: amounts.capped(), keys: Keys::read(r), unlimited: r.bool() }
+    Note { amounts: amounts.capped(), keys: Keys::read(r), unlimited: r.bool(), refused: r.bool() }
 }

@@ -47,7 +47,7 @@ impl Set {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Key {
     pub(super) set: u16,
     pub(super) alive: bool,
@@ -90,14 +90,17 @@ impl Keyed {
         self.sets.iter_mut().flat_map(|set| &mut set.rules).find(|rule| rule.place == place)
     }
 
-    /// What a limit that follows the provider has counted by `now`, and its maximum.
-    pub(super) fn followed(&self, now: CoreTime, place: u32) -> Option<(u64, u64)> {
+    /// The limit at a place and what its key has counted, of one that follows the provider or is hidden: such have one key.
+    pub(super) fn followed(&self, place: u32) -> Option<(&Rule, Option<&Meter>)> {
         let of = |set: &Set| set.rules.iter().position(|rule| rule.place == place);
         let (number, index) = (0u16..).zip(&self.sets).find_map(|(number, set)| Some((number, of(set)?)))?;
         let rule = self.sets.get(usize::from(number))?.rules.get(index)?;
-        let key = self.key(number, rule.mirror.as_ref()?.key);
-        let meter = key.and_then(|key| key.meters.get(index));
-        Some((meter.map_or(0, |meter| meter.used_at(now, &rule.periods)), rule.max))
+        let key = match &rule.mirror {
+            Some(mirror) => self.key(number, mirror.key),
+            None if rule.is_hidden() => self.keys.iter().find(|key| key.alive && key.set == number),
+            None => return None,
+        };
+        Some((rule, key.and_then(|key| key.meters.get(index))))
     }
 
     /// Changes what the limit at a place allows, for all its keys.
@@ -305,6 +308,10 @@ impl Keyed {
     fn idle_at(&mut self, now: CoreTime, handle: u32) -> CoreTime {
         let Some(key) = self.keys.get_mut(handle as usize) else { return now };
         let Some(set) = self.sets.get_mut(usize::from(key.set)) else { return now };
+        if key.meters.iter().any(|meter| meter.learnt().is_some_and(|hidden| hidden.known().is_some())) {
+            // What was learnt is needed.
+            return now.plus(LOOK_MAX_US);
+        }
         let mut idle_at = now;
         for (rule, meter) in set.rules.iter_mut().zip(&mut key.meters) {
             rule.advance(meter, now);

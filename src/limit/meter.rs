@@ -2,17 +2,20 @@
 
 use super::bucket::{self, TokenBucket};
 use super::fixed::{FixedWindow, Periods};
+use super::hidden::Hidden;
 use super::window::SlidingWindow;
 use crate::codec::{Reader, Writer};
 use crate::config::{self, Algorithm, Window};
 use crate::time::CoreTime;
+use alloc::boxed::Box;
 
 /// What one limit has counted, by the rules of its algorithm.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Meter {
     Sliding(SlidingWindow),
     Bucket(TokenBucket),
     Fixed(FixedWindow),
+    Hidden(Box<Hidden>),
 }
 
 /// The periods of a limit; only fixed windows look at them.
@@ -38,6 +41,7 @@ impl Meter {
                 let bucket = TokenBucket::new(bucket_rate(limit, us));
                 bucket.map_or(Self::Fixed(FixedWindow::default()), Self::Bucket)
             }
+            (Algorithm::Hidden, Window::Micros(us)) => Self::Hidden(Hidden::new(us, limit.limit).into()),
             (Algorithm::FixedWindow, _) | (_, Window::Calendar) => Self::Fixed(FixedWindow::default()),
         }
     }
@@ -47,7 +51,9 @@ impl Meter {
     pub(super) fn copy(&self) -> Self {
         match self {
             Self::Sliding(window) => Self::Sliding(window.copy()),
-            _ => self.clone(),
+            Self::Bucket(bucket) => Self::Bucket(bucket.clone()),
+            Self::Fixed(window) => Self::Fixed(*window),
+            Self::Hidden(hidden) => Self::Hidden(hidden.copy().into()),
         }
     }
 
@@ -64,11 +70,21 @@ impl Meter {
     fn advance_other(&mut self, now: CoreTime, periods: &mut Periods) {
         match self {
             Self::Sliding(_) => {}
+            Self::Hidden(hidden) => hidden.advance(now),
             Self::Bucket(bucket) => bucket.advance(now),
             Self::Fixed(window) => {
                 periods.advance(now);
                 window.advance(periods.at(now));
             }
+        }
+    }
+
+    /// Whether so much more is at most `max`, which a hidden limit knows itself. Call `advance` first.
+    #[inline]
+    pub(super) fn fits(&self, amount: u64, max: u64) -> bool {
+        match self {
+            Self::Hidden(hidden) => hidden.fits(amount),
+            _ => self.used().saturating_add(amount) <= max,
         }
     }
 
@@ -79,6 +95,7 @@ impl Meter {
             Self::Sliding(window) => window.sum(),
             Self::Bucket(bucket) => bucket.sum(),
             Self::Fixed(window) => window.sum(),
+            Self::Hidden(hidden) => hidden.window().sum(),
         }
     }
 
@@ -88,6 +105,7 @@ impl Meter {
             Self::Sliding(window) => window.sum_at(now),
             Self::Bucket(bucket) => bucket.sum_at(now),
             Self::Fixed(window) => window.sum_at(periods.at(now)),
+            Self::Hidden(hidden) => hidden.window().sum_at(now),
         }
     }
 
@@ -98,6 +116,7 @@ impl Meter {
             Self::Sliding(window) => window.add(now, amount),
             Self::Bucket(bucket) => bucket.add(now, amount),
             Self::Fixed(window) => window.add(amount),
+            Self::Hidden(hidden) => hidden.add(now, amount),
         }
     }
 
@@ -112,13 +131,19 @@ impl Meter {
             Self::Sliding(window) => window.settle(now, admitted, from, bounded),
             Self::Bucket(bucket) => bucket.settle(admitted, from, to),
             Self::Fixed(window) => window.settle(admitted, from, bounded),
+            Self::Hidden(hidden) => hidden.settle(now, admitted, from, to),
         }
+    }
+
+    /// What it has learnt, of a hidden limit.
+    pub(super) const fn learnt(&self) -> Option<&Hidden> {
+        if let Self::Hidden(hidden) = self { Some(hidden) } else { None }
     }
 
     /// Counts so much less, whatever it was for. A sliding window cannot: it has let go of it when the window has passed.
     pub(super) fn credit(&mut self, amount: u64) {
         match self {
-            Self::Sliding(_) => {}
+            Self::Sliding(_) | Self::Hidden(_) => {}
             Self::Bucket(bucket) => bucket.credit(amount),
             Self::Fixed(window) => window.credit(amount),
         }
@@ -139,6 +164,7 @@ impl Meter {
             Self::Sliding(window) => Some(window.free_at(now, most)),
             Self::Bucket(bucket) => Some(bucket.free_at(now, most)),
             Self::Fixed(window) => window.free_at(now, periods.at(now), most),
+            Self::Hidden(hidden) => Some(hidden.free_at(now, most)),
         }
     }
 
@@ -148,6 +174,7 @@ impl Meter {
         match self {
             Self::Sliding(window) => admitted.plus(window.window_us()),
             Self::Bucket(bucket) => bucket.settles_until(admitted),
+            Self::Hidden(hidden) => admitted.plus(hidden.window().window_us()),
             Self::Fixed(_) => {
                 let period = periods.at(admitted);
                 // Otherwise its own period is over.
@@ -158,6 +185,9 @@ impl Meter {
 
     /// Goes by other amounts from `now` on; what is counted stays counted.
     pub(super) fn change(&mut self, now: CoreTime, limit: &config::Limit) {
+        if let Self::Hidden(hidden) = self {
+            hidden.bound(limit.limit);
+        }
         if let Self::Bucket(bucket) = self {
             let rate = bucket_rate(limit, bucket.rate().window_us);
             if rate != *bucket.rate() {
@@ -173,6 +203,7 @@ impl Meter {
             Self::Sliding(window) => window.write(w),
             Self::Bucket(bucket) => bucket.write(w),
             Self::Fixed(window) => window.write(w),
+            Self::Hidden(hidden) => hidden.write(w),
         }
     }
 
@@ -184,6 +215,7 @@ impl Meter {
             Self::Sliding(window) => *window = SlidingWindow::read(r, window.window_us(), now),
             Self::Fixed(window) => *window = FixedWindow::read(r, now),
             Self::Bucket(bucket) => bucket.restore(r, now),
+            Self::Hidden(hidden) => hidden.restore(r, now),
         }
         meter
     }

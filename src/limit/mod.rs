@@ -12,6 +12,7 @@
 mod adopt;
 mod bucket;
 mod fixed;
+mod hidden;
 mod image;
 mod keyed;
 mod meter;
@@ -25,9 +26,12 @@ use alloc::vec::Vec;
 
 use crate::chunks::Chunks;
 use crate::config::{self, Config, Overflow, Window};
-use crate::decision::{Amounts, KeyHandle, Keys, Metric, NO_HANDLE, Output, ReportedAmounts, Request, Subject, Tokens};
+use crate::decision::{
+    Amounts, HiddenLimit, KeyHandle, Keys, Metric, NO_HANDLE, Output, ReportedAmounts, Request, Subject, Tokens,
+};
 use crate::index::Index;
 use crate::time::CoreTime;
+use hidden::Refusal;
 use keyed::{Keyed, Set};
 use meter::Meter;
 pub(crate) use mirror::{Early, Seen};
@@ -41,6 +45,8 @@ struct Note {
     amounts: Amounts,
     keys: Keys,
     unlimited: bool,
+    /// The provider has refused the call: hidden limits count it no more.
+    refused: bool,
 }
 
 /// All limits of a governor, in the order in which they are checked.
@@ -125,7 +131,8 @@ impl Limits {
     #[inline(never)]
     fn add(&mut self, config: &config::Limit, place: u32, subject: Subject, set: Option<usize>) {
         let rule = Rule::new(config, place, subject);
-        self.notes_needed |= !config.per.is_empty() || matches!(config.metric, Metric::CostUsd | Metric::Custom(_));
+        self.notes_needed |=
+            rule.is_hidden() || !config.per.is_empty() || matches!(config.metric, Metric::CostUsd | Metric::Custom(_));
         self.calendars |= config.window == config::Window::Calendar;
         match set.and_then(|set| self.keyed.sets.get_mut(set)) {
             Some(set) => set.rules.push(rule),
@@ -213,7 +220,7 @@ impl Limits {
         see: &mut dyn FnMut(u32, u32),
     ) {
         let note = self.notes.get(slot as usize).copied().unwrap_or_default();
-        let Note { amounts, keys, unlimited } = note;
+        let Note { amounts, keys, unlimited, .. } = note;
         let after = used.map(|(tokens, reported)| (tokens, amounts.corrected(reported)));
         self.visit(&Request { keys, unlimited, ..Request::default() }, &mut |rule, _, key| {
             let before = Counts { tokens: from, amounts: &amounts }.of(rule.metric);
@@ -263,10 +270,14 @@ impl Limits {
                 }
             }
             let free_at = rule.fits_at(meter, now, asked);
-            let reset_at = rule.fits_at(meter, now, rule.max).unwrap_or(now);
-            let config::Limit { window, limit: per_window, .. } = *rule.config;
+            let max = rule.max_of(meter);
+            let full =
+                if rule.is_hidden() { meter.and_then(|meter| meter.free_at(now, &rule.periods, 0)) } else { None };
+            let reset_at = full.or_else(|| rule.fits_at(meter, now, max)).unwrap_or(now);
+            let config::Limit { window, limit, .. } = *rule.config;
+            let per_window = if rule.is_hidden() { max } else { limit };
             let key = key.filter(|&key| !self.keyed.is_shared(key));
-            let (place, metric, max, reserved) = (rule.place, rule.metric, rule.max, reserved.min(used));
+            let (place, metric, reserved) = (rule.place, rule.metric, reserved.min(used));
             see(Finding { place, metric, key, used, max, asked, free_at, reset_at, window, per_window, reserved });
         });
     }
@@ -306,7 +317,7 @@ impl Limits {
             self.notes.push(Note::default());
         }
         if let Some(note) = self.notes.get_mut(at) {
-            *note = Note { amounts: request.amounts.capped(), keys, unlimited };
+            *note = Note { amounts: request.amounts.capped(), keys, unlimited, refused: false };
         }
     }
 
@@ -360,10 +371,54 @@ impl Limits {
         }
         let used = note.amounts.corrected(reported);
         let change = [(from, &note.amounts), (to, &used)].map(|(tokens, amounts)| Counts { tokens, amounts });
-        self.correct((now, admitted), change);
-        self.keyed.change_all(admitted, &note.keys, &mut self.outputs, &mut |rule, meter, tell| {
-            rule.correct(meter, (now, admitted), change, tell);
+        let correct: &mut dyn FnMut(&mut Rule, &mut Meter, &mut Tell<'_>) = &mut |rule, meter, tell| {
+            if !(note.refused && rule.is_hidden()) {
+                rule.correct(meter, (now, admitted), change, tell);
+            }
+        };
+        if note.refused {
+            let tell = &mut Tell { outputs: &mut self.outputs, key: None };
+            self.rules.iter_mut().zip(&mut self.meters).for_each(|(rule, meter)| correct(rule, meter, tell));
+        } else {
+            self.correct((now, admitted), change);
+        }
+        self.keyed.change_all(admitted, &note.keys, &mut self.outputs, correct);
+    }
+
+    /// The provider has refused the call of the lease at `slot`: hidden limits learn from it, and count it no more. Whether one of them
+    /// is why it was refused, as far as anybody can know. `moved` is called with the places of those whose state has changed.
+    #[inline(never)]
+    pub(crate) fn refused(
+        &mut self,
+        now: CoreTime,
+        (slot, admitted, tokens): (u32, CoreTime, Tokens),
+        retry_at: Option<CoreTime>,
+        moved: &mut dyn FnMut(u32),
+    ) -> bool {
+        let Some(note) = self.notes.get_mut(slot as usize).filter(|note| !note.refused && !note.unlimited) else {
+            return false;
+        };
+        note.refused = true;
+        let Note { amounts, keys, .. } = *note;
+        let call = Counts { tokens, amounts: &amounts };
+        let refusal = |rule: &Rule| Refusal { admitted, amount: call.of(rule.metric), retry_at };
+        let mut explained = false;
+        self.visit(&Request { keys, ..Request::default() }, &mut |rule, meter, _| {
+            let hidden = meter.and_then(Meter::learnt);
+            explained |= hidden.is_some_and(|hidden| hidden.explains(&refusal(rule)) == Some(true));
         });
+        let mut explains = false;
+        let learn: &mut dyn FnMut(&mut Rule, &mut Meter, &mut Tell<'_>) = &mut |rule, meter, tell| {
+            let refusal = refusal(rule);
+            if rule.is_hidden() && refusal.amount > 0 {
+                explains |= rule.refused(meter, now, (&refusal, explained), tell);
+                moved(rule.place);
+            }
+        };
+        let tell = &mut Tell { outputs: &mut self.outputs, key: None };
+        self.rules.iter_mut().zip(&mut self.meters).for_each(|(rule, meter)| learn(rule, meter, tell));
+        self.keyed.change_all(admitted, &keys, &mut self.outputs, learn);
+        explains
     }
 
     #[inline]
@@ -456,12 +511,22 @@ impl Limits {
 
     /// The same by place; of those that count by keys only of one that follows what the provider says.
     pub(crate) fn usage_at(&self, now: CoreTime, place: u32) -> Option<(u64, u64)> {
-        self.usage_where(now, |rule| rule.place == place).or_else(|| self.keyed.followed(now, place))
+        self.usage_where(now, |rule| rule.place == place).or_else(|| {
+            let (rule, meter) = self.keyed.followed(place)?;
+            Some((meter.map_or(0, |meter| meter.used_at(now, &rule.periods)), rule.max_of(meter)))
+        })
+    }
+
+    /// What is known of the limit at a place, if it is hidden and was refused once.
+    pub(crate) fn known_of(&self, place: u32) -> Option<HiddenLimit> {
+        let at = self.rules.iter().position(|rule| rule.place == place);
+        let meter = at.map_or_else(|| self.keyed.followed(place)?.1, |at| self.meters.get(at));
+        meter?.learnt()?.known()
     }
 
     fn usage_where(&self, now: CoreTime, mut wanted: impl FnMut(&Rule) -> bool) -> Option<(u64, u64)> {
         let (rule, meter) = self.rules.iter().zip(&self.meters).find(|(rule, _)| wanted(rule))?;
-        Some((meter.used_at(now, &rule.periods), rule.max))
+        Some((meter.used_at(now, &rule.periods), rule.max_of(Some(meter))))
     }
 
     /// When a key may be forgotten at the earliest, as far as is known.

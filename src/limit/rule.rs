@@ -8,11 +8,12 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::fixed::Periods;
+use super::hidden::Refusal;
 use super::meter::{self, Meter};
 use super::mirror::{Early, Follow, Mirror, SAME_US, Seen};
 use crate::config;
 use crate::decision::{
-    Amounts, KeyHandle, METRICS_MAX, Metric, NO_HANDLE, Output, Subject, TOKENS_MAX, Tokens, Warning,
+    Amounts, KeyHandle, Learnt, METRICS_MAX, Metric, NO_HANDLE, Output, Subject, TOKENS_MAX, Tokens, Warning,
 };
 use crate::time::CoreTime;
 
@@ -113,10 +114,24 @@ impl Rule {
         meter.advance(now, &mut self.periods);
     }
 
+    pub(super) fn is_hidden(&self) -> bool {
+        self.config.algorithm == config::Algorithm::Hidden
+    }
+
+    /// What it may hold, as far as is known.
+    pub(super) fn max_of(&self, meter: Option<&Meter>) -> u64 {
+        match meter.and_then(Meter::learnt) {
+            Some(hidden) => hidden.max(),
+            None if self.is_hidden() => self.config.limit,
+            None => self.max,
+        }
+    }
+
     /// Whether a call fits; without a meter nothing is counted. Call `advance` first.
     #[inline(always)]
     pub(super) fn fits(&self, meter: Option<&Meter>, call: Counts<'_>) -> bool {
-        meter.map_or(0, Meter::used).saturating_add(call.of(self.metric)) <= self.max
+        let asked = call.of(self.metric);
+        meter.map_or(asked <= self.max, |meter| meter.fits(asked, self.max))
     }
 
     /// Why it does not; `None` if it does. Call `advance` first.
@@ -128,13 +143,17 @@ impl Rule {
     #[inline(never)]
     fn shortage_of(&self, meter: Option<&Meter>, now: CoreTime, call: Counts<'_>) -> Shortage {
         let (used, asked) = (meter.map_or(0, Meter::used), call.of(self.metric));
-        let Self { metric, max, subject, place, .. } = *self;
+        let Self { metric, subject, place, .. } = *self;
+        let max = self.max_of(meter);
         let free_at = self.fits_at(meter, now, asked);
         Shortage { limit: place, metric, subject, key: NO_HANDLE, used, max, asked, free_at }
     }
 
     /// When so much would fit; `None`: never.
     pub(super) fn fits_at(&self, meter: Option<&Meter>, now: CoreTime, asked: u64) -> Option<CoreTime> {
+        if let Some(hidden) = meter.and_then(Meter::learnt) {
+            return hidden.fits_at(now, asked);
+        }
         let most = self.max.checked_sub(asked)?;
         let at = meter.map_or(Some(now), |meter| meter.free_at(now, &self.periods, most));
         Some(at.unwrap_or(now.plus(UNKNOWN_END_US)))
@@ -161,6 +180,9 @@ impl Rule {
     /// Follows what the provider says; `early` are the calls in flight that the limit has not counted, if it was not there
     /// yet.
     pub(super) fn follow(&mut self, meter: &mut Meter, now: CoreTime, seen: &Seen, (early, key): (&Early, u32)) {
+        if self.is_hidden() {
+            return;
+        }
         self.advance(meter, now);
         let (metric, max) = (self.metric, self.max);
         let mirror = self.mirror.get_or_insert_with(|| {
@@ -237,6 +259,28 @@ impl Rule {
             self.advance(meter, now);
             meter.settle((now, admitted), call.of(self.metric), 0, u64::MAX);
         }
+    }
+
+    /// A call was refused that counts so much: whether the limit, which is hidden, is why. See [`Hidden::refused`].
+    pub(super) fn refused(
+        &mut self,
+        meter: &mut Meter,
+        now: CoreTime,
+        (refusal, explained): (&Refusal, bool),
+        tell: &mut Tell<'_>,
+    ) -> bool {
+        if refusal.admitted < self.since {
+            return false;
+        }
+        self.advance(meter, now);
+        let Meter::Hidden(hidden) = meter else { return false };
+        let before = hidden.known();
+        let explains = hidden.refused(now, refusal, explained);
+        if let Some(known) = hidden.known().filter(|known| Some(*known) != before) {
+            let learnt = Learnt { limit: self.place, known, before: before.map(|before| before.estimate) };
+            tell.outputs.push_back(Output::Learnt(learnt));
+        }
+        explains
     }
 
     /// Allows another amount from now on; the meters are to follow, see [`Meter::change`].

@@ -103,6 +103,13 @@ impl SlidingWindow {
         gone.fold(self.sum, |sum, entry| sum.saturating_sub(entry.amount))
     }
 
+    /// What was counted after one instant and until another, of what is still there.
+    pub(crate) fn sum_between(&self, after: CoreTime, until: CoreTime) -> u64 {
+        let (after, until) = (after.as_micros(), until.as_micros());
+        let between = self.entries().filter(|entry| entry.at_us > after && entry.at_us <= until);
+        between.fold(0, |sum, entry| sum.saturating_add(entry.amount))
+    }
+
     /// Counts `amount` at `now`. Call `advance` first; `now` never decreases.
     #[inline]
     pub(crate) fn add(&mut self, now: CoreTime, amount: u64) {

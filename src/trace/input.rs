@@ -175,6 +175,7 @@ fn read_report(r: &mut Reader<'_>) -> Report {
         2 => Outcome::Timeout,
         3 => Outcome::Cancelled,
         4 => Outcome::Refused,
+        5 => Outcome::Overloaded,
         success => {
             r.require(success == 0);
             Outcome::Success

@@ -14,12 +14,8 @@ const KINDS: [Answered; 5] =
     [Answered::Ok, Answered::Transient, Answered::Overload, Answered::Terminal, Answered::Other];
 
 fn config(rng: &mut Rng) -> Config {
-    let algorithms = [
-        Algorithm::TokenBucket { burst: None },
-        Algorithm::FixedWindow,
-        Algorithm::SlidingWindow,
-        Algorithm::FixedWindow,
-    ];
+    let algorithms =
+        [Algorithm::TokenBucket { burst: None }, Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::Hidden];
     let limit = |(place, algorithm)| {
         let metric = if place == 0 { Metric::Requests } else { Metric::Tokens };
         let limit = Limit::new(["a", "b", "c", "d"][place], metric, 20 + 100 * place as u64, 1_000_000);

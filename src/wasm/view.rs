@@ -9,8 +9,8 @@ use super::plain::Plain;
 use super::{NO_HANDLE, OBSERVED_MAX};
 use crate::config::Window;
 use crate::decision::{
-    Amounts, Cause, Denial, Grant, KEYS_MAX, KeyHandle, Keys, Metric, Output, Reason, ReportedAmounts, Subject,
-    Warning, round_up,
+    Amounts, Cause, Denial, Grant, HiddenLimit, KEYS_MAX, KeyHandle, Keys, Learnt, Metric, Output, Reason,
+    ReportedAmounts, Subject, Warning, round_up,
 };
 use crate::governor::{Diagnosis, Governor, LimitDiagnosis, RateView};
 use crate::observation::{GateMoved, Remaining};
@@ -265,6 +265,12 @@ pub(super) fn write_output(view: &mut View, output: &Output) -> u32 {
             view.set_all(OUT, &[f64::from(*family), until, open, circuit]);
             8
         }
+        Output::Learnt(Learnt { limit, known: HiddenLimit { estimate, low, high }, before }) => {
+            let [estimate, low, high] = [estimate, low, high].map(|amount| *amount as f64);
+            let before = before.map_or(f64::NAN, |before| before as f64);
+            view.set_all(OUT, &[f64::from(*limit), estimate, low, high, before]);
+            9
+        }
         Output::KeyFreed(key) => {
             view.set(OUT, f64::from(key.0));
             6
@@ -298,8 +304,12 @@ pub(super) fn gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
     }
 }
 
-/// From 32 on, two numbers for each limit by place: what is counted, and the limit.
+/// From 32 on, two numbers for each limit by place: what is counted, and the limit. From 4096 on those of hidden limits: bounds.
 fn limit_gauge(governor: &Governor, now: Instant, which: u32) -> f64 {
+    if let Some(which) = which.checked_sub(4_096) {
+        let bounds = governor.known_limit(which / 2);
+        return bounds.map_or(f64::NAN, |known| if which.is_multiple_of(2) { known.low } else { known.high } as f64);
+    }
     let place = which.checked_sub(32).map(|which| which / 2);
     let view = place.and_then(|place| governor.limit_view(now, place));
     view.map_or(f64::NAN, |view| if which.is_multiple_of(2) { view.current } else { view.limit } as f64)
@@ -360,7 +370,7 @@ fn limit_diagnosis(limit: &LimitDiagnosis) -> [(&'static str, Plain<'static>); 1
         ("used", amount(limit.used)),
         ("limit", amount(limit.max)),
         ("asked", amount(limit.asked)),
-        ("fits", Plain::Flag(limit.fits())),
+        ("fits", Plain::Flag(limit.fits)),
         ("freeAt", free_at),
         ("resetAt", Plain::Number(limit.reset_at.as_millis_ceil_f64())),
         ("windowMs", window_ms),

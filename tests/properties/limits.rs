@@ -288,6 +288,7 @@ impl Pair {
                 Algorithm::SlidingWindow => {
                     prop_assert_eq!(view.current, Self::sum(calls, limit.metric, |at| at + window_us > self.now));
                 }
+                Algorithm::Hidden => unreachable!("{limit:?}"),
                 Algorithm::FixedWindow => {
                     let sum = Self::sum(calls, limit.metric, |at| at / window_us == self.now / window_us);
                     prop_assert_eq!(view.current, sum);

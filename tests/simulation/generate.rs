@@ -299,15 +299,20 @@ fn limits(rng: &mut Rng) -> Vec<Limit> {
         let metric = metrics[rng.usize(..metrics.len())];
         let amount = if metric == Metric::Requests { rng.u64(1..2_000) } else { rng.u64(1..100_000) };
         let mut limit = Limit::new(&format!("limit {index}"), metric, amount, rng.u64(1..120_000) * 1_000);
-        match rng.u8(..4) {
+        match rng.u8(..5) {
             0 => limit.algorithm = Algorithm::FixedWindow,
             1 => limit.algorithm = Algorithm::TokenBucket { burst: rng.bool().then(|| rng.u64(1..=amount * 2)) },
             2 => (limit.algorithm, limit.window) = (Algorithm::FixedWindow, Window::Calendar),
+            3 if metric != Metric::CostUsd => limit.algorithm = Algorithm::Hidden,
             _ => {}
         }
         limit.per = ["", "", "one", "other"][rng.usize(..4)].into();
         limit.warn_at = if rng.bool() { vec![rng.u32(1..1_000_000), 1_000_000] } else { Vec::new() };
         limit.max_debt = (rng.u8(..3) == 0).then(|| rng.u64(..=amount));
+        if limit.algorithm == Algorithm::Hidden {
+            (limit.warn_at, limit.max_debt) = (Vec::new(), None);
+            limit.limit = if rng.bool() { amount } else { (1 << 53) - 1 };
+        }
         limit
     };
     (0..rng.usize(1..6)).map(|index| limit(index, rng)).collect()

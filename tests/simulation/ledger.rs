@@ -119,6 +119,16 @@ impl Ledger {
         }
     }
 
+    /// The provider has refused a call: hidden limits count it no more, whatever is reported of it.
+    pub fn refuse(&mut self, charges: &mut Charges) {
+        for (book, charge) in self.books.iter_mut().zip(charges) {
+            if book.limit.algorithm == Algorithm::Hidden {
+                book.correct(*charge, 0);
+                *charge = u64::MAX;
+            }
+        }
+    }
+
     /// What a calendar limit was told.
     pub fn boundaries(&mut self, t: i128, place: u32, ends: i128, next: i128) {
         let Some(book) = place.checked_sub(self.first).and_then(|at| self.books.get_mut(at as usize)) else { return };

@@ -7,8 +7,8 @@ use std::fmt;
 use fastrand::Rng;
 use throttleai::trace::{Answer, Input};
 use throttleai::{
-    ActorHandle, Cause, Config, Decision, Denial, Enqueued, Governor, Grant, Instant, KeyHandle, Keys, LeaseId, Output,
-    Priority, QueueOverflow, Released, Request, TOKENS_MAX, Tokens, WaiterId,
+    ActorHandle, Answered, Cause, Config, Decision, Denial, Enqueued, Governor, Grant, HiddenLimit, Instant, KeyHandle,
+    Keys, Learnt, LeaseId, Outcome, Output, Priority, QueueOverflow, Released, Request, TOKENS_MAX, Tokens, WaiterId,
 };
 
 use crate::clock::Clock;
@@ -98,6 +98,7 @@ pub struct Totals {
     annulled: u64,
     gates_moved: u64,
     circuits: u64,
+    learnt: u64,
 }
 
 impl Totals {
@@ -119,7 +120,8 @@ impl Totals {
             annulled,
             gates_moved,
             circuits,
-        ] = sum.try_into().expect("fifteen counters");
+            learnt,
+        ] = sum.try_into().expect("sixteen counters");
         *self = Self {
             granted,
             denied,
@@ -136,10 +138,11 @@ impl Totals {
             annulled,
             gates_moved,
             circuits,
+            learnt,
         };
     }
 
-    const fn list(&self) -> [(&'static str, u64); 15] {
+    const fn list(&self) -> [(&'static str, u64); 16] {
         [
             ("granted", self.granted),
             ("denied", self.denied),
@@ -156,6 +159,7 @@ impl Totals {
             ("annulled", self.annulled),
             ("gates moved", self.gates_moved),
             ("circuits", self.circuits),
+            ("learnt", self.learnt),
         ]
     }
 
@@ -276,7 +280,7 @@ impl Oracle {
             let request = Request { keys: *keys, ..*request };
             self.waiting.insert(*waiter, Waiting { request, due, actor: *actor, arrival: self.steps });
         }
-        let released = matches!(input, Input::Release { .. } | Input::Annul { .. });
+        let released = matches!(input, Input::Release { .. } | Input::Annul { .. } | Input::Observe { .. });
         if released {
             self.check_answer(t, input, &answer, promise);
         }
@@ -321,7 +325,10 @@ impl Oracle {
             }
             (Input::Annul { lease, .. }, Answer::Annulled(annulled)) => self.check_annulled(*lease, *annulled),
             (Input::Timeout { .. } | Input::Boundaries { .. }, Answer::Done) => {}
-            (Input::Record { .. } | Input::Observe { .. }, Answer::Recorded(keys)) => self.note_keys(*keys),
+            (Input::Record { .. } | Input::Observe { .. }, Answer::Recorded(keys)) => {
+                self.note_keys(*keys);
+                self.note_refused(input);
+            }
             (Input::SetLimit { .. } | Input::Reconfigure { .. } | Input::Reopen { .. }, Answer::Changed(_)) => {}
             _ => panic!("{input:?} was answered with {answer:?}"),
         }
@@ -435,6 +442,14 @@ impl Oracle {
         }
     }
 
+    fn note_refused(&mut self, input: &Input) {
+        let Input::Observe { seen, .. } = input else { return };
+        let held = seen.lease.and_then(|lease| self.held.get_mut(&lease));
+        if let Some(held) = held.filter(|_| seen.answered == Answered::Transient) {
+            self.ledger.refuse(&mut held.charges);
+        }
+    }
+
     fn check_annulled(&mut self, lease: LeaseId, annulled: bool) {
         let held = self.held.remove(&lease);
         assert_eq!(held.is_some(), annulled, "{lease:?} annulled");
@@ -457,7 +472,11 @@ impl Oracle {
                 let held =
                     self.held.remove(&lease).unwrap_or_else(|| panic!("{lease:?} was released and was never granted"));
                 assert_eq!(*weight, held.weight);
+                let mut held = held;
                 self.give_back(&held);
+                if report.outcome == Outcome::Refused {
+                    self.ledger.refuse(&mut held.charges);
+                }
                 self.settle(&held, report);
                 self.remember(lease);
                 self.totals.released += 1;
@@ -496,6 +515,10 @@ impl Oracle {
                     self.totals.circuits += u64::from(moved.circuit && until.is_some());
                 }
                 self.totals.gates_moved += 1;
+            }
+            Output::Learnt(Learnt { known: HiddenLimit { estimate, low, high }, .. }) => {
+                assert!(low <= estimate && estimate <= high, "{output:?}");
+                self.totals.learnt += 1;
             }
             Output::Expired { lease, weight } => {
                 let held = self.held.remove(lease).unwrap_or_else(|| panic!("{lease:?} expired and was never granted"));

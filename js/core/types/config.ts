@@ -1,6 +1,6 @@
 import type { Clock, ClockWithTimers } from './clock.ts';
 import type { GovernorEventHandler } from './events.ts';
-import type { Limit, LimitRates } from './limits.ts';
+import type { HiddenLimit, Limit, LimitRates } from './limits.ts';
 import type { ModelsConfig } from './models.ts';
 import type { AnswerReader } from './answer.ts';
 import type { DiscoveryConfig } from './observe.ts';
@@ -110,7 +110,7 @@ export interface GovernorConfig {
    * Any other limits, at most 1024 with those of `models`, taken all or nothing together with `rate`, which is sugar for two of them. In short:
    * `{ requests: ['50/s', '10k/d'], tokens: '200k/m' }`. Default: none.
    */
-  limits?: readonly Limit[] | LimitRates | null | undefined;
+  limits?: readonly (Limit | HiddenLimit)[] | LimitRates | null | undefined;
   /** Families of models, their own limits, prices and settlement. Default: every model is of the family that its name says. */
   models?: ModelsConfig | null | undefined;
   /** `true` for the defaults of `FairnessConfig`. Default: off. */

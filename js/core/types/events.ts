@@ -27,6 +27,7 @@ export interface GovernorEventFields {
   state?: 'open' | 'closed';
   until?: number | null;
   max?: number;
+  bounds?: readonly [number, number];
 }
 
 interface LeaseFields {
@@ -146,15 +147,17 @@ export interface GateEvent extends NoCall {
   limit?: never;
   max?: never;
 }
-/** The provider has told of a limit of its own, or of another amount of it. */
+/** The provider has told of a limit of its own, or of another amount of it; or refusals have taught more about a hidden one. */
 export interface LimitEvent extends NoCall {
   type: 'limit';
   /** Its name. */
   limit: string;
-  /** How much it allows now. */
+  /** How much it allows now; of a hidden one the estimate. */
   max: number;
   /** How much it allowed before; absent of one that is new. */
   before?: number;
+  /** Of a hidden limit: it holds at least and at most so much. */
+  bounds?: readonly [number, number];
   cause?: never;
 }
 

@@ -46,6 +46,8 @@ export interface Limit {
    * `fixed-window`: since the last multiple of `window`, as some providers count; calendar periods are always that.
    */
   algorithm?: 'sliding-window' | 'token-bucket' | 'fixed-window' | null | undefined;
+  /** See `HiddenLimit`. Default: `false`. */
+  hidden?: false | null | undefined;
   /** What a full token bucket holds. Default: `limit`. */
   burst?: number | null | undefined;
   /**
@@ -53,6 +55,26 @@ export interface Limit {
    * token bucket nine times its burst.
    */
   maxDebt?: number | null | undefined;
+}
+
+/**
+ * A limit that the provider enforces without saying how much it is: an exact rolling window whose number is learnt from refusals.
+ * It counts calls that are admitted; the first refusal makes it bind, each one after that makes it more exact, and from time
+ * to time a little more is tried. Report refusals: `release` with `status: 429`, as adapters do, or `observe` with the `leaseId`.
+ *
+ * @example
+ * const governor = createGovernor({ limits: [{ metric: 'requests', window: '1m', hidden: true }] });
+ * governor.snapshot().limits; // [{ name: 'requests/1m', metric: 'requests', used: 0, limit: Infinity, bounds: [0, Infinity] }]
+ */
+export interface HiddenLimit extends Pick<Limit, 'name'> {
+  /** What is counted; not `costUsd`. */
+  metric: Exclude<Metric, 'costUsd'>;
+  /** The window of the provider: 1 ms to 366 days, no calendar period. */
+  window: Duration;
+  /** The number is learnt. What else a `Limit` may have it cannot have. */
+  hidden: true;
+  /** What it is at most, whatever is learnt. Range: 1 to 2^53 - 1. Default: no bound. */
+  limit?: number | null | undefined;
 }
 
 /** Limits in short: a metric and its rates. Without a length, so that the compiler takes no array for one. */

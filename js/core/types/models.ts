@@ -1,4 +1,4 @@
-import type { Limit, LimitRates } from './limits.ts';
+import type { HiddenLimit, Limit, LimitRates } from './limits.ts';
 
 /**
  * What calls of a model cost, in US dollars; none are built in. A price that is left out is not zero: a call that would need
@@ -29,7 +29,7 @@ export type SettlePolicy = 'actual' | 'reserved' | 'input' | 'headers';
  * Settings of a model. What is left out comes from the next shorter name of the family rule, and from the family's own name
  * at last, as far as these are of the same family.
  */
-export interface ModelConfig<L = Limit> {
+export interface ModelConfig<L = Limit | HiddenLimit> {
   /** The models that share its limits. Taken as it is, in NFC; not empty. Default: by the family rule. */
   family?: string | null | undefined;
   /**
@@ -70,5 +70,5 @@ export interface ModelConfig<L = Limit> {
  *   'llama3.1:8b': { limits: 'unlimited' },
  * };
  */
-export type ModelsConfig<L = Limit> =
+export type ModelsConfig<L = Limit | HiddenLimit> =
   Readonly<Record<string, ModelConfig<L>>> | ((model: string) => ModelConfig<L> | null | undefined);

@@ -31,8 +31,12 @@ export interface GovernorSnapshot {
   waiting?: number;
   /** Actors remembered. */
   actors?: number;
-  /** Limits that count all calls together, in the order of the configuration: what each counts now, and its limit. */
-  limits?: { name: string; metric: string; used: number; limit: number }[];
+  /**
+   * Limits that count all calls together, follow a provider or are hidden, in the order of the configuration: what each counts now,
+   * and its limit. Of a hidden one that is the estimate (`Infinity`, or the most it can be, until a call was refused), and
+   * `bounds` are what it holds at least and at most, whichever way the provider counts.
+   */
+  limits?: { name: string; metric: string; used: number; limit: number; bounds?: [number, number] }[];
   /** Keys remembered by limits that count actors, models, tenants or actions apart. */
   keys?: number;
   /** Steps of the clock: small ones back that were clamped, larger ones taken as a change. */

@@ -1,5 +1,5 @@
 import type { GovernorLike, SignalLike, Wait } from './helpers.ts';
-import type { Limit, LimitRates } from './limits.ts';
+import type { HiddenLimit, Limit, LimitRates } from './limits.ts';
 import type { Priority, TokenEstimate, TokenUsage } from './request.ts';
 
 /** What `wrapFunction` needs of a governor: a `Governor`, or any object with `acquire` and `release`. */
@@ -62,7 +62,7 @@ export interface WrapOptions<A extends readonly unknown[] = readonly unknown[], 
    * Limits of all calls whose action is `key`, beside those of the configuration: functions with one key share them. Default
    * names end with `action=<key>`. A key may be given its limits once, or the same again. Default: none, or what it has.
    */
-  limits?: readonly Limit[] | LimitRates | null | undefined;
+  limits?: readonly (Limit | HiddenLimit)[] | LimitRates | null | undefined;
 }
 
 /** What `usage` sees: chunks of what can be iterated (all that is known of a `ReadableStream` that cannot), else the result. */

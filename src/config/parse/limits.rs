@@ -5,10 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::form::{Form, Unit};
-use crate::config::{Algorithm, Config, Limit, Value, Window};
+use crate::config::{Algorithm, Config, LIMIT_MAX, Limit, Value, Window};
 use crate::decision::{METRICS_MAX, Metric};
 
-const FIELDS: [&str; 9] = ["name", "metric", "limit", "window", "algorithm", "per", "burst", "warnAt", "maxDebt"];
+const FIELDS: [&str; 10] =
+    ["name", "metric", "limit", "window", "hidden", "algorithm", "per", "burst", "warnAt", "maxDebt"];
 /// In place of milliseconds: periods whose ends the shell tells.
 const CALENDAR: &str = "calendar";
 
@@ -47,7 +48,9 @@ fn limit(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Limit {
     if burst.is_some() && !matches!(algorithm, Algorithm::TokenBucket { .. }) {
         form.wrong("burst", "left out where the algorithm is not \"token-bucket\"");
     }
-    let limit = form.number("limit", unit).unwrap_or(0);
+    // Of a hidden limit nothing need be known.
+    let absent = if algorithm == Algorithm::Hidden { LIMIT_MAX } else { 0 };
+    let limit = form.number("limit", unit).unwrap_or(absent);
     let max_debt = form.number("maxDebt", unit);
     let per = if *form.written.field("per") == Value::Absent { String::new() } else { text(form, "per").to_string() };
     let warn_at = warnings(form);
@@ -99,6 +102,12 @@ fn metric(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Metric {
 }
 
 fn algorithm(form: &mut Form<'_>, window: Window, burst: Option<u64>) -> Algorithm {
+    match form.written.field("hidden") {
+        Value::Absent | Value::Bool(false) => {}
+        Value::Bool(true) if *form.written.field("algorithm") == Value::Absent => return Algorithm::Hidden,
+        Value::Bool(true) => form.wrong("algorithm", "left out of a hidden limit"),
+        _ => form.wrong("hidden", "a boolean"),
+    }
     match form.written.field("algorithm") {
         Value::Absent if window == Window::Calendar => return Algorithm::FixedWindow,
         Value::Absent => {}
