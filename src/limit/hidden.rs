@@ -148,6 +148,7 @@ impl Hidden {
     /// What is known if so much was let in.
     fn believed(&self, let_in: u64) -> Option<HiddenLimit> {
         let HiddenLimit { estimate, low, high } = self.known?;
+        let let_in = let_in.min(self.most);
         // How much more it is nobody knows then.
         let high = if let_in > high { self.most } else { high };
         Some(HiddenLimit { estimate: estimate.max(let_in), low: low.max(let_in / 2), high })
