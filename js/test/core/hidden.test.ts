@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, createGovernor, formatEvent, type Governor, type GovernorConfig } from 'throttleai';
-import { ask, bench, denied, granted, settled } from './support.ts';
+import { ask, bench, denied, granted, random, settled } from './support.ts';
 
 const MINUTE = 60_000;
 const rpm = { name: 'rpm', metric: 'requests', window: '1m', hidden: true } as const;
@@ -127,4 +127,55 @@ for (const [limit, field, value] of [
       if (value !== undefined) assert.equal(error.value, value);
       return true;
     });
+  });
+
+/** Providers of 60 calls a minute, each with its own way to count: whether a call is let in. */
+const providers: Record<string, () => (now: number) => boolean> = {
+  sliding: () => {
+    const sent: number[] = [];
+    return (now) => {
+      while (sent.length > 0 && sent[0]! <= now - MINUTE) sent.shift();
+      return sent.length < 60 && sent.push(now) > 0;
+    };
+  },
+  fixed: () => {
+    let [period, used] = [-1, 0];
+    return (now) => {
+      const current = Math.floor((now + 22_000) / MINUTE);
+      if (current !== period) [period, used] = [current, 0];
+      return used < 60 && ++used > 0;
+    };
+  },
+  bucket: () => {
+    let [level, at] = [60, 0];
+    return (now) => {
+      level = Math.min(60, level + ((now - at) / MINUTE) * 60);
+      at = now;
+      if (level < 1) return false;
+      level--;
+      return true;
+    };
+  },
+};
+
+for (const [name, provider] of Object.entries(providers))
+  test(`through wasm it is known within a twentieth in two minutes, with ten refusals after the first: ${name}`, (t) => {
+    const { governor, clock } = bench(t, { limits: [rpm] });
+    const draw = random(7);
+    const letsIn = provider();
+    let first = Infinity;
+    let refused = 0;
+    while (clock.time < first + 2 * MINUTE) {
+      clock.advance(draw(1333)); // Half as many again as are let in.
+      const decision = governor.acquire(ask('a'));
+      if (!decision.granted) continue;
+      clock.advance(25);
+      const status = letsIn(clock.time) ? 200 : 429;
+      clock.advance(25);
+      governor.release(decision.leaseId, { status });
+      if (status === 429 && first < Infinity) refused++;
+      if (status === 429) first = Math.min(first, clock.time);
+    }
+    const { limit = 0 } = governor.snapshot().limits?.[0] ?? {};
+    assert.ok(Math.abs(limit / 60 - 1) <= 0.0501 && refused <= 10, `${limit}, ${refused} refusals`);
   });

@@ -38,7 +38,10 @@ test('what is wrong with a limit the compiler says by its field, wherever limits
     [`metric: 'requests', limit: 5`, /Property 'window' is missing in type .* but required in type 'Limit'/],
     [`metric: 'requests', limit: 5, window: '1 minute'`, /Type '"1 minute"' is not assignable to type .*Duration/],
     [`metric: 'requests', limit: 5, window: '1m', per: 'user'`, /Type '"user"' is not assignable to type .*Scope/],
-    [`metric: 'requests', limit: 5, windw: '1m'`, /'windw' does not exist in type 'Limit'. Did you mean .*'window'/],
+    [
+      `metric: 'requests', limit: 5, windw: '1m'`,
+      /'windw' does not exist in type 'HiddenLimit \| Limit'. Did you mean .*'window'/,
+    ],
   ] as const;
   const programs = wrong.flatMap(([limit]) => [
     `createGovernor({ limits: [{ ${limit} }] });`,
