@@ -44,7 +44,7 @@ export class Asking {
       const now = this.#answers.time.read();
       readRequest(request, this.idBytes, this.ask, cost);
       const { ask, counting, shares } = this;
-      if (counting.active && !counting.look(ask)) continue;
+      if ((counting.active || (counting.named && ask.model !== '')) && !counting.look(ask)) continue;
       if (shares === undefined) return now;
       const { actorId } = ask;
       if (known === undefined && this.#answers.actors.wantsShare(actorId)) {

@@ -50,8 +50,9 @@ const RATES = [
 ] as const;
 
 export class Counting {
-  /** Whether calls have to be looked at. */
+  /** Whether calls have to be looked at, and those that name a model. */
   active = false;
+  readonly named: boolean;
   readonly keys: KeyNames;
   readonly #read: ReadConfig;
   #families: Families<ReadLimit> | undefined;
@@ -65,8 +66,6 @@ export class Counting {
   readonly #gates = new Map<string, number>();
   /** Every family gets a number before its first answer, so that who waits then is counted by limits that it tells of. */
   readonly #discovers: boolean;
-  /** So it does where failures may close its gate. */
-  readonly #numbers: boolean;
   /** Answers are read: what they say may settle calls. */
   observes: boolean;
   #apply: Apply | undefined;
@@ -95,12 +94,14 @@ export class Counting {
     this.keys = keys;
     this.#read = read;
     this.#discovers = discovery.probe || readAnswer !== undefined;
-    this.#numbers = this.#discovers || Boolean(plain['adaptive']);
+    // So it does where failures may close its gate; calls without a model have no other then.
+    this.named = this.#discovers || Boolean(plain['adaptive']);
     this.observes = readAnswer !== undefined || (added?.gates.length ?? 0) > 0;
     this.#placed = { limits: [], fields: [] };
     this.#append(limits, 'limits');
     const needed = models !== undefined || limits.some(({ known }) => known.scopes.list.includes('model'));
-    if (needed || this.#numbers || (added?.gates.length ?? 0) > 0) this.#need();
+    if (needed || this.#discovers || (added?.gates.length ?? 0) > 0) this.active = true;
+    if (this.active || this.named) this.#need();
     for (const name of added?.families ?? []) this.model(name);
     for (const [action, wrapped, own] of added?.wrapped ?? []) {
       this.wrap(action, wrapped);
@@ -110,9 +111,7 @@ export class Counting {
     for (const family of added?.gates ?? []) this.#gates.set(family, this.#gates.size + 1);
   }
 
-  /** Calls are looked up by the families of their models from now on. */
   #need(): Families<ReadLimit> {
-    this.active = true;
     const { models, reader } = this.#read;
     return (this.#families ??= new Families(models, {
       readLimits: (value, field, name) => readLimits(value, field, reader, { scope: 'model', name }),
@@ -123,7 +122,8 @@ export class Counting {
   /** What an answer to a call of a model is about. @throws ConfigError of a function that is asked for models */
   familyOf(name: string): Pick<Model<ReadLimit>, 'dialect'> & { name: string; unlimited: boolean } {
     const families = this.#need();
-    this.observes = true;
+    // From now on limits may be told of any family.
+    this.active = this.observes = true;
     if (name === '') return { name, unlimited: false, dialect: undefined };
     const { family, dialect } = families.find(name);
     return { name: family.name, unlimited: family.unlimited, dialect };
@@ -312,7 +312,7 @@ export class Counting {
     ask.family = model;
     this.#count = 0;
     const family = model?.family.name ?? '';
-    ask.flags |= (this.#numbers ? this.gateOf(family) : (this.#gates.get(family) ?? 0)) << FAMILY_SHIFT;
+    ask.flags |= (this.named ? this.gateOf(family) : (this.#gates.get(family) ?? 0)) << FAMILY_SHIFT;
     if (model?.family.unlimited === true) {
       ask.flags |= FLAG_UNLIMITED;
       return true;
