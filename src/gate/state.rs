@@ -216,7 +216,6 @@ impl Gate {
         let [since, until, failing_since, refused_at] = [(); 4].map(|()| CoreTime::from_micros(r.u64()));
         let circuit = r.bool();
         r.require(allowed > 0);
-        let (in_flight, sent) = (0, 0);
         Self {
             allowed,
             since,
@@ -228,8 +227,7 @@ impl Gate {
             failing_since,
             sent_meanwhile,
             refused_at,
-            in_flight,
-            sent,
+            ..Self::new(false, 0)
         }
     }
 }

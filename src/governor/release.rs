@@ -21,8 +21,9 @@ impl Governor {
         match self.leases.find(lease) {
             Known::Live(held) => {
                 self.leases.release(lease);
-                self.settle(t, lease, &held, report);
+                // Before it is settled: what it used a hidden limit does not count.
                 let explained = report.outcome == Outcome::Refused && self.learn_limits(t, lease, &held, report);
+                self.settle(t, lease, &held, report);
                 self.free(t, lease, &held, Some(used_tokens(&held, report)));
                 let answer = self.describe_end(t, lease, &held);
                 let Released::Live { held_us, .. } = answer else { return answer };

@@ -116,9 +116,9 @@ impl Hidden {
         }
     }
 
-    /// Another one that counts the same, and knows nothing yet.
+    /// Another one that counts and knows the same.
     pub(super) fn copy(&self) -> Self {
-        Self { window: self.window.copy(), ..Self::new(self.window_us, self.most) }
+        Self { window: self.window.copy(), fulls: self.fulls.clone(), ..*self }
     }
 
     pub(super) const fn window(&self) -> &SlidingWindow {
@@ -246,14 +246,15 @@ impl Hidden {
         self.peak = self.peak.max(self.window.sum());
     }
 
-    /// Tries begin anew from what was let in when there was no call for more during a window. That only takes away.
+    /// Tries begin anew from what was let in when there was no call for more during a window. That only takes away: a large call
+    /// that was sent alone has shown more than is allowed, but nobody who waits is looked at here.
     fn look_at_tries(&mut self, now: CoreTime, amount: u64) {
-        let full =
-            self.window.sum().saturating_add(amount).saturating_mul(16) >= self.allowed(now).saturating_mul(IN_USE);
+        let allowed = self.allowed(now);
+        let full = self.window.sum().saturating_add(amount).saturating_mul(16) >= allowed.saturating_mul(IN_USE);
         if full {
             self.full_at = now;
         } else if now.since(self.full_at) > self.window_us {
-            self.known = self.believed(self.peak);
+            self.known = self.believed(self.peak.min(allowed));
             (self.since, self.full_at, self.peak) = (now, now, 0);
         }
     }
@@ -369,7 +370,7 @@ impl Hidden {
         r.each_up_to(FULLS, |r| {
             let [at, amount, total, trailing] = [r.u64(), r.u64(), r.u64(), r.u64()];
             let at = CoreTime::from_micros(at);
-            r.require(at <= now && self.fulls.last().is_none_or(|last| last.at < at));
+            r.require(at <= now && self.fulls.last().is_none_or(|last| last.at <= at));
             self.fulls.push(Full { at, amount, total, trailing });
         });
         self.known = r.bool().then(|| HiddenLimit { estimate: r.u64(), low: r.u64(), high: r.u64() });

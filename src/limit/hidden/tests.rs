@@ -261,3 +261,69 @@ fn a_limit_that_rises_or_falls_is_found_again() {
         });
     }
 }
+
+fn at(us: u64) -> CoreTime {
+    CoreTime::from_micros(us)
+}
+
+/// One that has learnt that it holds 8 calls of 100, refused twice in one instant.
+fn refused_twice() -> Hidden {
+    let mut hidden = Hidden::new(WINDOW, 100_000);
+    (0..10).for_each(|_| hidden.add(at(S), 100));
+    for _ in 0..2 {
+        hidden.advance(at(S));
+        hidden.refused(at(S), &Refusal { admitted: at(S), amount: 100, retry_at: None }, false);
+    }
+    hidden
+}
+
+#[test]
+fn nothing_that_is_sent_lets_more_through() {
+    let mut hidden = refused_twice();
+    // Alone it fits, however large, and nobody waits for so long.
+    let mut now = 200 * S;
+    for amount in [5_000, 10, 10] {
+        hidden.advance(at(now));
+        let allowed = hidden.allowed(at(now));
+        hidden.add(at(now), amount);
+        assert!(hidden.allowed(at(now)) <= allowed, "{} > {allowed}", hidden.allowed(at(now)));
+        now += 3 * WINDOW;
+    }
+}
+
+#[test]
+fn a_copy_knows_as_much() {
+    let hidden = refused_twice();
+    let copy = hidden.copy();
+    assert!(hidden.known().is_some());
+    assert_eq!((copy.known(), copy.fits(100), copy.fulls), (hidden.known(), hidden.fits(100), hidden.fulls));
+}
+
+#[test]
+fn refusals_of_one_instant_are_saved() {
+    let hidden = refused_twice();
+    assert_eq!(hidden.fulls.len(), 2);
+    let mut w = Writer::default();
+    hidden.write(&mut w);
+    let (bytes, mut again) = (w.into_bytes(), Hidden::new(WINDOW, 100_000));
+    let mut r = Reader::new(&bytes);
+    again.restore(&mut r, at(S));
+    assert!(r.end().is_ok());
+    assert_eq!((again.known(), again.fulls), (hidden.known(), hidden.fulls));
+}
+
+#[test]
+fn a_refused_call_gives_back_what_was_counted_for_it_and_no_more() {
+    use crate::{Algorithm, Config, Decision, Governor, Instant, Limit, Metric, Outcome, Report, Request, Tokens};
+    let limit = Limit { algorithm: Algorithm::Hidden, ..Limit::new("tokens", Metric::Tokens, 1 << 40, WINDOW) };
+    let mut governor = Governor::new(Config { limits: alloc::vec![limit], ..Config::default() }).unwrap();
+    let now = Instant::from_millis(1_000.0);
+    let [_, refused] = [100, 800].map(|prompt| {
+        let request = Request { tokens: Tokens { prompt, output: 0 }, ..Request::default() };
+        let Decision::Granted(grant) = governor.acquire(now, &request) else { unreachable!() };
+        grant.lease
+    });
+    // It says that it used another amount than was estimated.
+    governor.release(now, refused, &Report::of(Outcome::Refused, 5.0, 10.0, 0.0));
+    assert_eq!(governor.limit_view(now, 0).map(|view| view.current), Some(100));
+}
