@@ -1,9 +1,11 @@
 //! The health of one family: open; closed until an instant, or until somebody acts; or opening.
 //!
-//! Who comes back is one at a time until a call has succeeded, then half of the crowd that was in flight when things went wrong,
-//! and one more with each success, until it is the crowd again. What fails meanwhile closes the gate again, for longer. (In the
-//! simulator's outages a quarter at first costs 1 to 2 % of the answers where calls are long; neither is followed by a second
-//! that is busier than those before the outage.)
+//! Who comes back is one at a time until a call has succeeded, then one more may be in flight with each success, until they are the
+//! crowd that it was when things went wrong: they double in a round trip. After failures half of the crowd follows the first
+//! success at once, since it was not too large. What fails meanwhile closes the gate again, for longer. (In the simulator's
+//! outages a quarter at first costs 1 to 2 % of the answers where calls are long; neither is followed by a second that is busier
+//! than those before the outage. Half of the crowd after refusals is refused four times as often where a provider says nothing
+//! but when to come back.)
 
 use super::{Change, Refusal, Shut};
 use crate::codec::{Reader, Writer};
@@ -15,7 +17,7 @@ const PAUSE_REFUSED_US: (u64, u64) = (1_000_000, 64_000_000);
 const PAUSE_FAILED_US: (u64, u64) = (250_000, 2_000_000);
 /// Failures in a row that close an open gate, and at most so many one that opens.
 const FAILURES: (u32, u32) = (8, 3);
-/// After the first success the crowd may be in flight divided by this.
+/// After failures, and the first success, the crowd may be in flight divided by this.
 const BACK_AT_ONCE: u32 = 2;
 /// Calls in flight while a gate is open.
 const OPEN: u32 = u32::MAX;
@@ -190,7 +192,9 @@ impl Gate {
             return Change::Nothing;
         }
         let first = self.allowed == 1;
-        self.allowed = if first { (self.crowd / BACK_AT_ONCE).max(2) } else { self.allowed.saturating_add(1) };
+        // Who was refused does not know how many the provider takes.
+        let back = if self.circuit { self.crowd / BACK_AT_ONCE } else { 0 };
+        self.allowed = if first { back.max(2) } else { self.allowed.saturating_add(1) };
         if self.allowed > self.crowd || tried {
             self.open(now);
             return Change::Opened;

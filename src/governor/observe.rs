@@ -17,7 +17,7 @@ impl Governor {
     ///
     /// A refusal closes the gate of the family: until `retry_at`, or where that is not said for a pause that doubles (1 to 64 s),
     /// a terminal one until somebody acts. Then calls of the family are refused, and waiters wait. When it opens one call goes
-    /// out, when that has succeeded half as many as were in flight, and with each that succeeds one more. The release of `lease`
+    /// out, and with each that succeeds one more may be in flight, until there are as many as were. The release of `lease`
     /// says the same again, and does not count twice. Limits that count by keys are debited down to what is left,
     /// and given more only when several answers in a row have said so, or a window has begun anew: see `limit::mirror`. Hidden
     /// limits learn from transient refusals of calls whose leases are live, see [`Algorithm::Hidden`](crate::Algorithm::Hidden).
