@@ -1,9 +1,10 @@
 //! Decides how much of the maximum is used: the effective maximum follows what calls show of the provider.
 //!
 //! Two parts, each a file: `latency` finds how many calls run before they slow each other down, `refusals` the hidden limit
-//! of a provider that refuses; the smaller of their limits is in force, and here are the pauses. What the governor itself refuses is never read as overload: it only says that there is demand. DEVIATION from the
-//! documented behaviour, in which own refusals fed back: at half load that rule fell to 1 and stayed there. They count only
-//! in an interval of `adjust_interval` (and twice the mean latency) in which nothing ended, as one step down.
+//! of a provider that refuses; the smaller of their limits is in force, and here are the pauses. What the governor itself refuses
+//! is never read as overload: it only says that there is demand. DEVIATION from the documented behaviour, in which own refusals
+//! fed back: at half load that rule fell to 1 and stayed there. They count only in an interval of `adjust_interval` (and twice
+//! the mean latency) in which nothing ended, as one step down.
 //!
 //! What counts as what: success and time-out are samples of latency (a time-out is a lower bound), errors are not (quick
 //! failures look healthy), refusals neither. Whether the provider is down is not decided here (`gate`): an outage teaches nothing,

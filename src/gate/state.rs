@@ -216,22 +216,13 @@ impl Gate {
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Self {
-        let [allowed, pauses, crowd, failures, sent_meanwhile] = [(); 5].map(|()| r.u32());
-        let [since, until, failing_since, refused_at] = [(); 4].map(|()| CoreTime::from_micros(r.u64()));
-        let circuit = r.bool();
-        r.require(allowed > 0);
-        Self {
-            allowed,
-            since,
-            until,
-            circuit,
-            pauses,
-            crowd,
-            failures,
-            failing_since,
-            sent_meanwhile,
-            refused_at,
-            ..Self::new(false, 0)
-        }
+        let mut gate = Self::new(false, 0);
+        let Self { allowed, pauses, crowd, failures, sent_meanwhile, .. } = &mut gate;
+        [allowed, pauses, crowd, failures, sent_meanwhile].into_iter().for_each(|number| *number = r.u32());
+        let Self { since, until, failing_since, refused_at, .. } = &mut gate;
+        [since, until, failing_since, refused_at].into_iter().for_each(|at| *at = CoreTime::from_micros(r.u64()));
+        gate.circuit = r.bool();
+        r.require(gate.allowed > 0);
+        gate
     }
 }
