@@ -19,7 +19,7 @@ const QUICK = { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_
 /** What governors are made with: the published build, or the one for tests. */
 export type CreateGovernor = (
   config: GovernorConfig,
-) => Pick<Governor, 'acquire' | 'acquireAsync' | 'release' | 'close' | 'concurrencyEffectiveMax'>;
+) => Pick<Governor, 'acquire' | 'acquireAsync' | 'release' | 'close' | 'concurrencyEffectiveMax' | 'snapshot'>;
 
 interface Recording {
   readonly create: CreateGovernor;

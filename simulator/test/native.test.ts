@@ -7,6 +7,8 @@ import { SCENARIOS } from '../scenarios/index.ts';
 import { GOVERNOR } from '../schedulers/index.ts';
 import { playWith as playAdaptation } from '../adaptation/cell.ts';
 import { PROVIDERS } from '../adaptation/scenario.ts';
+import { playWith as playHidden } from '../hidden/play.ts';
+import { LIMITS } from '../hidden/targets.ts';
 
 it('the native core answers as the one in wasm', async () => {
   const natively = await prepareNative();
@@ -19,4 +21,6 @@ it('the native core answers as the one in wasm', async () => {
     const commands = await natively(scenario.name, playAdaptation({ scenario, load: 1.5, variant: '' }, 1));
     assert.ok(commands > 10_000, `${scenario.name}: ${commands}`);
   }
+  const commands = await natively('hidden', playHidden({ hidden: { way: 'bucket', ...LIMITS[1]! }, load: 1.5 }, 1));
+  assert.ok(commands > 10_000, `hidden: ${commands}`);
 });

@@ -44,7 +44,7 @@ const LITTLE: u64 = 8;
 /// A try begins after a window without a refusal, or up to so many doublings of that where the same was refused before. Its steps
 /// take this part of a window; the first is one call or this part of the estimate, and a window brings a quarter at most.
 const TRY: u64 = 8;
-const TRY_PARTS: u64 = 64;
+const TRY_PARTS: u64 = 512;
 const WAIT_DOUBLINGS: u32 = 3;
 /// Steps, at most: more than doublings of any amount.
 const STEPS: u64 = 40;
