@@ -36,6 +36,13 @@ fn scenarios() -> Vec<(&'static str, Json, u64, usize)> {
             300,
         ),
         ("outage", json!({"concurrency": {"maxInFlight": 8}, "adaptive": true, "leaseTtlMs": 20_000}), 120, 300),
+        (
+            "hidden",
+            json!({"limits": [{"name": "calls", "metric": "requests", "window": 10_000, "hidden": true},
+                {"name": "tokens", "metric": "tokens", "window": 60_000, "hidden": true, "limit": 1_000_000}], "leaseTtlMs": 20_000}),
+            900,
+            300,
+        ),
         ("tokens", json!({"rate": {"tokensPerMinute": 20_000, "windowMs": 10_000}, "leaseTtlMs": 4_000}), 300, 300),
         (
             "shares",
@@ -199,7 +206,7 @@ fn random_steps(rng: &mut Rng, count: usize, step_ms: u64) -> Vec<Json> {
 fn record(name: &str, config: &Json, step_ms: u64, count: usize) -> Json {
     let mut rng = Rng::with_seed(u64::from(name.bytes().map(u32::from).sum::<u32>()));
     let mut shell = Shell::new(config);
-    let (mut steps, breaks) = (Vec::new(), name == "outage");
+    let (mut steps, breaks, hides) = (Vec::new(), name == "outage", name == "hidden");
     for mut step in random_steps(&mut rng, count, step_ms) {
         step["expect"] = shell.step(&step);
         steps.push(step);
@@ -211,9 +218,11 @@ fn record(name: &str, config: &Json, step_ms: u64, count: usize) -> Json {
         if let Some(name) = rng.choice(&names).filter(|_| some) {
             let usage = json!({"promptTokens": rng.u64(..2_500), "outputTokens": rng.u64(..2_500)});
             let mut report = json!({"outcome": "success", "latencyMs": rng.u64(50..5_000), "usage": usage});
-            if config["adaptive"].is_object() && rng.u8(..6) == 0 {
+            // One whose limit is full every now and then.
+            let full = hides && (steps.len() / 40) % 3 == 2;
+            if (full || config["adaptive"].is_object()) && rng.u8(..6) == 0 {
                 report["status"] = json!(429);
-                if rng.bool() {
+                if !hides && rng.bool() {
                     report["retryAfterMs"] = json!(rng.u64(..800));
                 }
             }

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use throttleai::{Config, Governor, Instant, Request, Value};
 
 /// Documented names often enough that the fuzzer need not find them, and any others.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 33] = [
     "concurrency",
     "maxInFlight",
     "interactiveReserve",
@@ -37,6 +37,7 @@ const NAMES: [&str; 32] = [
     "limit",
     "window",
     "algorithm",
+    "hidden",
     "burst",
     "maxDebt",
 ];

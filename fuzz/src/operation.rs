@@ -54,20 +54,22 @@ impl Bounded {
             Metric::CostUsd,
             Metric::Custom(0),
         ];
-        let (algorithm, window) = match self.algorithm % 4 {
+        let metric = metrics[usize::from(self.metric) % metrics.len()];
+        let (algorithm, window) = match self.algorithm % 5 {
             0 => (Algorithm::SlidingWindow, Window::Micros(millis(self.window_ms))),
             1 => (Algorithm::FixedWindow, Window::Micros(millis(self.window_ms))),
             2 => (Algorithm::FixedWindow, Window::Calendar),
+            3 if metric != Metric::CostUsd => (Algorithm::Hidden, Window::Micros(millis(self.window_ms))),
             _ => {
                 let burst = self.burst.map(|burst| u64::from(burst.max(1)));
                 (Algorithm::TokenBucket { burst }, Window::Micros(millis(self.window_ms)))
             }
         };
-        let metric = metrics[usize::from(self.metric) % metrics.len()];
+        let hidden = algorithm == Algorithm::Hidden;
         let limit = Limit::new(&format!("limit {index}"), metric, u64::from(self.amount.max(1)), 0);
         let per = ["", "one", "other"][usize::from(self.per) % 3].into();
-        let warn_at = if self.warns { vec![500_000, 1_000_000] } else { Vec::new() };
-        Limit { algorithm, window, per, warn_at, max_debt: self.max_debt.map(u64::from), ..limit }
+        let warn_at = if self.warns && !hidden { vec![500_000, 1_000_000] } else { Vec::new() };
+        Limit { algorithm, window, per, warn_at, max_debt: self.max_debt.filter(|_| !hidden).map(u64::from), ..limit }
     }
 }
 
