@@ -159,6 +159,7 @@ impl Shell {
         let number = |value: &Json| value.as_f64().unwrap_or(f64::NAN);
         let usage = &report["usage"];
         let (report_ms, report_status) = (report["retryAfterMs"].as_u64(), report["status"].as_u64());
+        let first_token_ms = report["firstTokenMs"].as_u64();
         let outcome = match report["outcome"].as_str() {
             Some("error") => Outcome::Error,
             Some("timeout") => Outcome::Timeout,
@@ -171,6 +172,7 @@ impl Shell {
             number(&usage["promptTokens"]),
             number(&usage["outputTokens"]),
         );
+        report.first_token_us = first_token_ms.map(|ms| ms * 1_000);
         report.retry_after_us = report_ms.map(|ms| ms * 1_000);
         if let Some(status) = report_status {
             report.outcome = outcome.with_status(status as u16);

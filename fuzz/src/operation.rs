@@ -157,6 +157,7 @@ pub enum Operation {
         lease: u8,
         outcome: u8,
         latency_us: Option<u64>,
+        first_token_us: Option<u64>,
         prompt: Option<u64>,
         output: Option<u64>,
         cost: Option<u64>,

@@ -63,7 +63,7 @@ impl Run {
                 let waiter = recent(&self.waiters, waiter);
                 let _ = waiter.is_some_and(|waiter| self.governor.cancel(now, waiter));
             }
-            Operation::Release { lease, outcome, latency_us, prompt, output, cost } => {
+            Operation::Release { lease, outcome, latency_us, first_token_us, prompt, output, cost } => {
                 let outcomes =
                     [Outcome::Success, Outcome::Error, Outcome::Timeout, Outcome::Cancelled, Outcome::Refused];
                 let outcome = outcomes[usize::from(outcome) % outcomes.len()];
@@ -72,6 +72,7 @@ impl Run {
                 let report = Report {
                     outcome,
                     latency_us,
+                    first_token_us,
                     prompt_tokens: prompt,
                     output_tokens: output,
                     retry_after_us,

@@ -152,9 +152,13 @@ export function governedMiddleware<G extends AdapterGovernor>(
 /** The last part tells usage; an error is a part too. */
 interface StreamPart {
   readonly type: string;
+  readonly delta?: unknown;
   readonly usage?: unknown;
   readonly error?: unknown;
 }
+
+/** Text, thoughts, files, calls of tools. */
+const SAYS = /^(?:text|reasoning|tool-input)-delta$|^tool-call$|^file$/;
 
 function holdParts(
   parts: BodyLike<StreamPart>,
@@ -167,6 +171,7 @@ function holdParts(
   call.known = () => usage;
   return holdStream(parts, 0, {
     ...{ call, idleMs, unread },
+    says: ({ type, delta }) => SAYS.test(type) && delta !== '',
     onChunk(part) {
       if (part.type === 'finish') usage = usageOf(part.usage);
       else if (part.type === 'error') failure = part;

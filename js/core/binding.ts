@@ -269,6 +269,8 @@ export const View = {
   KEYS: 40,
   /** Written by the shell: the share of the actor, in thousandths. It holds until it is written again. */
   IN_SHARE: 58,
+  /** Written by the shell with `STATUS`: time to the first part of a stream, in ms; NaN: not said. */
+  FIRST_TOKEN: 59,
   /** Written by the shell: limits that an answer tells of, each its place, what is left, when it resets in ms (NaN: not said). */
   OBSERVED: 64,
 } as const;

@@ -33,8 +33,11 @@ export interface Call {
   readonly ttlMs: number;
   /** Time since the grant in ms, from 0. Never throws. */
   elapsed(): number;
-  /** The call is alive: prolongs the lease when half of its time is over. Never throws. */
-  flow(): void;
+  /**
+   * The call is alive: prolongs the lease when half of its time is over. Never throws.
+   * @param part whether a part of a stream has come that says something. The first is that of the report
+   */
+  flow(part?: boolean): void;
   /** The provider has answered: with a status, and perhaps asks for a pause. For the report. Never throws. */
   answered(response: unknown): void;
   /** Ends the lease with a report; without `usage`, with what `known` says then. Idempotent, never throws. */
@@ -66,14 +69,15 @@ export function openCall(
   const release = holdLease(governor, request, grant);
   let renewAt = ttl / 2;
   let ended = false;
-  let answer: Answered = {};
+  let answer: Pick<ReleaseReport, 'firstTokenMs' | keyof Answered> = {};
   const call: Call = {
     leaseId: grant.leaseId,
     clock,
     ttlMs: ttl,
     elapsed: () => msSince(clock, start),
-    flow() {
+    flow(part) {
       const elapsed = call.elapsed();
+      if (part) answer.firstTokenMs ??= elapsed;
       if (ended || !(elapsed >= renewAt)) return;
       renewAt = elapsed + ttl / 2;
       try {

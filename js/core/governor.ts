@@ -255,9 +255,10 @@ export class Governor {
     if (about !== undefined) problem = settle(about, told, this.#asking.counting.money) ?? problem;
     if (told.flags !== 0) this.#port.hand(told.amounts.list);
     let flags = told.flags;
-    if (!Number.isNaN(told.status)) {
+    if (!Number.isNaN(told.status) || !Number.isNaN(told.firstTokenMs)) {
       const view = this.#port.look();
       view[View.STATUS] = told.status;
+      view[View.FIRST_TOKEN] = told.firstTokenMs;
       view[View.RETRY_AFTER] = told.retryAfterMs;
       flags |= FLAG_ANSWERED;
     }

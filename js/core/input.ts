@@ -56,6 +56,7 @@ export interface Amounts {
 export interface Told {
   outcome: LeaseOutcome;
   latencyMs: number;
+  firstTokenMs: number;
   /** The HTTP status of the provider's answer; NaN: not told. */
   status: number;
   /** How long it asked for a pause; NaN: it did not. */
@@ -96,6 +97,7 @@ export function newTold(metrics: readonly string[] = []): Told {
   return {
     outcome: 'success',
     latencyMs: NaN,
+    firstTokenMs: NaN,
     status: NaN,
     retryAfterMs: NaN,
     promptTokens: NaN,
@@ -252,6 +254,7 @@ export function outcomeCode(outcome: LeaseOutcome): number {
 export function readReport(report: ReleaseReport | null | undefined, told: Told): InputError | undefined {
   let outcome: LeaseOutcome = 'success';
   let latencyMs = NaN;
+  let firstTokenMs = NaN;
   let status = NaN;
   let retryAfterMs = NaN;
   let promptTokens = NaN;
@@ -272,6 +275,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
       latencyMs = readAmount(report.latencyMs, 'report.latencyMs', MS_MAX, NaN);
       status = readAmount(report.status, 'report.status', STATUS_MAX, NaN);
       retryAfterMs = readAmount(report.retryAfterMs, 'report.retryAfterMs', MS_MAX, NaN);
+      firstTokenMs = readAmount(report.firstTokenMs, 'report.firstTokenMs', MS_MAX, NaN);
     } catch (error) {
       problem ??= problemOf(report, error);
     }
@@ -284,9 +288,7 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         const cached = readAmount(usage.cachedTokens, 'report.usage.cachedTokens', TOKENS_MAX, NaN);
         const pictures = readAmount(usage.images, 'report.usage.images', TOKENS_MAX, NaN);
         const { metrics } = usage;
-        if (metrics !== undefined && metrics !== null) {
-          amounts = readAmounts(metrics, 'report.usage.metrics', told.amounts.metrics);
-        }
+        if (metrics != null) amounts = readAmounts(metrics, 'report.usage.metrics', told.amounts.metrics);
         promptTokens = prompt;
         outputTokens = output;
         cachedTokens = cached;
@@ -304,11 +306,10 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
     } catch (error) {
       problem ??= problemOf(report, error);
     }
-  } else if (report !== undefined && report !== null) {
-    problem = bad('report', report, 'an object');
-  }
+  } else if (report != null) problem = bad('report', report, 'an object');
   told.outcome = outcome;
   told.latencyMs = latencyMs;
+  told.firstTokenMs = firstTokenMs;
   told.status = status;
   told.retryAfterMs = retryAfterMs;
   told.promptTokens = promptTokens;

@@ -25,6 +25,7 @@ const USED = namesOf<TokenUsage>({ promptTokens: 0, outputTokens: 0, cachedToken
 const REPORTED = namesOf<ReleaseReport>({
   outcome: 0,
   latencyMs: 0,
+  firstTokenMs: 0,
   status: 0,
   retryAfterMs: 0,
   usage: 0,
@@ -77,6 +78,7 @@ export function refuseMisreported(report: object): void {
     switch (name) {
       case 'outcome':
       case 'latencyMs':
+      case 'firstTokenMs':
       case 'status':
       case 'retryAfterMs':
       case 'usage':

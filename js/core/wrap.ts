@@ -167,7 +167,7 @@ function callOf(
         // The call stands; its estimate too.
       }
     },
-    flows: () => opened.flow(),
+    flows: () => opened.flow(true),
     end: (outcome) => opened.end(outcome, usage),
     fail: (error) => opened.end(outcomeOfError(error), usage),
   };

@@ -32,6 +32,11 @@ impl Early {
         }
     }
 
+    /// What was seen was of another kind.
+    pub(super) const fn begin_anew(&mut self) {
+        (self.samples, self.roots) = (0.0, 0.0);
+    }
+
     /// A baseline instead of that of a first window, if that is clearly slower: it is overload.
     pub(super) fn instead_of(&self, typical: f64) -> Option<f64> {
         let base = MARGIN * self.roots / self.samples;

@@ -2,9 +2,12 @@
 //!
 //! Once a window the typical latency is compared with a baseline: what a call takes on a provider that is not overloaded.
 //! Above `threshold` times the baseline the limit is cut in proportion; otherwise it grows while it is in use, and drifts to
-//! the maximum while it is not. Latencies enter as square roots, which halves the effect of heavy tails, divided by the
-//! output tokens where they are known, which takes length out; the standard error comes from the same window, so a noisy
-//! one convinces less.
+//! the maximum while it is not. What tells of load (the time to the first token of a stream, the time per token where they are known, else
+//! the latency; `kinds`) enters as its square root, which halves the effect of heavy tails; the standard error comes from the
+//! same window, so a noisy one convinces less.
+//!
+//! Of a stream only the first part of its latency tells of load, and only that changes with the calls in flight: limits are moved in
+//! proportion to it.
 //!
 //! A cut takes three things into account. `pressure` is the integral of the calls in flight over the sum of the latencies
 //! that ended: 1 in a steady state (Little's law), more while a queue builds up, so that the cut is for the latency that new
@@ -23,12 +26,15 @@
 //! for the base latency as in BBR (Cardwell et al., 2016). Instants and durations in microseconds, calls in slots. Everything
 //! is a number with a fraction, so that one list of them is the image.
 
+use core::mem;
+
 use super::early::Early;
+use super::kinds::{BATCH, Kinds, Signal};
 use super::maths::sqrt;
 
 const S: f64 = 1_000_000.0;
 /// Samples that fill a window.
-const SAMPLES: f64 = 16.0;
+const SAMPLES: f64 = BATCH;
 /// After so many mean latencies fewer samples are enough: with little in flight there are no more.
 const PATIENCE: f64 = 4.0;
 const SAMPLES_LEAST: f64 = 3.0;
@@ -81,6 +87,7 @@ pub(super) struct Latency {
     window: Window,
     probe: Probe,
     early: Early,
+    kinds: Kinds,
 }
 
 /// What ended since the window began.
@@ -91,6 +98,8 @@ struct Window {
     roots: f64,
     squares: f64,
     latency_us: f64,
+    /// What of it tells of load.
+    telling_us: f64,
     /// Integral of the calls in flight, in call microseconds.
     area: f64,
     peak: f64,
@@ -123,6 +132,21 @@ pub(super) struct Sample {
     pub(super) latency_us: f64,
     /// 0 where they are not known.
     pub(super) output_tokens: f64,
+    /// Of a stream.
+    pub(super) first_token_us: Option<f64>,
+    pub(super) timed_out: bool,
+}
+
+impl Sample {
+    /// What tells of load, as a root.
+    fn signal(&self) -> (Signal, f64) {
+        let Self { latency_us, output_tokens, first_token_us, timed_out, .. } = *self;
+        if let Some(us) = first_token_us {
+            return (Signal::FirstToken, sqrt(us.max(1.0)));
+        }
+        let unit = if output_tokens > 0.0 { output_tokens + 20.0 } else { 1.0 };
+        (if timed_out { Signal::TimedOut } else { Signal::Latency }, sqrt(latency_us.max(1.0) / unit))
+    }
 }
 
 /// What the configuration says.
@@ -195,26 +219,28 @@ impl Latency {
     /// A call has ended; `in_flight` is without it, `allowed` what was in force.
     pub(super) fn sample(&mut self, now: f64, sample: &Sample, in_flight: f64, allowed: f64, terms: &Terms) {
         let latency_us = sample.latency_us.max(1.0);
-        let unit = if sample.output_tokens > 0.0 { sample.output_tokens + 20.0 } else { 1.0 };
-        let root = sqrt(latency_us / unit);
+        let (signal, own) = sample.signal();
+        let scaled = self.kinds.scaled(signal, own);
         // A sixteenth at the usual `alpha`.
         let weight = if self.mean_us > 0.0 { terms.alpha * 0.3125 } else { 1.0 };
         self.mean_us += weight * (latency_us - self.mean_us);
-        let Probe { until, from, to, .. } = self.probe;
-        if until > 0.0 && from > 0.0 && sample.admitted >= from && (to == 0.0 || sample.admitted < to) {
-            self.probe.samples += 1.0;
-            self.probe.roots += root;
+        if let Some(root) = scaled {
+            self.probe.sample(sample.admitted, root);
+            self.early.sample(sample.admitted, root);
         }
-        self.early.sample(sample.admitted, root);
         if now < self.counts_from {
             self.begin_window(now, in_flight);
             return;
         }
+        self.kinds.note(signal, own);
         let window = &mut self.window;
-        window.samples += 1.0;
-        window.roots += root;
-        window.squares += root * root;
         window.latency_us += latency_us;
+        window.telling_us += sample.first_token_us.unwrap_or(latency_us);
+        if let Some(root) = scaled {
+            window.samples += 1.0;
+            window.roots += root;
+            window.squares += root * root;
+        }
         if self.is_full(now, terms) {
             self.judge(now, in_flight, allowed, terms);
         }
@@ -224,7 +250,8 @@ impl Latency {
         let Window { samples, began, .. } = self.window;
         let long_us = now - began;
         if long_us >= self.mean_us.max(terms.window_us) {
-            return samples >= SAMPLES || (samples >= SAMPLES_LEAST && long_us >= PATIENCE * self.mean_us);
+            let is_patient = long_us >= PATIENCE * self.mean_us;
+            return samples >= SAMPLES || (samples >= SAMPLES_LEAST && is_patient) || self.kinds.has_news();
         }
         if samples < EARLY.0 || long_us < EARLY.1 || self.base == 0.0 {
             return false;
@@ -241,7 +268,9 @@ impl Latency {
     }
 
     fn pressure(&self) -> f64 {
-        (self.window.area / self.window.latency_us).clamp(1.0, PRESSURE_MAX)
+        let pressure = (self.window.area / self.window.latency_us).clamp(1.0, PRESSURE_MAX);
+        // Windows of streams differ in it by the lengths of those that ended.
+        1.0 + self.window.telling() * (pressure - 1.0)
     }
 
     /// What was seen of late says nothing.
@@ -254,9 +283,24 @@ impl Latency {
         self.window = Window { began: now, peak: in_flight, ..Window::default() };
     }
 
+    /// A window whose kinds are new says nothing but what they are.
+    fn get_to_know(&mut self, now: f64, in_flight: f64) {
+        if self.windows == 0.0 {
+            self.kinds.begin_anew();
+            self.early.begin_anew();
+        } else {
+            self.kinds.correct(None, 0.0);
+        }
+        self.begin_window(now, in_flight);
+    }
+
     fn judge(&mut self, now: f64, in_flight: f64, allowed: f64, terms: &Terms) {
+        if self.window.samples < SAMPLES_LEAST {
+            return self.get_to_know(now, in_flight);
+        }
         let ((typical, error), pressure) = (self.typical(), self.pressure());
-        let Window { began, samples, peak, starved, .. } = self.window;
+        let window = mem::take(&mut self.window);
+        let Window { began, samples, peak, starved, .. } = window;
         self.begin_window(now, in_flight);
         if self.windows == 0.0
             && let Some(base) = self.early.instead_of(typical)
@@ -277,15 +321,18 @@ impl Latency {
             }
         }
         let ratio = square(typical / self.base);
+        let room = window.room(ratio, terms.threshold);
         // Demand and not the limit set the concurrency.
         let free = starved == 0.0 && peak < 0.8 * allowed && pressure < 1.1;
+        let agility = terms.alpha * 5.0;
+        self.kinds.correct(Some(typical), if free { (FOLLOW_FREE * agility).min(1.0) } else { 0.0 });
         if !free && square((typical - error).max(0.0) / self.base) > terms.threshold {
-            self.cut(now, terms.threshold / ratio / pressure, typical, peak, terms);
+            self.cut(now, room / pressure, typical, peak, terms);
         } else {
             self.cuts_in_row = 0.0;
             if !free && (starved > 0.0 || peak >= 0.8 * self.limit) {
                 let most = if self.cuts > 0.0 { GROWTH.1 } else { GROWTH.0 };
-                self.limit = self.limit * (terms.threshold / ratio).min(most) + 0.2;
+                self.limit = self.limit * room.min(most) + 0.2;
             } else {
                 self.rest(now - began, terms.max);
             }
@@ -305,7 +352,7 @@ impl Latency {
         } else {
             samples / (samples + 2_000.0)
         };
-        self.base += (follow * terms.alpha * 5.0).min(1.0) * (typical - self.base);
+        self.base += (follow * agility).min(1.0) * (typical - self.base);
         // The first baseline may have been taken under overload, which then looks like health: it is tried as well.
         let untried = self.is_untried() && self.cuts == 0.0 && in_flight >= UNTRIED.1 && starved > 0.0;
         let settled = now - self.cut_at > 5.0 * self.mean_us && self.probe.until == 0.0 && now >= self.probe.next;
@@ -372,7 +419,7 @@ impl Latency {
 
     /// Everything, in the order of an image.
     pub(super) fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
-        let Self { window, probe, early, .. } = self;
+        let Self { window, probe, early, kinds, .. } = self;
         let own = [
             &mut self.limit,
             &mut self.mean_us,
@@ -385,18 +432,37 @@ impl Latency {
             &mut self.counts_from,
             &mut self.seen,
         ];
-        own.into_iter().chain(window.numbers()).chain(probe.numbers()).chain(early.numbers())
+        own.into_iter().chain(window.numbers()).chain(probe.numbers()).chain(early.numbers()).chain(kinds.numbers())
     }
 }
 
 impl Window {
-    fn numbers(&mut self) -> [&mut f64; 8] {
-        let Self { began, samples, roots, squares, latency_us, area, peak, starved } = self;
-        [began, samples, roots, squares, latency_us, area, peak, starved]
+    /// The part of the latency that tells of load: of a stream what comes after its first token does not.
+    fn telling(&self) -> f64 {
+        self.telling_us / self.latency_us
+    }
+
+    /// How many calls may be in flight, as a part of those that were, for the signal to be at the threshold.
+    fn room(&self, ratio: f64, threshold: f64) -> f64 {
+        threshold / ratio * self.telling() + (1.0 - self.telling())
+    }
+
+    fn numbers(&mut self) -> [&mut f64; 9] {
+        let Self { began, samples, roots, squares, latency_us, telling_us, area, peak, starved } = self;
+        [began, samples, roots, squares, latency_us, telling_us, area, peak, starved]
     }
 }
 
 impl Probe {
+    /// A call has ended; it counts if it was let in during the second stage.
+    fn sample(&mut self, admitted: f64, root: f64) {
+        let Self { until, from, to, .. } = *self;
+        if until > 0.0 && from > 0.0 && admitted >= from && (to == 0.0 || admitted < to) {
+            self.samples += 1.0;
+            self.roots += root;
+        }
+    }
+
     fn numbers(&mut self) -> [&mut f64; 8] {
         let Self { limit, until, from, to, samples, roots, next, interval } = self;
         [limit, until, from, to, samples, roots, next, interval]

@@ -14,6 +14,7 @@
 //! core microseconds (whole below 2^53), calls in slots; weights outside are in millionths. Called by `governor`.
 
 mod early;
+mod kinds;
 mod latency;
 mod maths;
 mod refusals;
@@ -71,6 +72,7 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) admitted: CoreTime,
     pub(crate) latency_us: u64,
+    pub(crate) first_token_us: Option<u64>,
     pub(crate) output_tokens: u64,
     /// Weight in flight when it was admitted, and now, both without it.
     pub(crate) in_flight_then: u64,
@@ -192,7 +194,9 @@ impl Adaptive {
             self.refused(ended, admitted);
         } else if ended.outcome != Outcome::Error {
             let (latency_us, output_tokens) = (ended.latency_us as f64, ended.output_tokens as f64);
-            let sample = Sample { admitted, latency_us, output_tokens };
+            let first_token_us = ended.first_token_us.map(|us| us.min(ended.latency_us) as f64);
+            let timed_out = ended.outcome == Outcome::Timeout;
+            let sample = Sample { admitted, latency_us, output_tokens, first_token_us, timed_out };
             self.latency.sample(now, &sample, in_flight, limit, &self.terms());
         }
     }

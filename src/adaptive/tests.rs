@@ -73,6 +73,43 @@ fn calls_that_fail_now_and_then_teach_nothing() {
 }
 
 #[test]
+fn streams_of_any_length_are_controlled_by_their_first_token() {
+    for seed in 0..6 {
+        let run = Run { seed, load: 1.5, streams: [1.0; 4], minutes: 5, ..Run::of(Kind::Queue) };
+        let told = drive(&mut controller(128), &run);
+        let untold = drive(&mut controller(128), &Run { tells: false, ..run });
+        assert!(told.good_part() > 0.72, "seed {seed}: {told:?}");
+        assert!(untold.good_part() < told.good_part() - 0.05, "seed {seed}: {untold:?}");
+    }
+}
+
+#[test]
+fn streams_beside_whole_answers_hide_no_overload() {
+    for streams in [[0.5; 4], [0.0, 0.8, 0.2, 0.2], [0.8, 0.0, 0.8, 0.2], [0.02, 0.02, 1.0, 1.0]] {
+        for seed in 0..3 {
+            let run = Run { seed, load: 1.5, drop: 4.0, streams, minutes: 5, ..Run::of(Kind::Queue) };
+            let told = drive(&mut controller(128), &run);
+            assert!(told.good_part() > 0.68, "seed {seed} {streams:?}: {told:?}");
+            let untold = drive(&mut controller(128), &Run { tells: false, ..run });
+            assert!(untold.good_part() < told.good_part(), "seed {seed} {streams:?}: {untold:?}");
+        }
+    }
+}
+
+#[test]
+fn another_part_of_streams_is_neither_load_nor_relief() {
+    let run = Run { load: 0.1, capacity: 400.0, minutes: 2, even: true, ..Run::of(Kind::Queue) };
+    for streams in [[0.0, 0.8, 0.2, 0.2], [1.0, 0.0, 1.0, 0.2], [0.5; 4]] {
+        let run = Run { streams, ..run.clone() };
+        assert_eq!(drive(&mut controller(128), &run).limits, (128, 128), "{streams:?}");
+    }
+    // With more demand than there may be: as without streams, which are looked at once with half of the calls.
+    let whole = drive(&mut controller(20), &run).limits;
+    let mixed = drive(&mut controller(20), &Run { streams: [0.0, 0.8, 0.2, 0.2], ..run });
+    assert_eq!(mixed.limits, whole);
+}
+
+#[test]
 fn own_refusals_do_not_lower_it_while_calls_end_in_healthy_time() {
     let mut adaptive = controller(20);
     let run = drive(&mut adaptive, &Run { capacity: 1_000.0, load: 0.2, ..Run::of(Kind::Queue) });
@@ -103,7 +140,15 @@ fn an_outage_teaches_nothing() {
     let start = CoreTime::from_micros(1_000 * S);
     let ended = |outcome, admitted, latency_us| {
         let (in_flight, output_tokens) = (5 * WEIGHT_UNIT, 0);
-        Ended { outcome, admitted, latency_us, output_tokens, in_flight_then: in_flight, in_flight }
+        Ended {
+            outcome,
+            admitted,
+            latency_us,
+            first_token_us: None,
+            output_tokens,
+            in_flight_then: in_flight,
+            in_flight,
+        }
     };
     for (outcome, latency_us) in [(Outcome::Refused, 50_000), (Outcome::Timeout, 30 * S)] {
         let mut adaptive = controller(20);

@@ -91,6 +91,7 @@ impl Report {
         Self {
             outcome,
             latency_us: known(latency_ms).map(|ms| whole(ms * 1000.0)),
+            first_token_us: None,
             prompt_tokens: known(prompt_tokens).map(round_up),
             output_tokens: known(output_tokens).map(round_up),
             retry_after_us: None,
@@ -324,6 +325,9 @@ pub struct Report {
     pub outcome: Outcome,
     /// How long the call took, in microseconds; `None`: as long as the lease was held.
     pub latency_us: Option<u64>,
+    /// How long it took to the first part of the answer, if that was streamed, in microseconds; what is above the latency counts as that.
+    /// `None`: not streamed, or not known.
+    pub first_token_us: Option<u64>,
     /// Prompt tokens really used; `None` keeps the estimate.
     pub prompt_tokens: Option<u64>,
     /// Output tokens really used; `None` keeps the estimate.

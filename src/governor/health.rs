@@ -69,6 +69,7 @@ impl Governor {
                 outcome,
                 admitted,
                 latency_us,
+                first_token_us: report.first_token_us,
                 output_tokens: report.output_tokens.unwrap_or(0),
                 in_flight_then: self.leases.crowd(lease).saturating_mul(WEIGHT_UNIT),
                 in_flight,

@@ -73,7 +73,8 @@ impl Input {
                 start(&mut w, 3, *now);
                 write_lease(*lease, &mut w);
                 w.u8(report.outcome as u8);
-                [report.latency_us, report.prompt_tokens, report.output_tokens, report.retry_after_us]
+                let Report { latency_us, first_token_us, prompt_tokens, output_tokens, retry_after_us, .. } = *report;
+                [latency_us, first_token_us, prompt_tokens, output_tokens, retry_after_us]
                     .iter()
                     .for_each(|&n| w.option(n));
                 write_reported(&report.amounts, &mut w);
@@ -181,8 +182,9 @@ fn read_report(r: &mut Reader<'_>) -> Report {
             Outcome::Success
         }
     };
-    let [latency_us, prompt_tokens, output_tokens, retry_after_us] = [(); 4].map(|()| r.option());
-    Report { outcome, latency_us, prompt_tokens, output_tokens, retry_after_us, amounts: read_reported(r) }
+    let [latency_us, first_token_us, prompt_tokens, output_tokens, retry_after_us] = [(); 5].map(|()| r.option());
+    let amounts = read_reported(r);
+    Report { outcome, latency_us, first_token_us, prompt_tokens, output_tokens, retry_after_us, amounts }
 }
 
 /// Most calls count nothing but tokens: one byte.

@@ -44,7 +44,8 @@ const BACKGROUND: u32 = 1;
 const BARGE: u32 = 2;
 /// Also of `release`, beside the outcome: the view has amounts beyond tokens.
 const AMOUNTS: u32 = 4;
-/// Also of `release`, beside the outcome: the view has the status of the provider's answer, and the pause it asks for.
+/// Also of `release`, beside the outcome: the view has the status of the provider's answer, the pause it asks for, and when a
+/// stream began.
 const ANSWERED: u32 = 8;
 const KEYS: u32 = 8;
 const UNLIMITED: u32 = 16;
@@ -159,6 +160,7 @@ impl Core {
         if flags & ANSWERED != 0 {
             report.outcome = outcome.with_status(self.view.status());
             report.retry_after_us = self.view.retry_after_us();
+            report.first_token_us = self.view.first_token_us();
         }
         let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);
         let code = match released {

@@ -36,6 +36,8 @@ const IN: usize = 32;
 const STATUS: usize = 30;
 /// Written by the shell with it: how long the provider asks for a pause, in milliseconds; NaN: not said.
 const RETRY_AFTER: usize = 31;
+/// Likewise, beside the status: how long it took to the first part of a stream, in milliseconds; NaN: not said.
+const FIRST_TOKEN: usize = 59;
 /// Likewise: how many keys, then set and handle of each; handles are written back.
 const KEYS: usize = 40;
 /// Likewise: the share of the actor, in thousandths.
@@ -78,7 +80,15 @@ impl View {
 
     /// The pause that the provider asked for, in microseconds.
     pub(super) fn retry_after_us(&self) -> Option<u64> {
-        let ms = self.0.get(RETRY_AFTER).copied().filter(|ms| !ms.is_nan())?;
+        self.micros(RETRY_AFTER)
+    }
+
+    pub(super) fn first_token_us(&self) -> Option<u64> {
+        self.micros(FIRST_TOKEN)
+    }
+
+    fn micros(&self, at: usize) -> Option<u64> {
+        let ms = self.0.get(at).copied().filter(|ms| !ms.is_nan())?;
         Some(whole(ms * 1000.0))
     }
 

@@ -245,13 +245,15 @@ impl Generator {
             2..=4 => Some(rng.u64(..3_000)),
             _ => None,
         };
+        let time = |rng: &mut Rng| {
+            let bits = rng.u32(1..63);
+            rng.u64(..1 << bits)
+        };
         Report {
             outcome: OUTCOMES[rng.usize(..OUTCOMES.len())],
             retry_after_us: rng.bool().then(|| rng.u64(..2_000_000)),
-            latency_us: rng.bool().then(|| {
-                let bits = rng.u32(1..63);
-                rng.u64(..1 << bits)
-            }),
+            latency_us: rng.bool().then(|| time(rng)),
+            first_token_us: rng.bool().then(|| time(rng)),
             prompt_tokens: tokens(rng),
             output_tokens: tokens(rng),
             amounts: if rng.bool() {

@@ -3,6 +3,7 @@
  * ahead, so that one nobody reads comes to its end as well; beyond that the reader's pace is kept.
  */
 import type { Call } from '../../core/call.ts';
+import type { Says } from './part.ts';
 import { watchUnread, type Unread } from './unread.ts';
 import { web, type BodyLike, type ResponseLike } from './web.ts';
 
@@ -14,6 +15,8 @@ export interface HoldBody<Chunk = Uint8Array> {
   idleMs: number;
   /** What watches over the call already. Default: a watch over pauses of the reader alone. */
   unread?: Unread;
+  /** Whether a chunk says something, for the time to the first that does. Default: none does. */
+  says?: Says<Chunk> | undefined;
   /** Sees each chunk. */
   onChunk?: ((chunk: Chunk) => void) | undefined;
   /** Ends the call, when all bytes have arrived and before the reader hears of it. */
@@ -25,6 +28,11 @@ export function isEventStream({ headers }: ResponseLike): boolean {
   return /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '');
 }
 
+/** Whether its body comes piece by piece, as the model makes it. */
+export function isStreamed({ headers }: ResponseLike): boolean {
+  return /^\s*(?:text\/event-stream|application\/(?:x-)?ndjson)\b/i.test(headers.get('content-type') ?? '');
+}
+
 /** A body with the same bytes, whose end ends the call. */
 export function holdBody(response: ResponseLike, body: BodyLike, how: HoldBody): BodyLike {
   return holdStream(body, isEventStream(response) ? 0 : READ_AHEAD, how);
@@ -34,7 +42,7 @@ export function holdBody(response: ResponseLike, body: BodyLike, how: HoldBody):
 export function holdStream<Chunk extends object>(
   body: BodyLike<Chunk>,
   highWaterMark: number,
-  { call, idleMs, unread = watchUnread(call, { idleMs }), onChunk, onDone }: HoldBody<Chunk>,
+  { call, idleMs, unread = watchUnread(call, { idleMs }), says, onChunk, onDone }: HoldBody<Chunk>,
 ): BodyLike<Chunk> {
   const reader = body.getReader();
   unread.resting();
@@ -46,7 +54,7 @@ export function holdStream<Chunk extends object>(
         try {
           const { done, value } = await reader.read();
           if (!done) {
-            call.flow();
+            call.flow(says?.(value!));
             onChunk?.(value!);
             controller.enqueue(value!);
             unread.resting();

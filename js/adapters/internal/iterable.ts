@@ -1,6 +1,7 @@
 /** Keeps a lease until a stream of chunks has ended, failed or been left. The stream stays the SDK's own object. */
 import type { SignalLike } from '../../core/types.ts';
 import type { Call } from '../../core/call.ts';
+import { firstChunk } from './part.ts';
 import type { ProviderUsage } from './types.ts';
 import type { Unread } from './unread.ts';
 import { mergeUsage, usageOf } from './usage.ts';
@@ -25,6 +26,7 @@ export function holdIterable(stream: StreamLike, call: Call, unread: Unread): un
   const signal = stream.controller?.signal;
   let usage: ProviderUsage | undefined;
   let reading = false;
+  const says = firstChunk();
   call.known = () => usage;
   const cancelled = (): void => call.end('cancelled');
   // An abort reaches the reader as a silent end, and without a reader not at all. While a read is pending its end tells
@@ -42,7 +44,7 @@ export function holdIterable(stream: StreamLike, call: Call, unread: Unread): un
         if (result.done) {
           call.end(signal?.aborted ? 'cancelled' : 'success');
         } else {
-          call.flow();
+          call.flow(says(result.value));
           usage = mergeUsage(usage, usageOf(result.value));
           unread.resting();
         }

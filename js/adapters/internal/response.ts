@@ -1,8 +1,9 @@
 /** A `Response` that keeps the lease to the end of its body, and is otherwise the one `fetch` gave. */
-import { holdBody, isEventStream, type HoldBody } from './body.ts';
+import { holdBody, isEventStream, isStreamed, type HoldBody } from './body.ts';
 import { usageReader } from './body-usage.ts';
 import type { Call } from '../../core/call.ts';
 import { outcomeOfStatus } from './outcome.ts';
+import { firstBytes } from './part.ts';
 import type { ExtractedUsage } from './types.ts';
 import type { Unread } from './unread.ts';
 import { canBuild, web, type ResponseLike, type WebResponse } from './web.ts';
@@ -71,7 +72,8 @@ export async function holdResponse(given: WebResponse, how: HoldResponse): Promi
     reader.sees(chunk);
     following.onChunk?.(chunk);
   };
-  const held = holdBody(response, body, { call, idleMs, unread, onChunk, onDone: following.onDone });
+  const says = isStreamed(response) ? firstBytes() : undefined;
+  const held = holdBody(response, body, { call, idleMs, unread, says, onChunk, onDone: following.onDone });
   return copyOf(response, held) as WebResponse;
 }
 

@@ -67,6 +67,12 @@ export interface ReleaseReport {
   /** Duration of the call in ms. Default: the time the lease was held. Range: 0 to 2^53 - 1. */
   latencyMs?: number | null | undefined;
   /**
+   * Of a stream: ms from the start of the call to the first part of the answer. Adaptive concurrency then goes by that, as how
+   * long a stream takes says more of its length. What is above the duration of the call counts as that. Default: not
+   * known, or no stream. Range: 0 to 2^53 - 1.
+   */
+  firstTokenMs?: number | null | undefined;
+  /**
    * HTTP status of the provider's answer. 429, 503 and 529 are refusals, from which adaptive concurrency learns the
    * provider's own limit; they say nothing of latency. Range: 0 to 599. Default: not known.
    */

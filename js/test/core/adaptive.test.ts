@@ -9,18 +9,27 @@ interface Load {
   /** Calls that are made in each tenth of a second. */
   calls: number;
   latencyMs: number;
+  /** Of streams: until the first part of the answer. */
+  firstTokenMs?: number;
   /** Whether latencies are reported; else the time the lease was held counts. */
   reported?: boolean;
 }
 
 /** Calls a server that answers after `latencyMs`, whatever the load. @returns how many calls were denied */
-function drive(governor: Governor, clock: TestClock, { seconds, calls, latencyMs, reported = true }: Load): number {
+function drive(
+  governor: Governor,
+  clock: TestClock,
+  { seconds, calls, latencyMs, firstTokenMs, reported = true }: Load,
+): number {
   const running: { id: string; end: number }[] = [];
   let denials = 0;
   for (let tick = 0; tick < seconds * 10; tick++) {
     clock.advance(100);
     for (const { id } of running.filter(({ end }) => end <= clock.time)) {
-      governor.release(id, reported ? { outcome: 'success', latencyMs } : { outcome: 'success' });
+      governor.release(
+        id,
+        reported ? { outcome: 'success', latencyMs, firstTokenMs } : { outcome: 'success', firstTokenMs },
+      );
     }
     running.splice(0, running.length, ...running.filter(({ end }) => end > clock.time));
     for (let call = 0; call < calls; call++) {
@@ -57,6 +66,28 @@ for (const reported of [true, false]) {
     assert.equal(governor.concurrencyEffectiveMax, 10);
   });
 }
+
+test('of streams the time to the first part lowers it, and not their length', (t) => {
+  for (const reported of [true, false]) {
+    const { governor, clock } = bench(t, config);
+    drive(governor, clock, { seconds: 60, calls: 2, latencyMs: 300, firstTokenMs: 50, reported });
+    drive(governor, clock, { seconds: 60, calls: 1, latencyMs: 900, firstTokenMs: 50, reported });
+    assert.equal(governor.concurrencyEffectiveMax, 10, 'longer streams');
+    drive(governor, clock, { seconds: 30, calls: 1, latencyMs: 900, firstTokenMs: 700, reported });
+    assert.ok(governor.concurrencyEffectiveMax < 10, 'streams that begin late');
+  }
+});
+
+test('a first part after the end of its call came with that', (t) => {
+  const late = [1e15, 300].map((firstTokenMs) => {
+    const { governor, clock } = bench(t, config);
+    drive(governor, clock, { seconds: 60, calls: 2, latencyMs: 300, firstTokenMs });
+    drive(governor, clock, { seconds: 4, calls: 2, latencyMs: 900, firstTokenMs: 3 * firstTokenMs });
+    return governor.concurrencyEffectiveMax;
+  });
+  assert.ok(late[0]! < 10);
+  assert.equal(late[0], late[1]);
+});
 
 test('silence restores it', (t) => {
   const { governor, clock } = bench(t, config);

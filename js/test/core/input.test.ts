@@ -217,6 +217,7 @@ const BAD_REPORTS: [field: string, bad: unknown[]][] = [
   ['', [5, 'success', true, Symbol('x'), () => {}, hostile]],
   ['outcome', ['', 'ok', 5, {}, true, Symbol('x')]],
   ['latencyMs', NOT_AMOUNTS],
+  ['firstTokenMs', NOT_AMOUNTS],
   ['usage', [5, 'x', true, hostile]],
   ['usage.promptTokens', NOT_TOKENS],
   ['usage.outputTokens', NOT_TOKENS],

@@ -20,7 +20,7 @@ test('a generator asks when it is read, and has its lease until its end', async 
   assert.equal(governor.activeLeases, 1);
   assert.deepEqual(await items.next(), { done: true, value: 'done' });
   assert.equal(governor.activeLeases, 0);
-  assert.deepEqual(told, [{ outcome: 'success', latencyMs: 30, usage: { outputTokens: 3 } }]);
+  assert.deepEqual(told, [{ outcome: 'success', latencyMs: 30, firstTokenMs: 0, usage: { outputTokens: 3 } }]);
   assert.equal(wrapped.name, 'count');
 });
 

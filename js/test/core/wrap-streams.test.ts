@@ -156,3 +156,33 @@ test('of the usage of chunks the last answer counts', async (t) => {
   await all(wrapFunction(governor, count, { key: 'k', usage })(5));
   assert.deepEqual(told[0]?.usage, { outputTokens: 2 });
 });
+
+test('the first of a stream, of any kind, has its time in the report; what is whole has none', async (t) => {
+  const { governor, clock, told } = noted(t);
+  async function* slow(chunks: number): AsyncGenerator<number> {
+    for (let i = 0; i < chunks; i++) {
+      clock.advance(40);
+      yield i;
+    }
+    clock.advance(40);
+  }
+  const results: Record<string, (chunks: number) => AsyncIterable<number>> = {
+    generator: slow,
+    iterable: (chunks) => new Chunks(() => slow(chunks)),
+    web: (chunks) => ReadableStream.from<number>(slow(chunks)),
+  };
+  for (const [kind, make] of Object.entries(results)) {
+    const wrapped = wrapFunction(governor, make, { key: 'k' });
+    for (const chunks of [0, 2]) {
+      told.length = 0;
+      await all(await wrapped(chunks));
+      await settled();
+      const first = chunks === 0 ? undefined : 40;
+      const { firstTokenMs, latencyMs } = told[0]!;
+      assert.deepEqual([firstTokenMs, latencyMs], [first, 40 * (chunks + 1)], `${kind} of ${chunks}`);
+    }
+  }
+  told.length = 0;
+  await wrapFunction(governor, async () => clock.advance(40), { key: 'k' })();
+  assert.deepEqual(told, [{ outcome: 'success', latencyMs: 40 }]);
+});

@@ -21,11 +21,19 @@ pub(super) enum Kind {
     Rate,
 }
 
-/// Four minutes of calls; for the second of them the capacity is divided by `drop`.
+/// Tokens of a stream, and seconds for each.
+const TOKENS: (f64, f64) = (10.0, 4_000.0);
+const TOKEN_S: f64 = 0.01;
+/// What the tokens of a stream take: (4,000 - 10) / ln(4,000 / 10) of them.
+const MEAN_STREAMING_S: f64 = 665.9 * TOKEN_S;
+
+/// Four stretches of calls; for the second of them the capacity is divided by `drop`.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) kind: Kind,
     pub(super) seed: u64,
+    /// Of a stretch.
+    pub(super) minutes: u64,
     /// Calls at a time.
     pub(super) capacity: f64,
     pub(super) drop: f64,
@@ -33,17 +41,44 @@ pub(super) struct Run {
     pub(super) load: f64,
     /// Part of the calls that fail.
     pub(super) errors: f64,
+    /// Part of the calls that are streams, in each stretch: half of the work of others, then 10 to 4,000 tokens, one every 10 ms.
+    pub(super) streams: [f64; 4],
+    /// Whether their time to the first token is told.
+    pub(super) tells: bool,
+    /// Whether calls come evenly and their work is a second each.
+    pub(super) even: bool,
     /// Whether the controller goes through its image at every end of a call.
     pub(super) save: bool,
 }
 
 impl Run {
     pub(super) const fn of(kind: Kind) -> Self {
-        Self { kind, seed: 1, capacity: 40.0, drop: 1.0, load: 0.7, errors: 0.0, save: false }
+        let (minutes, streams, tells, even) = (1, [0.0; 4], true, false);
+        Self {
+            kind,
+            seed: 1,
+            minutes,
+            capacity: 40.0,
+            drop: 1.0,
+            load: 0.7,
+            errors: 0.0,
+            streams,
+            tells,
+            even,
+            save: false,
+        }
+    }
+
+    fn stretch_at(&self, at: u64) -> usize {
+        ((at - START) / (self.minutes * 60 * S)) as usize
     }
 
     fn capacity_at(&self, at: u64) -> f64 {
-        if (60 * S..120 * S).contains(&(at - START)) { (self.capacity / self.drop).max(1.0) } else { self.capacity }
+        if self.stretch_at(at) == 1 { (self.capacity / self.drop).max(1.0) } else { self.capacity }
+    }
+
+    fn streams_at(&self, at: u64) -> f64 {
+        self.streams.get(self.stretch_at(at)).copied().unwrap_or(0.0)
     }
 }
 
@@ -71,7 +106,10 @@ impl Score {
 #[derive(Clone, Copy)]
 struct Call {
     admitted: u64,
+    /// Until the answer, or its first token.
     work: u64,
+    /// From there to the end; 0: it is no stream.
+    streaming: u64,
     outcome: Outcome,
     then: u64,
     serving: bool,
@@ -94,7 +132,7 @@ pub(super) fn drive(adaptive: &mut Adaptive, run: &Run) -> Score {
     };
     loop {
         let now = world.ends.first_key_value().map_or(world.next, |(&(at, _), _)| at.min(world.next));
-        if now > START + 240 * S {
+        if run.stretch_at(now) > 3 {
             return world.score;
         }
         adaptive.advance(CoreTime::from_micros(now), world.in_flight * WEIGHT_UNIT);
@@ -131,7 +169,7 @@ impl World<'_> {
 
     fn serve(&mut self, now: u64, call: Call) {
         self.serving += 1.0;
-        self.ends_at(now + call.work, Call { serving: true, ..call });
+        self.ends_at(now + call.work + call.streaming, Call { serving: true, ..call });
     }
 
     fn end(&mut self, adaptive: &mut Adaptive, now: u64, call: &Call) {
@@ -141,7 +179,8 @@ impl World<'_> {
             let Some(waited) = self.waiting.pop_front() else { break };
             self.serve(now, waited);
         }
-        if call.outcome == Outcome::Success && now - call.admitted <= 4 * S {
+        let answered_us = now - call.streaming - call.admitted;
+        if call.outcome == Outcome::Success && answered_us <= 4 * S {
             self.score.good += 1;
         }
         self.score.refused += u64::from(call.outcome == Outcome::Refused);
@@ -149,6 +188,7 @@ impl World<'_> {
             outcome: call.outcome,
             admitted: CoreTime::from_micros(call.admitted),
             latency_us: now - call.admitted,
+            first_token_us: Some(answered_us).filter(|_| call.streaming > 0 && self.run.tells),
             output_tokens: 0,
             in_flight_then: call.then * WEIGHT_UNIT,
             in_flight: self.in_flight * WEIGHT_UNIT,
@@ -159,16 +199,25 @@ impl World<'_> {
     }
 
     fn exponential(&mut self) -> f64 {
-        -(1.0 - self.rng.f64()).ln()
+        if self.run.even { 1.0 } else { -(1.0 - self.rng.f64()).ln() }
+    }
+
+    /// As many short streams as long ones, by orders of magnitude; in microseconds.
+    fn streaming(&mut self) -> u64 {
+        let (least, most) = TOKENS;
+        (least * (most / least).powf(self.rng.f64()) * TOKEN_S * S as f64) as u64
     }
 
     fn arrive(&mut self, adaptive: &mut Adaptive, now: u64) {
         let (run, capacity) = (self.run, self.run.capacity_at(now));
-        let rate = run.load * run.capacity;
+        let streams = run.streams_at(now);
+        let rate = run.load * run.capacity / (1.0 + streams * (MEAN_STREAMING_S - 0.5));
         self.next = now + (self.exponential() / rate * S as f64) as u64;
         let work = ((0..4).map(|_| self.exponential()).sum::<f64>() / 4.0 * S as f64) as u64;
         let fails = self.rng.f64() < run.errors;
-        self.score.possible += (capacity / rate).min(1.0) * (1.0 - run.errors);
+        let streaming = if streams > 0.0 && self.rng.f64() < streams { self.streaming() } else { 0 };
+        let work = if streaming > 0 { work / 2 } else { work };
+        self.score.possible += (capacity / run.capacity / run.load).min(1.0) * (1.0 - run.errors);
         let room = (self.in_flight + 1) * WEIGHT_UNIT <= adaptive.effective_max();
         adaptive.asked(!room);
         if !room || adaptive.opens_at().is_some_and(|at| at > CoreTime::from_micros(now)) {
@@ -176,7 +225,7 @@ impl World<'_> {
             return;
         }
         let outcome = if fails { Outcome::Error } else { Outcome::Success };
-        let call = Call { admitted: now, work, outcome, then: self.in_flight, serving: false };
+        let call = Call { admitted: now, work, streaming, outcome, then: self.in_flight, serving: false };
         self.in_flight += 1;
         self.score.sent += 1;
         adaptive.sent(self.in_flight * WEIGHT_UNIT);
