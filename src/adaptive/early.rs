@@ -78,6 +78,14 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_another_kind_are_forgotten() {
+        let mut early = early(20, 2.0);
+        early.begin_anew();
+        early.sample(1.0, 3.0);
+        assert_eq!(early.seen(), (1.0, 3.0));
+    }
+
+    #[test]
     fn who_never_has_many_in_flight_needs_no_other_baseline() {
         assert_eq!(early(8, 2.0).instead_of(20.0), None);
     }

@@ -18,6 +18,28 @@ fn slots_of(adaptive: &Adaptive) -> u64 {
     adaptive.effective_max() / WEIGHT_UNIT
 }
 
+/// A call that was and is one of five.
+const fn ended(outcome: Outcome, admitted: CoreTime, latency_us: u64, first_token_us: Option<u64>) -> Ended {
+    let in_flight = 5 * WEIGHT_UNIT;
+    Ended { outcome, admitted, latency_us, first_token_us, output_tokens: 0, in_flight_then: in_flight, in_flight }
+}
+
+/// So many calls end, one in a tenth of a second, of ten that are in flight while others are refused.
+fn feed(adaptive: &mut Adaptive, calls: u64, outcome: Outcome, latency_us: u64, first_token_us: Option<u64>) {
+    for _ in 0..calls {
+        let now = CoreTime::from_micros(adaptive.now as u64 + S / 10);
+        adaptive.asked(true);
+        adaptive.advance(now, 10 * WEIGHT_UNIT);
+        adaptive.sent(10 * WEIGHT_UNIT);
+        adaptive.ended(&ended(
+            outcome,
+            CoreTime::from_micros(now.as_micros() - latency_us),
+            latency_us,
+            first_token_us,
+        ));
+    }
+}
+
 #[test]
 fn a_queue_is_kept_short_at_any_load() {
     for seed in 0..3 {
@@ -110,6 +132,25 @@ fn another_part_of_streams_is_neither_load_nor_relief() {
 }
 
 #[test]
+fn the_first_call_need_not_be_of_the_kind_of_the_others() {
+    let mut adaptive = controller(20);
+    feed(&mut adaptive, 2, Outcome::Success, S / 1_000, None);
+    feed(&mut adaptive, 600, Outcome::Success, S / 5, Some(S / 5));
+    assert_eq!(slots_of(&adaptive), 20);
+    feed(&mut adaptive, 30, Outcome::Success, S / 2, Some(S / 2));
+    assert!(slots_of(&adaptive) < 20);
+}
+
+#[test]
+fn streams_that_time_out_before_they_begin_are_late() {
+    let mut adaptive = controller(20);
+    feed(&mut adaptive, 600, Outcome::Success, S, Some(S / 5));
+    assert_eq!(slots_of(&adaptive), 20);
+    feed(&mut adaptive, 30, Outcome::Timeout, 2 * S, None);
+    assert!(slots_of(&adaptive) < 20);
+}
+
+#[test]
 fn own_refusals_do_not_lower_it_while_calls_end_in_healthy_time() {
     let mut adaptive = controller(20);
     let run = drive(&mut adaptive, &Run { capacity: 1_000.0, load: 0.2, ..Run::of(Kind::Queue) });
@@ -138,36 +179,24 @@ fn refusals_alone_lower_it_by_a_step_an_interval_and_silence_restores_it() {
 #[test]
 fn an_outage_teaches_nothing() {
     let start = CoreTime::from_micros(1_000 * S);
-    let ended = |outcome, admitted, latency_us| {
-        let (in_flight, output_tokens) = (5 * WEIGHT_UNIT, 0);
-        Ended {
-            outcome,
-            admitted,
-            latency_us,
-            first_token_us: None,
-            output_tokens,
-            in_flight_then: in_flight,
-            in_flight,
-        }
-    };
     for (outcome, latency_us) in [(Outcome::Refused, 50_000), (Outcome::Timeout, 30 * S)] {
         let mut adaptive = controller(20);
         adaptive.fails();
         let before = slots_of(&adaptive);
-        adaptive.ended(&ended(Outcome::Refused, start, 50_000));
+        adaptive.ended(&ended(Outcome::Refused, start, 50_000, None));
         assert!(slots_of(&adaptive) < before);
         adaptive.goes_down();
         assert_eq!(slots_of(&adaptive), before, "what the failures taught is taken back");
         for second in 1..60 {
             adaptive.advance(start.plus(second * S), 5 * WEIGHT_UNIT);
-            adaptive.ended(&ended(outcome, start, latency_us));
+            adaptive.ended(&ended(outcome, start, latency_us, None));
         }
         assert_eq!(slots_of(&adaptive), before, "what was sent before says nothing");
         adaptive.comes_back(0);
         assert_eq!((slots_of(&adaptive), adaptive.opens_at()), (before, None));
         let later = start.plus(61 * S);
         adaptive.advance(later, 5 * WEIGHT_UNIT);
-        adaptive.ended(&ended(Outcome::Refused, later, 50_000));
+        adaptive.ended(&ended(Outcome::Refused, later, 50_000, None));
         assert_eq!(slots_of(&adaptive), 5, "what is sent later does");
     }
 }
