@@ -3,7 +3,7 @@
  * same decisions; the shell reads the clock, checks arguments, keeps the strings, and makes ids and answers.
  */
 import { readFileSync } from 'node:fs';
-import { NO_HANDLE, View, type CoreHandle } from '../../js/core/binding.ts';
+import { NO_HANDLE, SLOT_SHIFT, View, type CoreHandle } from '../../js/core/binding.ts';
 import { readConfig } from '../../js/core/config.ts';
 import { createLoader, type Instance } from '../../js/core/loader.ts';
 import { loop, type Batch } from '../harness.ts';
@@ -46,11 +46,11 @@ function bare(config: object): Bare {
   // Full windows take what memory they ever need: when it grows later on, the view is detached.
   for (let now = START_MS - 2_000; now < START_MS; now++) {
     const warm = core.acquire(now, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0, NaN);
-    core.release(now, warm | 0, (look()[View.GENERATION] as number) | 0, 0, 800, 90, 120);
+    core.release(now, warm >> SLOT_SHIFT, (look()[View.GENERATION] as number) | 0, 0, 800, 90, 120);
   }
-  const slot = core.acquire(START_MS, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0, NaN);
+  const code = core.acquire(START_MS, NO_HANDLE | 0, 0, 1, 100, 200, -1, 0, NaN);
   const view = look();
-  if (slot !== 0) throw new Error('the core did not grant a first lease');
+  if (code >> SLOT_SHIFT !== 0) throw new Error('the core did not grant a first lease');
   return { core, view };
 }
 
@@ -68,9 +68,9 @@ function barePair(): Batch {
   core.release(START_MS, 0, (view[View.GENERATION] as number) | 0, 0, 800, 90, 120);
   const body = `
     ${TICK}
-    const slot = core.acquire(now, actor, 0, 1, 100, 200, -1, 0, NaN);
-    if (slot < 0) throw new Error('refused');
-    core.release(now, slot, view[${View.GENERATION}] | 0, 0, 800, 90, 120);`;
+    const code = core.acquire(now, actor, 0, 1, 100, 200, -1, 0, NaN);
+    if (code < 0) throw new Error('refused');
+    core.release(now, code >> ${SLOT_SHIFT}, view[${View.GENERATION}] | 0, 0, 800, 90, 120);`;
   return loop(body, ['core', 'view', 'actor', 'now'], [core, view, actor | 0, START_MS]);
 }
 

@@ -7,10 +7,15 @@ import { ActorNames } from './actors.ts';
 import {
   FLAG_KEYS,
   FLAG_SHARE,
+  GRANT_DUE,
+  GRANT_RENAMED,
+  GRANT_REUSED,
   Gauge,
   NO_HANDLE,
   OutputKind,
+  RELEASE_DUE,
   ReleaseCode,
+  SLOT_SHIFT,
   View,
   type CoreDiagnosis,
   type CoreHandle,
@@ -142,27 +147,28 @@ export class Answers {
   catchUp(now: number): void {
     if (this.#port.look()[View.TIMEOUT]! > now) return;
     this.call((core) => core.handle_timeout(now));
-    if (this.#port.look()[View.PENDING] !== 0) this.#takeOutputs(now);
+    this.#takeOutputs(now);
   }
 
-  /** A lease was granted, or one that is held was given again. */
-  granted(ask: Ask, now: number, slot: number, knownActor: number): AcquireGranted {
+  /** A lease was granted, or one that is held was given again. @param code what the core said */
+  granted(ask: Ask, now: number, code: number): AcquireGranted {
     const { actorId, action, weight, key } = ask;
+    const slot = code >> SLOT_SHIFT;
     const view = this.#port.look();
     const generation = view[View.GENERATION]! >>> 0;
     const expiresAt = view[View.EXPIRES_AT]!;
-    const reused = view[View.REUSED] === 1;
-    this.#learn(actorId, view[View.ACTOR]!, knownActor);
+    if ((code & GRANT_RENAMED) !== 0) this.#learn(actorId, view[View.ACTOR]!);
     if ((ask.flags & FLAG_SHARE) !== 0) this.actors.gaveShare(view[View.ACTOR]!);
     if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     // Before the row is written: an output may be about the lease that had the slot before.
-    if (view[View.PENDING] !== 0) this.#takeOutputs(now);
+    if ((code & GRANT_DUE) !== 0) this.#takeOutputs(now);
+    const reused = (code & GRANT_REUSED) !== 0;
     const about = reused ? this.leases.about(slot) : this.#aboutOf(ask);
     const leaseId = reused
       ? this.leases.id(slot)
       : this.#newLease(slot, generation, actorId, action, weight, key, about, now);
     if (key !== undefined && !reused) this.#grantSharers(key, now, leaseId, expiresAt, about);
-    this.finish(now);
+    this.#finishDue(now, code & GRANT_DUE);
     return grantOf(leaseId, expiresAt, about);
   }
 
@@ -171,7 +177,7 @@ export class Answers {
     const { actorId, action, weight } = ask;
     const view = this.#port.look();
     const denial = this.#denials.make(view, now, actorId);
-    if (view[View.PENDING] !== 0) this.#takeOutputs(now);
+    this.#takeOutputs(now);
     this.#noteDenial(denial, now, actorId, action, weight);
     this.finish(now);
     return denial;
@@ -190,7 +196,7 @@ export class Answers {
     const view = this.#port.look();
     const index = view[View.WAITER]!;
     const generation = view[View.WAITER_GENERATION]!;
-    this.#learn(actorId, view[View.ACTOR]!, knownActor);
+    if (view[View.ACTOR] !== knownActor) this.#learn(actorId, view[View.ACTOR]!);
     if ((ask.flags & FLAG_SHARE) !== 0) this.actors.gaveShare(view[View.ACTOR]!);
     if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     const runner = workEndsWithRequest() ? runnerHere() : undefined;
@@ -225,7 +231,12 @@ export class Answers {
     });
   }
 
-  /** A lease that was held has been released. @param problem what was wrong with the report */
+  /** Whether anybody is told of what happens. */
+  get tells(): boolean {
+    return this.#events !== undefined;
+  }
+
+  /** A lease that was held has been released. @param code what the core said. @param problem what was wrong with the report */
   released(
     leaseId: string,
     slot: number,
@@ -238,25 +249,27 @@ export class Answers {
     const events = this.#events;
     if (events !== undefined) {
       const view = this.#port.look();
-      const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
+      const { actorId, action } = leases.rows[slot]!;
       const lease = { timestamp: now, leaseId, actorId, action, weight: view[View.WEIGHT]! / 1e6 };
-      if (code === ReleaseCode.ReleasedLate && this.#strict) {
+      if ((code & ~RELEASE_DUE) === ReleaseCode.ReleasedLate && this.#strict) {
         events.push({ type: 'warn', ...lease, message: heldLongText(view[View.HELD_US]!, view[View.TTL_US]!) });
       }
       if (problem !== undefined) events.push({ type: 'warn', ...lease, message: badReportText(problem.message) });
       events.push({ type: 'release', ...lease, outcome });
     }
     leases.drop(slot);
-    this.finish(now);
+    this.#finishDue(now, code & RELEASE_DUE);
+  }
+
+  /** The end of the commands that are most frequent: mostly there is nothing to do. @param due what the core said of that */
+  #finishDue(now: number, due: number): void {
+    if (due !== 0 || this.#events !== undefined || !this.#driver.isArmed(now)) this.finish(now);
   }
 
   /** The end of every command: outputs, timer, events. */
   finish(now: number): void {
-    let view = this.#port.look();
-    if (view[View.PENDING] !== 0) {
-      this.#takeOutputs(now);
-      view = this.#port.look();
-    }
+    this.#takeOutputs(now);
+    const view = this.#port.look();
     const timeout = view[View.TIMEOUT]!;
     const waiting = view[View.WAITING] !== 0;
     if (this.#driver.mustUpdate(timeout, waiting, now)) this.#driver.update(timeout, waiting, now);
@@ -284,9 +297,8 @@ export class Answers {
 
   /** Takes in what happened besides the answer. Calls nobody. */
   #takeOutputs(now: number): void {
-    for (;;) {
+    while (this.#port.look()[View.PENDING] !== 0) {
       const kind = this.call((core) => core.poll_output());
-      if (kind === OutputKind.None) return;
       const view = this.#port.look();
       const a = view[View.OUT_A]!;
       const b = view[View.OUT_B]!;
@@ -310,7 +322,7 @@ export class Answers {
   #expired(now: number, slot: number, weight: number): void {
     const { leases } = this;
     const leaseId = leases.id(slot);
-    const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
+    const { actorId, action } = leases.rows[slot]!;
     this.#events?.push({ type: 'expire', timestamp: now, leaseId, actorId, action, weight });
     leases.expire(slot);
   }
@@ -339,7 +351,7 @@ export class Answers {
       return;
     }
     const { actorId, action, weight, key, about } = waiter;
-    this.#learn(actorId, view[View.OUT_F]!, NO_HANDLE);
+    this.#learn(actorId, view[View.OUT_F]!);
     const leaseId = this.#newLease(slot, generation, actorId, action, weight, key, about, now);
     this.#hand(waiter, leaseId, expiresAt, about);
     if (key !== undefined) this.#grantSharers(key, now, leaseId, expiresAt, about);
@@ -393,8 +405,8 @@ export class Answers {
   }
 
   /** Keeps a handle that the core has given an actor. */
-  #learn(actorId: string, handle: number, known: number): void {
-    if (handle !== known && handle !== NO_HANDLE) this.actors.learn(actorId, handle);
+  #learn(actorId: string, handle: number): void {
+    if (handle !== NO_HANDLE) this.actors.learn(actorId, handle);
   }
 
   /** Callers that wait under the idempotency key of a lease that was just granted get that lease. */

@@ -12,14 +12,14 @@ export interface CoreHandle {
   /** Byte offset of this governor's `f64` view in linear memory. Stable for the life of the handle. */
   view_ptr(): number;
   /**
-   * Returns the slot of the lease (>= 0; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are filled), `DENIED` (the
-   * `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`, `View.WAITER_GENERATION` are filled and a
-   * `Granted` or `Refused` output follows).
+   * Returns a grant (>= 0: the slot of the lease above `GRANT_*`; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are
+   * filled), `DENIED` (the `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`,
+   * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
    *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
    * @param flags bit 0: background; bit 1: may barge past waiters; those below; the family from `FAMILY_SHIFT` on
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
-   *   If it is still live the same slot is returned and `View.REUSED` is 1.
+   *   If it is still live the same slot is returned with `GRANT_REUSED`.
    * @param deadline instant in ms after which a waiter is refused, Infinity for none; NaN: it does not wait
    */
   acquire(
@@ -36,8 +36,7 @@ export interface CoreHandle {
   /** Takes a waiter out. 1 if it was waiting, 0 if it was already granted, refused or never known. */
   cancel(now: number, waiter: number, generation: number): number;
   /**
-   * Ends a lease and settles its tokens. NaN: not reported. Returns a `ReleaseCode`. For `Released` the fields
-   * `View.HELD_US`, `View.TTL_US`, `View.WEIGHT` are filled.
+   * Ends a lease and settles its tokens. NaN: not reported. Returns a `ReleaseCode`, perhaps with `RELEASE_DUE`.
    * @param outcome 0 success, 1 error, 2 timeout, 3 cancelled; with flags
    */
   release(
@@ -186,6 +185,21 @@ export const FLAG_BACKGROUND = 1;
 export const FLAG_AMOUNTS = 4;
 /** Of `release`, beside the outcome: `View.STATUS` and `View.RETRY_AFTER` have been written. */
 export const FLAG_ANSWERED = 8;
+/**
+ * Of `release`, beside the outcome: `View.HELD_US`, `View.TTL_US`, `View.WEIGHT` are to be filled where the lease was held, and
+ * `ReleasedLate` to be told from `Released`.
+ */
+export const FLAG_TELL = 16;
+/** Below the slot of a grant: the shell has something to do after the command, see `View.PENDING` and what follows it. */
+export const GRANT_DUE = 1;
+/** Likewise: the lease is one that was held already. */
+export const GRANT_REUSED = 2;
+/** Likewise: `View.ACTOR` is not the handle that was asked with. */
+export const GRANT_RENAMED = 4;
+/** Where the slot of a grant begins. */
+export const SLOT_SHIFT = 3;
+/** Beside a `ReleaseCode`: as `GRANT_DUE`. */
+export const RELEASE_DUE = 8;
 /** `View.KEYS` and what follows have been written. */
 export const FLAG_KEYS = 8;
 /** No limit counts the call: concurrency, fairness and the queue do. */
@@ -222,9 +236,9 @@ export const View = {
   EXPIRES_AT: 4,
   /** Handle of the request's actor, `NO_HANDLE` if the core keeps none (then the shell keeps no string either). */
   ACTOR: 5,
-  REUSED: 6,
   WAITER: 7,
   WAITER_GENERATION: 8,
+  /** After a `release` with `FLAG_TELL`, as the two that follow. */
   HELD_US: 9,
   TTL_US: 10,
   /** In millionths. */

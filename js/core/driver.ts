@@ -49,6 +49,11 @@ export class Driver<T extends object> {
     return this.#at;
   }
 
+  /** Whether a timer is armed and not lost: then `update` has something to do only after the core has named another instant. */
+  isArmed(now: number): boolean {
+    return this.#at < Infinity && now < this.#at + LOST_AFTER_MS;
+  }
+
   /** Whether `update` has anything to do. Asked after every command, so it must cost nothing. */
   mustUpdate(at: number, waiting: boolean, now: number): boolean {
     return waiting !== this.#waiting || this.#mustArm(at, now);

@@ -5,7 +5,7 @@
  */
 import { Answers } from './answers.ts';
 import { Asking } from './asking.ts';
-import { DENIED, FLAG_ANSWERED, Gauge, QUEUED, ReleaseCode, View } from './binding.ts';
+import { DENIED, FLAG_ANSWERED, FLAG_TELL, Gauge, QUEUED, RELEASE_DUE, ReleaseCode, View } from './binding.ts';
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
 import { settle } from './costs.ts';
 import { Counting } from './counting.ts';
@@ -157,12 +157,11 @@ export class Governor {
     const asking = this.#asking;
     const now = asking.read(request);
     const { ask } = asking;
-    this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
     let code = asking.acquire(now, actor, claim, NaN);
     if (code === DENIED && ask.canShrink && asking.shrink(now, actor)) code = asking.acquire(now, actor, claim, NaN);
-    return code >= 0 ? this.#answers.granted(ask, now, code, actor) : this.#answers.denied(ask, now);
+    return code >= 0 ? this.#answers.granted(ask, now, code) : this.#answers.denied(ask, now);
   }
 
   /**
@@ -212,7 +211,6 @@ export class Governor {
     const now = asking.read(request);
     const { ask } = asking;
     const until = Math.min(now + timeoutMs, deadline);
-    this.#port.use();
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
     if (ask.canShrink) asking.shrink(now, actor);
@@ -220,7 +218,7 @@ export class Governor {
     if (code === QUEUED) return this.#answers.queued(ask, now, actor, signal, until, reserve);
     if (code < 0) return this.#answers.denied(ask, now);
     const { key } = ask;
-    const decision = this.#answers.granted(ask, now, code, actor);
+    const decision = this.#answers.granted(ask, now, code);
     if (reserve && key !== undefined) reserveHold(this.#answers.holders, decision);
     return decision;
   }
@@ -254,7 +252,8 @@ export class Governor {
     const about = leases.about(slot, leaseId);
     if (about !== undefined) problem = settle(about, told, this.#asking.counting.money) ?? problem;
     if (told.flags !== 0) this.#port.hand(told.amounts.list);
-    let flags = told.flags;
+    let flags = outcomeCode(outcome) | told.flags;
+    if (this.#answers.tells) flags |= FLAG_TELL;
     if (!Number.isNaN(told.status) || !Number.isNaN(told.firstTokenMs)) {
       const view = this.#port.look();
       view[View.STATUS] = told.status;
@@ -268,7 +267,7 @@ export class Governor {
         now,
         slot | 0,
         generation | 0,
-        outcomeCode(outcome) | flags,
+        flags,
         told.latencyMs,
         told.promptTokens,
         told.outputTokens,
@@ -276,12 +275,13 @@ export class Governor {
     } catch (error) {
       throw this.#answers.lose(error);
     }
-    if (code === ReleaseCode.Released || code === ReleaseCode.ReleasedLate) {
+    const ended = code & ~RELEASE_DUE;
+    if (ended === ReleaseCode.Released || ended === ReleaseCode.ReleasedLate) {
       this.#answers.released(leaseId, slot, code, outcome, problem, now);
       if (problem !== undefined && this.#strict) throw problem;
     } else {
       this.#answers.finish(now);
-      this.#notHeld(leaseId, code);
+      this.#notHeld(leaseId, ended);
     }
   }
 

@@ -20,19 +20,17 @@ impl Governor {
         let t = self.take_time(now);
         match self.leases.find(lease) {
             Known::Live(held) => {
-                self.leases.release(lease);
+                let renewed = self.leases.release(lease);
                 // Before it is settled: what it used a hidden limit does not count.
                 let explained = report.outcome == Outcome::Refused && self.learn_limits(t, lease, &held, report);
                 self.settle(t, lease, &held, report);
                 self.free(t, lease, &held, Some(used_tokens(&held, report)));
-                let answer = self.describe_end(t, lease, &held);
-                let Released::Live { held_us, .. } = answer else { return answer };
                 if self.adaptive.is_some() || self.gates.listens(report.retry_after_us.is_some()) {
-                    let latency_us = report.latency_us.unwrap_or(held_us);
+                    let latency_us = report.latency_us.unwrap_or(t.since(held.admitted));
                     self.learn(t, (lease, &held), latency_us, report, explained);
                 }
                 self.serve_due(now);
-                answer
+                self.describe_end(t, &held, renewed)
             }
             Known::Expired(held)
                 if self.limits.settles_until(lease.slot, held.admitted).is_some_and(|until| until > t) =>
@@ -79,9 +77,9 @@ impl Governor {
         self.refused(t, lease, held, retry_at)
     }
 
-    fn describe_end(&self, t: CoreTime, lease: LeaseId, held: &Lease) -> Released {
+    #[inline]
+    fn describe_end(&self, t: CoreTime, held: &Lease, renewed: bool) -> Released {
         // Who renewed a lease meant to hold it longer. Of others the lifetime is that of when they were admitted.
-        let renewed = self.leases.is_renewed(lease);
         let ttl_us = if renewed { self.config.lease_ttl_us } else { held.expires_at.since(held.admitted) };
         let held_us = t.since(held.admitted);
         // Neither can overflow: core time stays below 2^61. (Saturating products cost a call each in wasm.)

@@ -142,12 +142,12 @@ impl Leases {
         }
     }
 
-    /// Ends a live lease by release.
+    /// Ends a live lease by release. Whether its end had been moved.
     #[inline]
-    pub(crate) fn release(&mut self, id: LeaseId) {
+    pub(crate) fn release(&mut self, id: LeaseId) -> bool {
         self.expiry.remove(id.slot);
         self.live = self.live.saturating_sub(1);
-        self.vacate(id.slot, true);
+        self.vacate(id.slot, true)
     }
 
     /// Ends an expired lease whose charge has just been corrected.
@@ -175,12 +175,6 @@ impl Leases {
     /// How many slots were in use when a lease was admitted, also just after its end.
     pub(crate) fn crowd(&self, id: LeaseId) -> u64 {
         self.slots.get(id.slot as usize).map_or(0, |slot| u64::from(slot.crowd))
-    }
-
-    /// Whether its end was moved.
-    #[inline]
-    pub(crate) fn is_renewed(&self, id: LeaseId) -> bool {
-        self.slots.get(id.slot as usize).is_some_and(|slot| slot.renewed)
     }
 
     /// Takes out the lease that expired first, if one has by `now`. With `remember_until` it leaves a tombstone.
@@ -214,7 +208,9 @@ impl Leases {
                 entry.state = State::Tombstone;
                 self.tombstones.push_back((id, until));
             }
-            None => self.vacate(slot, false),
+            None => {
+                self.vacate(slot, false);
+            }
         }
         self.drop_tombstones(now);
         Some((id, lease))
@@ -233,15 +229,18 @@ impl Leases {
         }
     }
 
+    /// Whether the lease that was there had been renewed.
     #[inline]
-    fn vacate(&mut self, slot: u32, released: bool) {
-        let Some(entry) = self.slots.get_mut(slot as usize) else { return };
+    fn vacate(&mut self, slot: u32, released: bool) -> bool {
+        let Some(entry) = self.slots.get_mut(slot as usize) else { return false };
         entry.state = State::Free;
         entry.released = entry.released << 1 | u32::from(released);
+        let renewed = entry.renewed;
         if let Some(next) = entry.lease.generation.checked_add(1) {
             entry.lease.generation = next;
             self.free.push(slot);
         }
+        renewed
     }
 
     /// Where no rule reads actors any more, leases name none.

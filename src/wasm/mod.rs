@@ -34,9 +34,21 @@ use crate::time::{Instant, whole};
 use record::Recorded as Governor;
 use view::{View, write_denial, write_grant, write_output};
 
-/// Returned in place of a slot.
+/// Returned in place of a grant.
 const DENIED: i32 = -1;
 const QUEUED: i32 = -2;
+/// A grant is the slot, above these bits.
+const SLOT_SHIFT: u32 = 3;
+/// The shell has something to do after the command: see what has changed in the view.
+const DUE: i32 = 1;
+/// The lease is one that was held already.
+const REUSED: i32 = 2;
+/// The actor's handle is another one than that of the request.
+const RENAMED: i32 = 4;
+/// Above the code that `release` returns: as [`DUE`].
+const RELEASE_DUE: u32 = 8;
+/// Of `release`, beside the outcome: the shell wants to know how long the lease was held.
+const TELL: u32 = 16;
 /// In place of a handle.
 const NO_HANDLE: u32 = u32::MAX;
 /// Bits of `flags`.
@@ -68,6 +80,8 @@ pub struct Core {
     view: View,
     /// What the view says of the next time-out: it rarely changes.
     timeout: Option<Instant>,
+    /// Whether the view says of outputs or waiters that there are any.
+    busy: bool,
 }
 
 #[wasm_bindgen]
@@ -86,7 +100,7 @@ impl Core {
     }
 
     fn of(governor: Governor) -> Self {
-        let mut core = Self { governor, view: View::default(), timeout: None };
+        let mut core = Self { governor, view: View::default(), timeout: None, busy: false };
         core.view.set(view::TIMEOUT, f64::INFINITY);
         core.publish();
         core
@@ -97,7 +111,8 @@ impl Core {
         self.view.address()
     }
 
-    /// A slot, `DENIED`, or `QUEUED` where it may wait: not if `deadline` is NaN, without end if it is not finite.
+    /// A slot with bits below, `DENIED`, or `QUEUED` where it may wait: not if `deadline` is NaN, without end if it is not
+    /// finite.
     #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
     pub fn acquire(
         &mut self,
@@ -118,14 +133,14 @@ impl Core {
         let now = Instant::from_millis(now);
         let code = if deadline.is_nan() {
             match self.governor.acquire(now, &request) {
-                Decision::Granted(grant) => self.granted(flags, &grant),
+                Decision::Granted(grant) => self.granted(flags, &request, &grant),
                 Decision::Denied(denial) => self.denied(&denial),
             }
         } else {
             self.enqueue(now, flags, &request, deadline)
         };
-        self.publish();
-        code
+        let due = self.publish();
+        if due && code >= 0 { code | DUE } else { code }
     }
 
     /// 1 if it was waiting.
@@ -147,7 +162,7 @@ impl Core {
         prompt: f64,
         output: f64,
     ) -> u32 {
-        let outcome = match flags & !(AMOUNTS | ANSWERED) {
+        let outcome = match flags & !(AMOUNTS | ANSWERED | TELL) {
             1 => Outcome::Error,
             2 => Outcome::Timeout,
             3 => Outcome::Cancelled,
@@ -164,19 +179,19 @@ impl Core {
         }
         let released = self.governor.release(Instant::from_millis(now), LeaseId { slot, generation }, &report);
         let code = match released {
-            Released::Live { held_us, ttl_us, late, weight } => {
-                // Few look at them, and divisions are slow: the shell divides.
+            Released::Live { held_us, ttl_us, late, weight } if flags & TELL != 0 => {
+                // Divisions are slow: the shell divides.
                 self.view.set(view::HELD_US, held_us as i64 as f64);
                 self.view.set(view::TTL_US, ttl_us as i64 as f64);
                 self.view.set(view::WEIGHT, weight as i64 as f64);
                 u32::from(late)
             }
+            Released::Live { .. } => 0,
             Released::Unknown => 2,
             Released::Double => 3,
             Released::AfterExpiry => 4,
         };
-        self.publish();
-        code
+        if self.publish() { code | RELEASE_DUE } else { code }
     }
 
     /// 1 if the lease is live and was renewed; `View.EXPIRES_AT` has its new end. A `ttl` of NaN is the configured one.
@@ -346,20 +361,22 @@ impl Core {
     fn enqueue(&mut self, now: Instant, flags: u32, request: &Request, deadline: f64) -> i32 {
         let deadline = Some(deadline).filter(|at| at.is_finite()).map(Instant::from_millis);
         match self.governor.enqueue(now, request, deadline) {
-            Enqueued::Granted(grant) => self.granted(flags, &grant),
+            Enqueued::Granted(grant) => self.granted(flags, request, &grant),
             Enqueued::Waiting { waiter, actor, keys } => self.queued(waiter, actor, keys),
             Enqueued::Denied(denial) => self.denied(&denial),
         }
     }
 
     #[inline]
-    fn granted(&mut self, flags: u32, grant: &Grant) -> i32 {
+    fn granted(&mut self, flags: u32, request: &Request, grant: &Grant) -> i32 {
         write_grant(&mut self.view, grant);
         // The request of a lease that is returned again may have named other keys.
         if flags & KEYS != 0 && !grant.reused {
             self.view.set_handles(self.governor.keys_of(grant.lease));
         }
-        grant.lease.slot as i32
+        let code = (grant.lease.slot << SLOT_SHIFT) as i32;
+        let code = if grant.reused { code | REUSED } else { code };
+        if grant.actor == request.actor { code } else { code | RENAMED }
     }
 
     #[inline(never)]
@@ -376,14 +393,22 @@ impl Core {
         QUEUED
     }
 
-    /// Writes what the shell reads after every command.
+    /// Writes what the shell reads after every command. Whether there is anything new for it to do.
     #[inline]
-    fn publish(&mut self) {
+    fn publish(&mut self) -> bool {
         let timeout = self.governor.poll_timeout().map(|(at, _)| at);
-        if timeout != self.timeout {
-            self.timeout = timeout;
-            self.view.set(view::TIMEOUT, timeout.map_or(f64::INFINITY, timer_ms));
+        let busy = self.governor.waiting() > 0 || self.governor.pending_outputs() > 0;
+        let due = busy || self.busy || timeout != self.timeout;
+        if due {
+            self.write_state(timeout, busy);
         }
+        due
+    }
+
+    #[inline(never)]
+    fn write_state(&mut self, timeout: Option<Instant>, busy: bool) {
+        (self.timeout, self.busy) = (timeout, busy);
+        self.view.set(view::TIMEOUT, timeout.map_or(f64::INFINITY, timer_ms));
         self.view.set(view::PENDING, self.governor.pending_outputs() as f64);
         self.view.set(view::WAITING, f64::from(self.governor.waiting()));
     }

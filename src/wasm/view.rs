@@ -22,7 +22,6 @@ pub(super) const WAITING: usize = 2;
 const GENERATION: usize = 3;
 pub(super) const EXPIRES_AT: usize = 4;
 pub(super) const ACTOR: usize = 5;
-const REUSED: usize = 6;
 pub(super) const WAITER: usize = 7;
 pub(super) const WAITER_GENERATION: usize = 8;
 pub(super) const HELD_US: usize = 9;
@@ -153,7 +152,6 @@ pub(super) fn write_grant(view: &mut View, grant: &Grant) {
     view.set(GENERATION, f64::from(grant.lease.generation));
     view.set(EXPIRES_AT, grant.expires_at.as_millis_ceil_f64());
     view.set(ACTOR, f64::from(grant.actor.map_or(NO_HANDLE, |actor| actor.0)));
-    view.set(REUSED, f64::from(u8::from(grant.reused)));
 }
 
 #[inline]
