@@ -116,8 +116,9 @@ const MAX_US: u64 = 1 << 61;
 /// The core's time line: maps the caller's instants to core time and back.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TimeLine {
+    /// At most [`MAX_US`].
     last: CoreTime,
-    /// Core time minus the caller's time, in microseconds.
+    /// Core time minus the caller's time, in microseconds: at most [`MAX_US`] either way.
     offset: i64,
     /// A reading has been taken.
     read: bool,
@@ -129,9 +130,10 @@ impl TimeLine {
     /// Takes a reading and returns the core time of this command.
     #[inline]
     pub(crate) fn observe(&mut self, now: Instant) -> CoreTime {
-        let ahead = self.ahead(now);
-        if (0..=FORWARD_MAX_US).contains(&ahead) {
-            self.last = self.last.plus(ahead.unsigned_abs());
+        let at = to_signed(now.0).wrapping_add(self.offset);
+        let ahead = at.wrapping_sub(to_signed(self.last.0));
+        if (0..=FORWARD_MAX_US).contains(&ahead) && at <= to_signed(MAX_US) {
+            self.last = CoreTime(at.unsigned_abs());
             self.read = true;
         } else {
             self.observe_jump(now, ahead);
@@ -148,17 +150,18 @@ impl TimeLine {
             self.clamped = self.clamped.saturating_add(1);
         } else {
             let from_nothing = self.last.0 == 0 && ahead >= EPOCH_US;
-            let elapsed = if ahead < 0 || from_nothing { 0 } else { FORWARD_MAX_US.unsigned_abs() };
-            self.last = self.last.plus(elapsed);
-            self.offset = to_signed(self.last.0).saturating_sub(to_signed(now.0));
+            let elapsed = if ahead < 0 || from_nothing { 0 } else { ahead.min(FORWARD_MAX_US).unsigned_abs() };
+            self.last = self.last.plus(elapsed).min(CoreTime(MAX_US));
+            self.offset = to_signed(self.last.0).wrapping_sub(to_signed(now.0));
             self.changes = self.changes.saturating_add(1);
         }
     }
 
     /// Ends the instant of the last command: what happens now is later than what has happened, by a microsecond.
     pub(crate) fn tick(&mut self) {
-        self.last = self.last.plus(1);
-        self.offset = self.offset.saturating_add(1);
+        let next = self.last.plus(1).min(CoreTime(MAX_US));
+        self.offset = self.offset.wrapping_add(to_signed(next.since(self.last)));
+        self.last = next;
     }
 
     /// The core time of the last command.
@@ -168,23 +171,29 @@ impl TimeLine {
 
     /// The core time of a reading, without taking it: for getters. Never before the last command.
     pub(crate) fn peek(&self, now: Instant) -> CoreTime {
-        self.last.plus(u64::try_from(self.ahead(now)).unwrap_or(0))
+        self.last.plus(from_signed(self.ahead(now)))
     }
 
     /// How far a reading lies ahead of the last core time; negative if behind.
     const fn ahead(&self, now: Instant) -> i64 {
-        to_signed(now.0).saturating_add(self.offset).saturating_sub(to_signed(self.last.0))
+        to_signed(now.0).wrapping_add(self.offset).wrapping_sub(to_signed(self.last.0))
     }
 
     /// A core instant in the caller's time.
     pub(crate) fn to_caller(&self, at: CoreTime) -> Instant {
-        Instant(u64::try_from(to_signed(at.0).saturating_sub(self.offset)).unwrap_or(0))
+        Instant(from_signed(to_signed(at.0).wrapping_sub(self.offset)))
     }
 
     /// An instant of the caller in core time, for deadlines. It is converted once, when it comes in: a later clock change
     /// does not move it.
     pub(crate) fn to_core(&self, at: Instant) -> CoreTime {
-        CoreTime(u64::try_from(to_signed(at.0).saturating_add(self.offset)).unwrap_or(0))
+        CoreTime(from_signed(to_signed(at.0).wrapping_add(self.offset)))
+    }
+
+    /// What makes an instant of the caller of one of core time: changes with the caller's clock alone.
+    #[cfg(feature = "wasm")]
+    pub(crate) const fn offset(&self) -> i64 {
+        self.offset
     }
 
     /// Steps back that were clamped, and clock changes, so far.
@@ -200,13 +209,24 @@ impl TimeLine {
         w.u64(self.changes);
     }
 
+    /// Fails on what no clock leads to.
     pub(crate) fn read(r: &mut Reader<'_>) -> Self {
-        Self { last: CoreTime(r.u64()), offset: r.i64(), read: r.bool(), clamped: r.u64(), changes: r.u64() }
+        let line =
+            Self { last: CoreTime(r.u64()), offset: r.i64(), read: r.bool(), clamped: r.u64(), changes: r.u64() };
+        r.require(line.last.0 <= MAX_US && line.offset.unsigned_abs() <= MAX_US);
+        line
     }
 }
 
+/// At most the end of time. Sums and differences of three such numbers stay within 64 bits: saturating ones take twice as
+/// many instructions in wasm.
 const fn to_signed(us: u64) -> i64 {
     if us > MAX_US { MAX_US as i64 } else { us as i64 }
+}
+
+/// 0 for what is negative.
+const fn from_signed(us: i64) -> u64 {
+    if us < 0 { 0 } else { us.unsigned_abs() }
 }
 
 #[cfg(test)]

@@ -40,10 +40,13 @@ impl Hash for Keys {
 /// In place of a handle.
 pub(crate) const NO_HANDLE: u32 = u32::MAX;
 
+/// No keys. A constant, or wasm would make it beside a request and copy it.
+pub(crate) const NO_KEYS: Keys = Keys { len: 0, sets: [0; KEYS_MAX], handles: [NO_HANDLE; KEYS_MAX] };
+
 impl Default for Keys {
     #[inline]
     fn default() -> Self {
-        Self { len: 0, sets: [0; KEYS_MAX], handles: [NO_HANDLE; KEYS_MAX] }
+        NO_KEYS
     }
 }
 

@@ -84,16 +84,22 @@ impl Counters {
         Self { unit, mean: 0, accounts, charges, waiting, floors: [0; 2] }
     }
 
+    #[inline]
     fn get(&self, actor: u32) -> Account {
         self.accounts.get(actor as usize).copied().unwrap_or(NEW)
     }
 
+    #[inline]
     fn get_mut(&mut self, actor: u32) -> Option<&mut Account> {
-        let at = actor as usize;
-        if self.accounts.len() <= at {
-            self.accounts.resize(at.saturating_add(1), NEW);
+        if self.accounts.len() <= actor as usize {
+            self.grow(actor);
         }
-        self.accounts.get_mut(at)
+        self.accounts.get_mut(actor as usize)
+    }
+
+    #[cold]
+    fn grow(&mut self, actor: u32) {
+        self.accounts.resize((actor as usize).saturating_add(1), NEW);
     }
 
     pub(crate) fn counter(&self, actor: u32) -> u64 {
@@ -117,26 +123,39 @@ impl Counters {
     }
 
     /// What an actor is charged for a call.
+    #[inline]
     pub(crate) fn charge_for(&self, actor: u32, call: &Consumption) -> u64 {
         self.charge(self.get(actor).share, call)
     }
 
+    #[inline]
     fn charge(&self, share: u32, call: &Consumption) -> u64 {
-        let mean = (self.mean > 0).then_some(self.mean / MEAN_OVER);
-        let amount = match self.unit.unwrap_or_else(|| unit_of(call)) {
-            Unit::Tokens => call.tokens.or(mean).unwrap_or(FIRST_TOKENS),
-            Unit::Time => slot_time(call.weight, call.held_us.or(mean).unwrap_or(FIRST_US)),
+        let amount = match (self.unit, call.tokens) {
+            (Some(Unit::Tokens) | None, Some(tokens)) => tokens,
+            _ => self.amount_of(call),
         };
-        // Below 2^61. (A saturating product costs a call in wasm.)
-        let charge = amount.min(MOST).wrapping_mul(PARTS.wrapping_mul(SHARE_UNIT as u64));
-        charge.checked_div(u64::from(share)).unwrap_or(charge).max(1)
+        // Below 2^51, and 2^61 with a share. (A saturating product costs a call in wasm.)
+        let charge = amount.min(MOST).wrapping_mul(PARTS);
+        if share == SHARE_UNIT { charge.max(1) } else { for_share(charge, share) }
     }
 
+    /// What a call counts that does not say so itself.
+    #[inline(never)]
+    fn amount_of(&self, call: &Consumption) -> u64 {
+        let mean = (self.mean > 0).then_some(self.mean / MEAN_OVER);
+        match self.unit.unwrap_or_else(|| unit_of(call)) {
+            Unit::Tokens => call.tokens.or(mean).unwrap_or(FIRST_TOKENS),
+            Unit::Time => slot_time(call.weight, call.held_us.or(mean).unwrap_or(FIRST_US)),
+        }
+    }
+
+    #[inline]
     fn waits(&self, actor: u32, class: Priority) -> bool {
         self.get(actor).waiting.get(class as usize).is_some_and(|&waiting| waiting > 0)
     }
 
     /// The floor of a class, which rises to the least counter of those who wait.
+    #[inline]
     fn floor(&self, class: Priority) -> u64 {
         let floor = self.floors.get(class as usize).copied().unwrap_or(0);
         let least = self.waiting.get(class as usize).and_then(Heap::peek);
@@ -144,6 +163,7 @@ impl Counters {
     }
 
     /// Where an actor goes on that asks now.
+    #[inline]
     pub(crate) fn start(&self, actor: u32, class: Priority) -> u64 {
         let counter = self.counter(actor);
         if self.waits(actor, class) { counter } else { counter.max(self.floor(class)) }
@@ -154,6 +174,7 @@ impl Counters {
         self.floor(class)
     }
 
+    #[inline]
     fn set_counter(&mut self, actor: u32, counter: u64) {
         let Some(account) = self.get_mut(actor) else { return };
         account.counter = counter;
@@ -206,16 +227,19 @@ impl Counters {
             *floor = waiting.peek().map_or(start, |(least, _)| least).max(*floor);
         }
         let charge = self.charge_for(actor, call);
-        let at = slot as usize;
-        if self.charges.len() <= at {
-            self.charges.resize(at.saturating_add(1), 0);
-        }
-        if let Some(own) = self.charges.get_mut(at) {
-            *own = charge;
+        match self.charges.get_mut(slot as usize) {
+            Some(own) => *own = charge,
+            None => self.first_charge(slot, charge),
         }
         let counter = start.saturating_add(charge);
         self.set_counter(actor, counter);
         counter
+    }
+
+    #[cold]
+    fn first_charge(&mut self, slot: u32, charge: u64) {
+        self.charges.resize(slot as usize, 0);
+        self.charges.push(charge);
     }
 
     /// The lease at `slot` has ended; what its actor has consumed, if that is not what was charged. `None` in place of a call
@@ -286,6 +310,12 @@ impl Counters {
             self.count_tokens();
         }
     }
+}
+
+/// Divided by a share, in thousandths.
+#[inline(never)]
+fn for_share(charge: u64, share: u32) -> u64 {
+    charge.wrapping_mul(SHARE_UNIT.into()).checked_div(share.into()).unwrap_or(charge).max(1)
 }
 
 /// What a governor counts whose first call is this one.

@@ -85,6 +85,14 @@ pub struct Governor {
     looks: u64,
 }
 
+/// What an instant of `poll_timeout` comes from.
+#[cfg(feature = "wasm")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Wake {
+    at: Option<CoreTime>,
+    offset: i64,
+}
+
 impl Governor {
     /// A governor without state.
     ///
@@ -138,13 +146,24 @@ impl Governor {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, and why. `None`: there is nothing to wait for.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, WakeReason)> {
+        self.next_wake().map(|(at, reason)| (self.clock.to_caller(at), reason))
+    }
+
+    #[inline]
+    fn next_wake(&self) -> Option<(CoreTime, WakeReason)> {
         let reaper = self.reaper_at.map(|at| (at, WakeReason::Reaper));
         let waiter = self.next_turn().map(|at| (at, WakeReason::Waiter));
-        let (at, reason) = match (reaper, waiter) {
-            (Some(reaper), Some(waiter)) if waiter.0 <= reaper.0 => waiter,
-            (reaper, waiter) => reaper.or(waiter)?,
-        };
-        Some((self.clock.to_caller(at), reason))
+        match (reaper, waiter) {
+            (Some(reaper), Some(waiter)) if waiter.0 <= reaper.0 => Some(waiter),
+            (reaper, waiter) => reaper.or(waiter),
+        }
+    }
+
+    /// Changes whenever the instant of [`poll_timeout`](Self::poll_timeout) does, and costs less.
+    #[cfg(feature = "wasm")]
+    #[inline]
+    pub(crate) fn wake(&self) -> Wake {
+        Wake { at: self.next_wake().map(|(at, _)| at), offset: self.clock.offset() }
     }
 
     /// Lets everything happen that is due: expiries, waiters' turns and deadlines, the next sweep.

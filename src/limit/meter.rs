@@ -1,4 +1,5 @@
-//! Decides nothing itself: one set of questions for all algorithms, each of which answers them in its own file.
+//! Decides nothing itself: one set of questions for all algorithms, each of which answers them in its own file. The rolling window,
+//! which nearly all limits are, is asked first where every call asks: one comparison in place of a table of jumps.
 
 use super::bucket::{self, TokenBucket};
 use super::fixed::{FixedWindow, Periods};
@@ -80,8 +81,17 @@ impl Meter {
     }
 
     /// Whether so much more is at most `max`, which a hidden limit knows itself. Call `advance` first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fits(&self, amount: u64, max: u64) -> bool {
+        match self {
+            // Neither sum can overflow: what is counted stays below 2^63.
+            Self::Sliding(window) => window.sum().wrapping_add(amount) <= max,
+            _ => self.fits_other(amount, max),
+        }
+    }
+
+    #[inline(never)]
+    fn fits_other(&self, amount: u64, max: u64) -> bool {
         match self {
             Self::Hidden(hidden) => hidden.fits(amount),
             _ => self.used().saturating_add(amount) <= max,
@@ -93,6 +103,14 @@ impl Meter {
     pub(super) const fn used(&self) -> u64 {
         match self {
             Self::Sliding(window) => window.sum(),
+            _ => self.used_other(),
+        }
+    }
+
+    #[inline(never)]
+    const fn used_other(&self) -> u64 {
+        match self {
+            Self::Sliding(_) => 0,
             Self::Bucket(bucket) => bucket.sum(),
             Self::Fixed(window) => window.sum(),
             Self::Hidden(hidden) => hidden.window().sum(),
@@ -110,10 +128,18 @@ impl Meter {
     }
 
     /// Counts `amount`. Call `advance` first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, now: CoreTime, amount: u64) {
         match self {
             Self::Sliding(window) => window.add(now, amount),
+            _ => self.add_other(now, amount),
+        }
+    }
+
+    #[inline(never)]
+    fn add_other(&mut self, now: CoreTime, amount: u64) {
+        match self {
+            Self::Sliding(_) => {}
             Self::Bucket(bucket) => bucket.add(now, amount),
             Self::Fixed(window) => window.add(amount),
             Self::Hidden(hidden) => hidden.add(now, amount),
@@ -127,8 +153,17 @@ impl Meter {
         // A bucket knows its own bound.
         let bounded =
             if to <= from { to } else { to.min(most.saturating_sub(self.used().saturating_sub(from)).max(from)) };
+        if let Self::Sliding(window) = self {
+            window.settle(now, admitted, from, bounded);
+        } else {
+            self.settle_other((now, admitted), from, [to, bounded]);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_other(&mut self, (now, admitted): (CoreTime, CoreTime), from: u64, [to, bounded]: [u64; 2]) {
         match self {
-            Self::Sliding(window) => window.settle(now, admitted, from, bounded),
+            Self::Sliding(_) => {}
             Self::Bucket(bucket) => bucket.settle(admitted, from, to),
             Self::Fixed(window) => window.settle(admitted, from, bounded),
             Self::Hidden(hidden) => hidden.settle(now, admitted, from, to),

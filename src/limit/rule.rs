@@ -34,8 +34,20 @@ pub(crate) struct Counts<'a> {
 }
 
 impl Counts<'_> {
-    #[inline]
+    /// By comparisons for the two that every call is asked for: a table of jumps takes longer.
+    #[inline(always)]
     pub(super) fn of(&self, metric: Metric) -> u64 {
+        if metric == Metric::Requests {
+            1
+        } else if metric == Metric::Tokens {
+            self.tokens.total()
+        } else {
+            self.of_other(metric)
+        }
+    }
+
+    #[inline(never)]
+    fn of_other(&self, metric: Metric) -> u64 {
         match metric {
             Metric::Requests => 1,
             Metric::Tokens => self.tokens.total(),
@@ -162,11 +174,20 @@ impl Rule {
     /// Counts a call that fits; `key` is whose it is. Call `advance` first.
     #[inline(always)]
     pub(super) fn take(&self, meter: &mut Meter, now: CoreTime, call: Counts<'_>, tell: &mut Tell<'_>) {
-        let before = meter.used();
-        meter.add(now, call.of(self.metric));
-        if !self.warns.is_empty() {
-            self.warn(before, meter.used(), tell);
+        let amount = call.of(self.metric);
+        if self.warns.is_empty() {
+            meter.add(now, amount);
+        } else {
+            self.change_warning(meter, tell, |meter| meter.add(now, amount));
         }
+    }
+
+    /// What is counted changes; it warns where that reaches an amount at which it does.
+    #[inline(never)]
+    fn change_warning(&self, meter: &mut Meter, tell: &mut Tell<'_>, change: impl FnOnce(&mut Meter)) {
+        let before = meter.used();
+        change(meter);
+        self.warn(before, meter.used(), tell);
     }
 
     /// The same of a limit that may follow what the provider says.
@@ -221,9 +242,8 @@ impl Rule {
 
     /// Counts a call whether it fits or not. Call `advance` first.
     pub(super) fn record(&self, meter: &mut Meter, now: CoreTime, call: Counts<'_>, tell: &mut Tell<'_>) {
-        let before = meter.used();
-        meter.add(now, call.of(self.metric).min(RECORDED_MAX.saturating_sub(before)));
-        self.warn(before, meter.used(), tell);
+        let amount = call.of(self.metric).min(RECORDED_MAX.saturating_sub(meter.used()));
+        self.change_warning(meter, tell, |meter| meter.add(now, amount));
     }
 
     /// Corrects what was counted at `admitted`.
@@ -241,10 +261,10 @@ impl Rule {
         }
         if from != to && admitted >= self.since {
             self.advance(meter, now);
-            let before = meter.used();
-            meter.settle((now, admitted), from, to, self.most);
-            if !self.warns.is_empty() {
-                self.warn(before, meter.used(), tell);
+            if self.warns.is_empty() {
+                meter.settle((now, admitted), from, to, self.most);
+            } else {
+                self.change_warning(meter, tell, |meter| meter.settle((now, admitted), from, to, self.most));
             }
         }
     }

@@ -28,6 +28,7 @@ use crate::decision::{
 };
 #[cfg(not(feature = "lab"))]
 use crate::governor::Governor;
+use crate::governor::Wake;
 use crate::observation::{Answered, Observation};
 use crate::time::{Instant, whole};
 #[cfg(feature = "lab")]
@@ -79,7 +80,7 @@ pub struct Core {
     governor: Governor,
     view: View,
     /// What the view says of the next time-out: it rarely changes.
-    timeout: Option<Instant>,
+    wake: Wake,
     /// Whether the view says of outputs or waiters that there are any.
     busy: bool,
 }
@@ -100,7 +101,7 @@ impl Core {
     }
 
     fn of(governor: Governor) -> Self {
-        let mut core = Self { governor, view: View::default(), timeout: None, busy: false };
+        let mut core = Self { governor, view: View::default(), wake: Wake::default(), busy: false };
         core.view.set(view::TIMEOUT, f64::INFINITY);
         core.publish();
         core
@@ -396,19 +397,20 @@ impl Core {
     /// Writes what the shell reads after every command. Whether there is anything new for it to do.
     #[inline]
     fn publish(&mut self) -> bool {
-        let timeout = self.governor.poll_timeout().map(|(at, _)| at);
+        let wake = self.governor.wake();
         let busy = self.governor.waiting() > 0 || self.governor.pending_outputs() > 0;
-        let due = busy || self.busy || timeout != self.timeout;
+        let due = busy || self.busy || wake != self.wake;
         if due {
-            self.write_state(timeout, busy);
+            self.write_state(wake, busy);
         }
         due
     }
 
     #[inline(never)]
-    fn write_state(&mut self, timeout: Option<Instant>, busy: bool) {
-        (self.timeout, self.busy) = (timeout, busy);
-        self.view.set(view::TIMEOUT, timeout.map_or(f64::INFINITY, timer_ms));
+    fn write_state(&mut self, wake: Wake, busy: bool) {
+        (self.wake, self.busy) = (wake, busy);
+        let timeout = self.governor.poll_timeout().map_or(f64::INFINITY, |(at, _)| timer_ms(at));
+        self.view.set(view::TIMEOUT, timeout);
         self.view.set(view::PENDING, self.governor.pending_outputs() as f64);
         self.view.set(view::WAITING, f64::from(self.governor.waiting()));
     }
