@@ -139,10 +139,11 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, 
   if (estimate !== undefined && estimate !== null) {
     if (typeof estimate !== 'object') throw bad('request.estimate', estimate, 'an object');
     refuseMisestimated(estimate);
+    weight = readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1);
     // In millionths, as the core counts: events of the grant and of its end then say the same.
-    weight = Math.round(readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1) * 1e6) / 1e6;
-    promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
-    outputTokens = readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0);
+    if (weight !== 1) weight = Math.round(weight * 1e6) / 1e6;
+    promptTokens = Math.ceil(readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0));
+    outputTokens = Math.ceil(readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0));
     images = readAmount(estimate.images, 'request.estimate.images', TOKENS_MAX, 0);
     const { metrics } = estimate;
     if (metrics !== undefined && metrics !== null) {

@@ -154,8 +154,16 @@ impl Fairness {
     }
 
     /// Notes the share that a request names for its actor. All who have no place of their own together have a share of 1.
+    #[inline]
     pub(crate) fn note_share(&mut self, actor: u32, share: Option<u32>) {
-        if let Some(share) = share.filter(|_| !self.actors.is_overflow(actor)) {
+        if let Some(share) = share {
+            self.set_share(actor, share);
+        }
+    }
+
+    #[inline(never)]
+    fn set_share(&mut self, actor: u32, share: u32) {
+        if !self.actors.is_overflow(actor) {
             self.counters.set_share(actor, share);
         }
     }

@@ -83,7 +83,7 @@ impl SlidingWindow {
     fn let_go(&mut self, now: CoreTime) {
         while self.len > 0 && self.next_leave <= now {
             let amount = self.ring.get(self.head).map_or(0, |front| front.amount);
-            self.change(self.head, amount, 0);
+            self.add_at(self.head, 0u64.wrapping_sub(amount));
             self.head = self.wrap(self.head.wrapping_add(1));
             self.len = self.len.saturating_sub(1);
             let front = self.ring.get(self.head).filter(|_| self.len > 0);
@@ -114,12 +114,20 @@ impl SlidingWindow {
     #[inline]
     pub(crate) fn add(&mut self, now: CoreTime, amount: u64) {
         let at_us = now.as_micros();
-        if self.len > 0 {
+        let back = self.place(self.len.wrapping_sub(1));
+        let same = self.ring.get(back).is_some_and(|entry| entry.at_us >= at_us) && self.len > 0;
+        if same { self.add_at(back, amount) } else { self.add_instant(at_us, amount) }
+    }
+
+    /// Counts at an instant at which nothing has been counted yet.
+    #[inline(never)]
+    fn add_instant(&mut self, at_us: u64, amount: u64) {
+        if self.merge_below > 0 && self.len > 0 {
             let back = self.place(self.len.wrapping_sub(1));
             let entry = self.ring.get(back).copied().unwrap_or_default();
-            if entry.at_us >= at_us || self.merge_below > 0 && self.merges(&entry, at_us, amount) {
-                self.change(back, entry.amount, entry.amount.saturating_add(amount));
-                self.ring.get_mut(back).into_iter().for_each(|entry| entry.at_us = entry.at_us.max(at_us));
+            if self.merges(&entry, at_us, amount) {
+                self.add_at(back, amount);
+                self.ring.get_mut(back).into_iter().for_each(|entry| entry.at_us = at_us);
                 return;
             }
         }
@@ -145,9 +153,9 @@ impl SlidingWindow {
             return;
         }
         let at = self.find(admitted.as_micros());
-        if let Some(entry) = self.ring.get(at).copied() {
-            self.change(at, entry.amount, entry.amount.saturating_add(to).saturating_sub(from));
-        }
+        // Of what was counted there never more is taken than it holds.
+        let held = self.ring.get(at).map_or(0, |entry| entry.amount);
+        self.add_at(at, to.wrapping_sub(from.min(held.saturating_add(to))));
     }
 
     /// The first instant at which the window holds at most `most`, if nothing is added. `now` if it does already.
@@ -212,14 +220,13 @@ impl SlidingWindow {
         self.place(low)
     }
 
+    /// The entry at a place holds so much more; modulo 2^64, so that it may be less. Sums of what is there are exact.
     #[inline]
-    fn change(&mut self, at: usize, from: u64, to: u64) {
-        // Sums of what is there, so the difference is exact modulo 2^64.
-        let difference = to.wrapping_sub(from);
+    fn add_at(&mut self, at: usize, amount: u64) {
         if let (Some(entry), Some(block)) = (self.ring.get_mut(at), self.blocks.get_mut(at / BLOCK)) {
-            entry.amount = to;
-            *block = block.wrapping_add(difference);
-            self.sum = self.sum.wrapping_add(difference);
+            entry.amount = entry.amount.wrapping_add(amount);
+            *block = block.wrapping_add(amount);
+            self.sum = self.sum.wrapping_add(amount);
         }
     }
 
@@ -236,7 +243,7 @@ impl SlidingWindow {
         if self.len == 1 {
             self.next_leave = self.leaves_at(&entry);
         }
-        self.change(at, 0, entry.amount);
+        self.add_at(at, entry.amount);
     }
 
     /// A window that holds the same in at most a block of entries, each of which leaves when the last in it would.

@@ -451,7 +451,8 @@ fn request(
         share: None,
         priority: if flags & BACKGROUND == 0 { Priority::Interactive } else { Priority::Background },
         weight: Request::weight_of(weight),
-        tokens: Tokens::rounded_up(prompt, output),
+        // The shell has rounded up, which takes an instruction there and ten here.
+        tokens: Tokens { prompt: whole(prompt), output: whole(output) },
         amounts: Amounts::default(),
         keys: Keys::default(),
         unlimited: false,
