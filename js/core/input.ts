@@ -26,6 +26,7 @@ export interface Ask {
   action: string;
   flags: number;
   weight: number;
+  /** Whole, as `outputTokens`: rounded up. */
   promptTokens: number;
   outputTokens: number;
   /** Actor, tenant and idempotency key as one string; undefined without a key. */
@@ -61,6 +62,7 @@ export interface Told {
   status: number;
   /** How long it asked for a pause; NaN: it did not. */
   retryAfterMs: number;
+  /** Whole, as `outputTokens`: rounded up. */
   promptTokens: number;
   outputTokens: number;
   cachedTokens: number;
@@ -290,8 +292,8 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         const pictures = readAmount(usage.images, 'report.usage.images', TOKENS_MAX, NaN);
         const { metrics } = usage;
         if (metrics != null) amounts = readAmounts(metrics, 'report.usage.metrics', told.amounts.metrics);
-        promptTokens = prompt;
-        outputTokens = output;
+        promptTokens = Math.ceil(prompt);
+        outputTokens = Math.ceil(output);
         cachedTokens = cached;
         images = pictures;
         used = true;

@@ -169,7 +169,10 @@ impl Core {
             3 => Outcome::Cancelled,
             _ => Outcome::Success,
         };
-        let mut report = Report::of(outcome, latency, prompt, output);
+        // The shell has rounded up, as in `request`.
+        let [latency_us, prompt_tokens, output_tokens] =
+            [latency * 1000.0, prompt, output].map(|number| Some(number).filter(|number| !number.is_nan()).map(whole));
+        let mut report = Report { outcome, latency_us, prompt_tokens, output_tokens, ..Report::default() };
         if flags & AMOUNTS != 0 {
             report.amounts = self.view.reported();
         }
