@@ -263,15 +263,7 @@ export class Governor {
     }
     let code: number;
     try {
-      code = core.release(
-        now,
-        slot | 0,
-        generation | 0,
-        flags,
-        told.latencyMs,
-        told.promptTokens,
-        told.outputTokens,
-      );
+      code = core.release(now, slot | 0, generation | 0, flags, told.latencyMs, told.promptTokens, told.outputTokens);
     } catch (error) {
       throw this.#answers.lose(error);
     }
