@@ -1,7 +1,7 @@
 //! Signals of different kinds in one unit.
 //!
-//! A stream tells of load by the time to its first token, any other call by its latency. Each kind has a scale: times it, a root
-//! stands beside those of the first kind as one of them.
+//! A stream tells of load by the time to its first token, any other call by its latency, divided by its output tokens where they are
+//! known. Each kind has a scale: times it, a root stands beside those of the first kind as one of them.
 //!
 //! A kind that is new says nothing until its scale is known: the one by which it is as slow as the others are at the time, or
 //! were last. From then on a scale follows only while nobody waits for slots: under load some kinds slow down more than others, which is
@@ -16,6 +16,7 @@ const AVERAGED: f64 = 4.0;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Signal {
     Latency,
+    PerToken,
     FirstToken,
     /// Of a time-out nobody knows what it would have been: it counts as one of the first kind.
     TimedOut,
@@ -27,7 +28,7 @@ pub(super) struct Kinds {
     first: f64,
     /// The typical root when it was last known.
     typical: f64,
-    kinds: [Kind; 2],
+    kinds: [Kind; 3],
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,7 +84,7 @@ impl Kinds {
     /// A window is over: corrects the scales by its typical root in the unit of all, if it has one; those that are known, by this part.
     pub(super) fn correct(&mut self, typical: Option<f64>, follow: f64) {
         self.typical = typical.unwrap_or(self.typical);
-        for (kind, at) in self.kinds.iter_mut().zip([1.0, 2.0]) {
+        for (kind, at) in self.kinds.iter_mut().zip([1.0, 2.0, 3.0]) {
             if kind.samples < BATCH {
                 continue;
             }

@@ -144,8 +144,9 @@ impl Sample {
         if let Some(us) = first_token_us {
             return (Signal::FirstToken, sqrt(us.max(1.0)));
         }
-        let unit = if output_tokens > 0.0 { output_tokens + 20.0 } else { 1.0 };
-        (if timed_out { Signal::TimedOut } else { Signal::Latency }, sqrt(latency_us.max(1.0) / unit))
+        let (kind, unit) =
+            if output_tokens > 0.0 { (Signal::PerToken, output_tokens + 20.0) } else { (Signal::Latency, 1.0) };
+        (if timed_out { Signal::TimedOut } else { kind }, sqrt(latency_us.max(1.0) / unit))
     }
 }
 

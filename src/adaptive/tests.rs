@@ -132,6 +132,17 @@ fn another_part_of_streams_is_neither_load_nor_relief() {
 }
 
 #[test]
+fn calls_whose_tokens_are_known_beside_others_are_neither_load_nor_relief() {
+    for streams in [[0.5; 4], [0.0, 0.8, 0.2, 0.2]] {
+        let run = Run { streams, minutes: 5, counts: true, ..Run::of(Kind::Queue) };
+        for (load, least) in [(0.7, 0.85), (1.5, 0.7)] {
+            let mixed = drive(&mut controller(128), &Run { load, ..run.clone() });
+            assert!(mixed.good_part() > least, "load {load} {streams:?}: {mixed:?}");
+        }
+    }
+}
+
+#[test]
 fn the_first_call_need_not_be_of_the_kind_of_the_others() {
     let mut adaptive = controller(20);
     feed(&mut adaptive, 2, Outcome::Success, S / 1_000, None);

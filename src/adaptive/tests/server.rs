@@ -24,6 +24,7 @@ pub(super) enum Kind {
 /// Tokens of a stream, and seconds for each.
 const TOKENS: (f64, f64) = (10.0, 4_000.0);
 const TOKEN_S: f64 = 0.01;
+const TOKEN_US: u64 = S / 100;
 /// What the tokens of a stream take: (4,000 - 10) / ln(4,000 / 10) of them.
 const MEAN_STREAMING_S: f64 = 665.9 * TOKEN_S;
 
@@ -45,6 +46,8 @@ pub(super) struct Run {
     pub(super) streams: [f64; 4],
     /// Whether their time to the first token is told.
     pub(super) tells: bool,
+    /// Whether instead it is told how many tokens they had.
+    pub(super) counts: bool,
     /// Whether calls come evenly and their work is a second each.
     pub(super) even: bool,
     /// Whether the controller goes through its image at every end of a call.
@@ -53,7 +56,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) const fn of(kind: Kind) -> Self {
-        let (minutes, streams, tells, even) = (1, [0.0; 4], true, false);
+        let (minutes, streams, tells, counts, even) = (1, [0.0; 4], true, false, false);
         Self {
             kind,
             seed: 1,
@@ -64,6 +67,7 @@ impl Run {
             errors: 0.0,
             streams,
             tells,
+            counts,
             even,
             save: false,
         }
@@ -188,8 +192,8 @@ impl World<'_> {
             outcome: call.outcome,
             admitted: CoreTime::from_micros(call.admitted),
             latency_us: now - call.admitted,
-            first_token_us: Some(answered_us).filter(|_| call.streaming > 0 && self.run.tells),
-            output_tokens: 0,
+            first_token_us: Some(answered_us).filter(|_| call.streaming > 0 && self.run.tells && !self.run.counts),
+            output_tokens: if self.run.counts { call.streaming / TOKEN_US } else { 0 },
             in_flight_then: call.then * WEIGHT_UNIT,
             in_flight: self.in_flight * WEIGHT_UNIT,
         });
