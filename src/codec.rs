@@ -188,13 +188,18 @@ impl<'a> Reader<'a> {
 
     /// Reads a count of things, then each of them; stops at the first that is malformed.
     #[inline]
-    pub(crate) fn each(&mut self, read: impl FnMut(&mut Self)) {
-        self.each_up_to(usize::MAX, read);
+    pub(crate) fn each(&mut self, mut read: impl FnMut(&mut Self)) {
+        self.repeat(usize::MAX, &mut read);
     }
 
     /// [`each`](Self::each) of at most `max`: more cannot have been written.
     #[inline]
     pub(crate) fn each_up_to(&mut self, max: usize, mut read: impl FnMut(&mut Self)) {
+        self.repeat(max, &mut read);
+    }
+
+    #[inline(never)]
+    fn repeat(&mut self, max: usize, read: &mut dyn FnMut(&mut Self)) {
         let len = self.len();
         self.require(len <= max);
         for _ in 0..len {

@@ -7,6 +7,8 @@
 //! were last. From then on a scale follows only while nobody waits for slots: under load some kinds slow down more than others, which is
 //! what is to be seen. So a shift from one kind to another looks neither like load nor like relief. Used by `latency`.
 
+use super::See;
+
 /// Samples that correct a scale.
 pub(super) const BATCH: f64 = 16.0;
 /// So many batches are averaged. The one before them is left out: what ends first is short.
@@ -98,11 +100,12 @@ impl Kinds {
     }
 
     /// Everything, in the order of an image.
-    pub(super) fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
+    pub(super) fn each_number(&mut self, see: &mut See<'_>) {
         let Self { first, typical, kinds } = self;
-        let each =
-            kinds.iter_mut().flat_map(|Kind { scale, batches, samples, roots }| [scale, batches, samples, roots]);
-        [first, typical].into_iter().chain(each)
+        [first, typical].into_iter().for_each(&mut *see);
+        for Kind { scale, batches, samples, roots } in kinds {
+            [scale, batches, samples, roots].into_iter().for_each(&mut *see);
+        }
     }
 }
 

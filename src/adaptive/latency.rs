@@ -28,6 +28,7 @@
 
 use core::mem;
 
+use super::See;
 use super::early::Early;
 use super::kinds::{BATCH, Kinds, Signal};
 use super::maths::sqrt;
@@ -419,7 +420,7 @@ impl Latency {
     }
 
     /// Everything, in the order of an image.
-    pub(super) fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
+    pub(super) fn each_number(&mut self, see: &mut See<'_>) {
         let Self { window, probe, early, kinds, .. } = self;
         let own = [
             &mut self.limit,
@@ -433,7 +434,11 @@ impl Latency {
             &mut self.counts_from,
             &mut self.seen,
         ];
-        own.into_iter().chain(window.numbers()).chain(probe.numbers()).chain(early.numbers()).chain(kinds.numbers())
+        own.into_iter().for_each(&mut *see);
+        window.numbers().into_iter().for_each(&mut *see);
+        probe.numbers().into_iter().for_each(&mut *see);
+        early.numbers().into_iter().for_each(&mut *see);
+        kinds.each_number(see);
     }
 }
 

@@ -12,6 +12,7 @@
 //! Instants and durations in microseconds, rates in calls a second; everything is a number with a fraction, so that one list
 //! of them is the image.
 
+use super::See;
 use super::maths::cbrt;
 
 const S: f64 = 1_000_000.0;
@@ -223,12 +224,13 @@ impl Refusals {
     }
 
     /// Everything, in the order of an image.
-    pub(super) fn numbers(&mut self) -> [&mut f64; 16] {
+    pub(super) fn each_number(&mut self, see: &mut See<'_>) {
         let Self { cap, is_rate, score, since, period, answer_us, refused_at, level, accepted, .. } = self;
         let Self { witness_at, witness, sent, bucket, bucket_at, again, pause, .. } = self;
-        [
+        let own = [
             cap, is_rate, score, since, period, answer_us, refused_at, level, accepted, witness_at, witness, sent,
             bucket, bucket_at, again, pause,
-        ]
+        ];
+        own.into_iter().for_each(see);
     }
 }

@@ -47,14 +47,20 @@ pub(crate) enum Who {
 impl Fairness {
     /// `None` where no rule reads actors.
     pub(crate) fn new(config: &Config, counts_tokens: bool) -> Option<Self> {
+        (config.fairness.is_some() || config.shares).then(|| Self::unused(config, counts_tokens))
+    }
+
+    /// One that nothing has been counted in, whether any rule reads actors or not.
+    #[inline(never)]
+    pub(crate) fn unused(config: &Config, counts_tokens: bool) -> Self {
         let Caps { actors, overflow, .. } = config.caps;
-        (config.fairness.is_some() || config.shares).then(|| Self {
+        Self {
             soft: soft(config),
             overflow,
             actors: Actors::new(actors),
             counters: Counters::new(counts_tokens),
             stranger_refused: None,
-        })
+        }
     }
 
     /// Goes by another configuration.

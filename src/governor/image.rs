@@ -90,11 +90,8 @@ impl Governor {
         self.queue.read(r);
         if r.bool() {
             // Read also where it is not wanted any more.
-            let config = Config { shares: true, ..self.config.clone() };
-            if let Some(mut saved) = Fairness::new(&config, self.limits.count_tokens()) {
-                saved.restore(r);
-                self.fairness = self.fairness.take().map(|_| saved);
-            }
+            let mut unused = Fairness::unused(&self.config, self.limits.count_tokens());
+            self.fairness.as_mut().unwrap_or(&mut unused).restore(r);
         }
         if r.bool() {
             // Read all the same where the configuration has none any more.

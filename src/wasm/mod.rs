@@ -103,7 +103,7 @@ impl Core {
     fn of(governor: Governor) -> Self {
         let mut core = Self { governor, view: View::default(), wake: Wake::default(), busy: false };
         core.view.set(view::TIMEOUT, f64::INFINITY);
-        core.publish();
+        core.tell();
         core
     }
 
@@ -147,7 +147,7 @@ impl Core {
     /// 1 if it was waiting.
     pub fn cancel(&mut self, now: f64, waiter: u32, generation: u32) -> u32 {
         let waited = self.governor.cancel(Instant::from_millis(now), WaiterId { slot: waiter, generation });
-        self.publish();
+        self.tell();
         u32::from(waited)
     }
 
@@ -205,14 +205,14 @@ impl Core {
         if let Some(expires_at) = renewed {
             self.view.set(view::EXPIRES_AT, expires_at.as_millis_ceil_f64());
         }
-        self.publish();
+        self.tell();
         u32::from(renewed.is_some())
     }
 
     /// 1 if the lease was live and has been taken back.
     pub fn annul(&mut self, now: f64, slot: u32, generation: u32) -> u32 {
         let annulled = self.governor.annul(Instant::from_millis(now), LeaseId { slot, generation });
-        self.publish();
+        self.tell();
         u32::from(annulled)
     }
 
@@ -225,14 +225,14 @@ impl Core {
     pub fn set_limit(&mut self, now: f64, place: u32, amount: f64, money: bool) -> u32 {
         let amount = if money { amount * 1e6 + 0.5 } else { amount };
         let changed = self.governor.set_limit(Instant::from_millis(now), place, whole(amount));
-        self.publish();
+        self.tell();
         u32::from(changed.is_ok())
     }
 
     /// Goes by another configuration from now on; throws what the constructor throws.
     pub fn reconfigure(&mut self, now: f64, written: JsValue) -> Result<(), JsValue> {
         let changed = self.governor.reconfigure(Instant::from_millis(now), parse(written)?);
-        self.publish();
+        self.tell();
         changed.map_err(|error| config::describe(&error))
     }
 
@@ -254,7 +254,7 @@ impl Core {
         let now = Instant::from_millis(now);
         let diagnosis =
             if reserved { self.governor.diagnose(now, &request) } else { self.governor.rooms(now, &request) };
-        self.publish();
+        self.tell();
         if let Some(denial) = &diagnosis.denial {
             write_denial(&mut self.view, denial);
         }
@@ -267,7 +267,7 @@ impl Core {
         self.read_beside(flags, &mut request);
         let keys = self.governor.record(Instant::from_millis(now), &request);
         self.view.set_handles(keys);
-        self.publish();
+        self.tell();
     }
 
     /// Takes in what a provider has answered; the view has so many limits. A `slot` of -1: no lease; a `retry_at` of NaN: not
@@ -301,13 +301,13 @@ impl Core {
         };
         let keys = self.governor.observe(Instant::from_millis(now), &seen);
         self.view.set_handles(keys);
-        self.publish();
+        self.tell();
     }
 
     /// 1 if the gate of a family was closed and has been opened.
     pub fn reopen(&mut self, now: f64, family: u32) -> u32 {
         let opened = self.governor.reopen(Instant::from_millis(now), family);
-        self.publish();
+        self.tell();
         u32::from(opened)
     }
 
@@ -315,19 +315,19 @@ impl Core {
     pub fn set_boundaries(&mut self, now: f64, limit: u32, ends: f64, next_ends: f64) {
         let [now, ends, next_ends] = [now, ends, next_ends].map(Instant::from_millis);
         self.governor.set_boundaries(now, limit, ends, next_ends);
-        self.publish();
+        self.tell();
     }
 
     /// Lets due things happen.
     pub fn handle_timeout(&mut self, now: f64) {
         self.governor.handle_timeout(Instant::from_millis(now));
-        self.publish();
+        self.tell();
     }
 
     /// Writes the next output into the view; its kind, 0 for none.
     pub fn poll_output(&mut self) -> u32 {
         let kind = self.governor.poll_output().map_or(0, |output| write_output(&mut self.view, &output));
-        self.publish();
+        self.tell();
         kind
     }
 
@@ -397,7 +397,13 @@ impl Core {
         QUEUED
     }
 
-    /// Writes what the shell reads after every command. Whether there is anything new for it to do.
+    /// Writes what the shell reads after every command.
+    #[inline(never)]
+    fn tell(&mut self) {
+        self.publish();
+    }
+
+    /// The same. Whether there is anything new for the shell to do.
     #[inline]
     fn publish(&mut self) -> bool {
         let wake = self.governor.wake();
