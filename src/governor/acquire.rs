@@ -45,7 +45,7 @@ impl Governor {
     ///
     /// A refused call has consumed nothing. While somebody waits in the queue for the same, a call of no higher priority is
     /// refused unless it may barge. A claimed lease that is still live is returned again and counts nothing.
-    #[inline]
+    #[inline(always)]
     pub fn acquire(&mut self, now: Instant, request: &Request) -> Decision {
         // A copy costs more than the look.
         if is_normal(request) { self.decide(now, request) } else { self.decide(now, &normal(request)) }

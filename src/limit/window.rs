@@ -73,7 +73,7 @@ impl SlidingWindow {
     }
 
     /// Lets go of what has left the window by `now`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn advance(&mut self, now: CoreTime) {
         if self.next_leave <= now {
             self.let_go(now);
