@@ -65,7 +65,9 @@ export class Denials {
         ? { inFlight: used, maxInFlight: limit }
         : text === TEXT.Requests || text === TEXT.Tokens || text === TEXT.Limit || text === TEXT.Budget
           ? { rateUsed: used, rateLimit: limit }
-          : this.#hint(now, reason, binding);
+          : text === TEXT.Cooldown || text === TEXT.Circuit
+            ? {} // What the provider counts is not known.
+            : this.#hint(now, reason, binding);
     const retryAt = at === at ? at : null;
     const recommendation = this.#recommendation;
     // Two shapes made at once: a property added to a finished object costs the engine an allocation of its own.
@@ -88,7 +90,7 @@ export class Denials {
     const which = Gauge.Limits + 2 * place;
     const used = gauge(which) / unit;
     const rateLimit = gauge(which + 1) / unit;
-    // What a limit counts by key is not one number, and what the provider counts is not known.
+    // What a limit counts by key is not one number.
     if (rateLimit !== rateLimit) return {};
     return used === used ? { rateUsed: used, rateLimit } : { rateLimit };
   }

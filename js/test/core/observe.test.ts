@@ -168,6 +168,14 @@ test('a wrong key closes nothing for others', (t) => {
   granted(governor.acquire(ask('a')));
 });
 
+test('a denial of the provider tells no numbers of a limit that has room', (t) => {
+  const { governor } = bench(t, { readAnswer, limits: { requests: '10/m' } });
+  granted(governor.acquire(chat));
+  governor.observe(quota, { model: 'gpt-4o' });
+  const denial = denied(governor.acquire(chat));
+  assert.deepEqual([denial.cause, denial.limit, denial.limitsHint], ['circuit', undefined, {}]);
+});
+
 test('gates outlast a restart and another configuration', (t) => {
   const { governor, clock } = bench(t, { readAnswer });
   governor.observe(quota, { model: 'gpt-4o' });
