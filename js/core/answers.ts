@@ -66,6 +66,8 @@ export class Answers {
   readonly #driver: Driver<Answers>;
   readonly #waiters: Waiters = new Waiters();
   readonly #denials: Denials;
+  /** Something has changed that only `finish` takes in. */
+  #owes = false;
   #denyReason: DenyReason | undefined;
   #deniedAt = 0;
   #deniedActor = '';
@@ -118,6 +120,12 @@ export class Answers {
     }
   }
 
+  /** The same of a command that is part of another, which finishes for both. */
+  callBefore<T>(command: (core: CoreHandle) => T): T {
+    this.#owes = true;
+    return this.call(command);
+  }
+
   /** Takes in a trap: everybody who waits is told. @returns what to throw */
   lose(error: unknown): GovernorError {
     const fault = this.#port.trap(error);
@@ -146,7 +154,7 @@ export class Answers {
   /** Lets happen what is due, so that the tables say who holds what now. Calls nobody: the command that follows does. */
   catchUp(now: number): void {
     if (this.#port.look()[View.TIMEOUT]! > now) return;
-    this.call((core) => core.handle_timeout(now));
+    this.callBefore((core) => core.handle_timeout(now));
     this.#takeOutputs(now);
   }
 
@@ -263,11 +271,12 @@ export class Answers {
 
   /** The end of the commands that are most frequent: mostly there is nothing to do. @param due what the core said of that */
   #finishDue(now: number, due: number): void {
-    if (due !== 0 || this.#events !== undefined || !this.#driver.isArmed(now)) this.finish(now);
+    if (due !== 0 || this.#owes || this.#events !== undefined || !this.#driver.isArmed(now)) this.finish(now);
   }
 
-  /** The end of every command: outputs, timer, events. */
+  /** The end of a command: outputs, timer, signals, events. */
   finish(now: number): void {
+    this.#owes = false;
     this.#takeOutputs(now);
     const view = this.#port.look();
     const timeout = view[View.TIMEOUT]!;

@@ -89,7 +89,7 @@ export class Asking {
   /** What the core says to the request. Changes nothing. @param reserved whether to look through the leases for that */
   diagnose(now: number, actor: number, reserved: boolean): CoreDiagnosis {
     const { ask } = this;
-    return this.#answers.call((core) => {
+    return this.#answers.callBefore((core) => {
       this.hand(ask.flags);
       return core.diagnose(now, actor | 0, ask.flags | 0, ask.weight, ask.promptTokens, ask.outputTokens, reserved);
     });

@@ -16,6 +16,8 @@ export interface CoreHandle {
    * filled), `DENIED` (the `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`,
    * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
    *
+   * Tokens are whole numbers, here and wherever they cross: the shell has rounded up.
+   *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
    * @param flags bit 0: background; bit 1: may barge past waiters; those below; the family from `FAMILY_SHIFT` on
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.
@@ -183,7 +185,7 @@ export const NO_HANDLE = 0xffffffff;
 export const FLAG_BACKGROUND = 1;
 /** Also of `release`, beside the outcome: `View.IN_COST` and what follows have been written. */
 export const FLAG_AMOUNTS = 4;
-/** Of `release`, beside the outcome: `View.STATUS` and `View.RETRY_AFTER` have been written. */
+/** Of `release`, beside the outcome: `View.STATUS`, `View.RETRY_AFTER` and `View.FIRST_TOKEN` have been written. */
 export const FLAG_ANSWERED = 8;
 /**
  * Of `release`, beside the outcome: `View.HELD_US`, `View.TTL_US`, `View.WEIGHT` are to be filled where the lease was held, and

@@ -54,7 +54,7 @@ export class Driver<T extends object> {
     return this.#at < Infinity && now < this.#at + LOST_AFTER_MS;
   }
 
-  /** Whether `update` has anything to do. Asked after every command, so it must cost nothing. */
+  /** Whether `update` has anything to do. Asked after most commands, so it must cost nothing. */
   mustUpdate(at: number, waiting: boolean, now: number): boolean {
     return waiting !== this.#waiting || this.#mustArm(at, now);
   }
@@ -65,7 +65,7 @@ export class Driver<T extends object> {
   }
 
   /**
-   * To be called after every command.
+   * To be called after a command that may have moved the instant, or while `isArmed` is false.
    *
    * @param at instant in ms that the core named; Infinity: none
    * @param waiting whether somebody waits in the queue

@@ -10,8 +10,8 @@ import type { LeaseOutcome } from './types.ts';
 export interface Call {
   /** The result, or a chunk of it, has come: it may tell what was used. Never throws. */
   sees(output: unknown): void;
-  /** A chunk has come: prolongs the lease when half of its time is over. Never throws. */
-  flows(): void;
+  /** A chunk has come: prolongs the lease when half of its time is over; the first that says something is noted. Never throws. */
+  flows(chunk: unknown): void;
   /** Ends the lease. Idempotent, never throws. */
   end(outcome: LeaseOutcome): void;
   /** Ends the lease with the outcome that `error` stands for. */
@@ -75,7 +75,7 @@ function followWebStream(stream: WebStream, call: Call): WebStream {
             controller.close();
             return;
           }
-          call.flows();
+          call.flows(value);
           call.sees(value);
           controller.enqueue(value);
         } catch (error) {
@@ -126,7 +126,7 @@ function followIterator(inner: AsyncIterator<unknown>, call: Call): AsyncIterato
       if (result.done === true) {
         call.end(ended);
       } else {
-        call.flows();
+        call.flows(result.value);
         call.sees(result.value);
       }
       return result;

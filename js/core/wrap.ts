@@ -10,6 +10,7 @@ import { followResult, type Call } from './follow.ts';
 import { newAsk, readFunction, readGovernor, readId, readRequest, readSignal, readWait } from './input.ts';
 import { internalsOf } from './internals.ts';
 import { outcomeOfError } from './outcome.ts';
+import { firstChunk } from './part.ts';
 import { refuseOthers } from './properties.ts';
 import { abortReason } from './timers.ts';
 import type { AcquireRequest, TokenUsage } from './types.ts';
@@ -159,6 +160,7 @@ function callOf(
   usageOf: ((output: never) => TokenUsage | null | undefined | void) | undefined,
 ): Call {
   let usage: TokenUsage | undefined;
+  const says = firstChunk();
   return {
     sees(output) {
       try {
@@ -167,7 +169,7 @@ function callOf(
         // The call stands; its estimate too.
       }
     },
-    flows: () => opened.flow(true),
+    flows: (chunk) => opened.flow(says(chunk)),
     end: (outcome) => opened.end(outcome, usage),
     fail: (error) => opened.end(outcomeOfError(error), usage),
   };

@@ -87,12 +87,17 @@ impl Kinds {
     pub(super) fn correct(&mut self, typical: Option<f64>, follow: f64) {
         self.typical = typical.unwrap_or(self.typical);
         for (kind, at) in self.kinds.iter_mut().zip([1.0, 2.0, 3.0]) {
+            if follow == 0.0 && kind.batches > AVERAGED {
+                // Under load it says nothing of the scale, nor is a batch to reach over such a window.
+                (kind.samples, kind.roots) = (0.0, 0.0);
+            }
             if kind.samples < BATCH {
                 continue;
             }
             let found = self.typical * kind.samples / kind.roots;
             let weight = if kind.batches <= AVERAGED { 1.0 / kind.batches.max(1.0) } else { follow };
-            if at != self.first && kind.batches > 0.0 {
+            // An image may say anything.
+            if at != self.first && kind.batches > 0.0 && found.is_finite() {
                 kind.scale += weight * (found - kind.scale);
             }
             *kind = Kind { scale: kind.scale, batches: kind.batches + 1.0, ..Kind::default() };
@@ -147,6 +152,20 @@ mod tests {
         window(&mut kinds, (FirstToken, 4.0), Some(10.0), 0.5);
         assert_eq!(kinds.scaled(FirstToken, 2.0), Some(7.5));
         assert_eq!((kinds.scaled(Latency, 3.0), kinds.scaled(TimedOut, 3.0)), (Some(3.0), Some(3.0)));
+    }
+
+    #[test]
+    fn what_a_rare_kind_was_like_under_load_is_forgotten() {
+        let mut kinds = Kinds::default();
+        for _ in 0..=6 {
+            window(&mut kinds, (Latency, 10.0), Some(10.0), 0.0);
+            window(&mut kinds, (FirstToken, 2.0), Some(10.0), 0.0);
+        }
+        for (root, follow) in [(8.0, 0.0), (2.0, 0.5)] {
+            (0..10).for_each(|_| kinds.note(FirstToken, root));
+            kinds.correct(Some(10.0), follow);
+        }
+        assert_eq!(kinds.scaled(FirstToken, 2.0), Some(10.0));
     }
 
     #[test]

@@ -86,12 +86,12 @@ impl Meter {
         match self {
             // Neither sum can overflow: what is counted stays below 2^63.
             Self::Sliding(window) => window.sum().wrapping_add(amount) <= max,
-            _ => self.fits_other(amount, max),
+            _ => self.fits_any(amount, max),
         }
     }
 
     #[inline(never)]
-    fn fits_other(&self, amount: u64, max: u64) -> bool {
+    fn fits_any(&self, amount: u64, max: u64) -> bool {
         match self {
             Self::Hidden(hidden) => hidden.fits(amount),
             _ => self.used().saturating_add(amount) <= max,
@@ -103,14 +103,14 @@ impl Meter {
     pub(super) const fn used(&self) -> u64 {
         match self {
             Self::Sliding(window) => window.sum(),
-            _ => self.used_other(),
+            _ => self.used_any(),
         }
     }
 
     #[inline(never)]
-    const fn used_other(&self) -> u64 {
+    const fn used_any(&self) -> u64 {
         match self {
-            Self::Sliding(_) => 0,
+            Self::Sliding(window) => window.sum(),
             Self::Bucket(bucket) => bucket.sum(),
             Self::Fixed(window) => window.sum(),
             Self::Hidden(hidden) => hidden.window().sum(),
@@ -132,14 +132,14 @@ impl Meter {
     pub(super) fn add(&mut self, now: CoreTime, amount: u64) {
         match self {
             Self::Sliding(window) => window.add(now, amount),
-            _ => self.add_other(now, amount),
+            _ => self.add_any(now, amount),
         }
     }
 
     #[inline(never)]
-    fn add_other(&mut self, now: CoreTime, amount: u64) {
+    fn add_any(&mut self, now: CoreTime, amount: u64) {
         match self {
-            Self::Sliding(_) => {}
+            Self::Sliding(window) => window.add(now, amount),
             Self::Bucket(bucket) => bucket.add(now, amount),
             Self::Fixed(window) => window.add(amount),
             Self::Hidden(hidden) => hidden.add(now, amount),
@@ -156,14 +156,14 @@ impl Meter {
         if let Self::Sliding(window) = self {
             window.settle(now, admitted, from, bounded);
         } else {
-            self.settle_other((now, admitted), from, [to, bounded]);
+            self.settle_any((now, admitted), from, [to, bounded]);
         }
     }
 
     #[inline(never)]
-    fn settle_other(&mut self, (now, admitted): (CoreTime, CoreTime), from: u64, [to, bounded]: [u64; 2]) {
+    fn settle_any(&mut self, (now, admitted): (CoreTime, CoreTime), from: u64, [to, bounded]: [u64; 2]) {
         match self {
-            Self::Sliding(_) => {}
+            Self::Sliding(window) => window.settle(now, admitted, from, bounded),
             Self::Bucket(bucket) => bucket.settle(admitted, from, to),
             Self::Fixed(window) => window.settle(admitted, from, bounded),
             Self::Hidden(hidden) => hidden.settle(now, admitted, from, to),

@@ -276,6 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn whatever_an_image_says_is_in_flight_a_limit_stays_full() {
+        use super::super::rule::{Counts, NOTHING, Rule};
+        use crate::config::Limit;
+        use crate::decision::{Metric, NO_HANDLE, Subject, Tokens};
+        let mut rule = Rule::new(&Limit::new("r", Metric::Requests, 10, 60_000_000), 0, Subject::Limit(0));
+        let mut meter = rule.meter();
+        let mut mirror = Mirror::default();
+        mirror.log.push(Entry { at: at(1), amount: u64::MAX, in_flight: u64::MAX });
+        rule.mirror = Some(mirror.into());
+        let seen = Seen { admitted: None, ..answer(5, 0) };
+        rule.follow(&mut meter, at(2), &seen, (&Early::default(), NO_HANDLE));
+        let call = Counts { tokens: Tokens::default(), amounts: &NOTHING };
+        assert!(!rule.fits(Some(&meter), call), "{} are counted", meter.used());
+    }
+
+    #[test]
     fn answers_that_come_late_are_not_heeded() {
         let mut mirror = Mirror::default();
         assert!(mirror.heed(Some(at(5))) && mirror.heed(None) && mirror.heed(Some(at(5))));

@@ -20,7 +20,7 @@ use crate::time::CoreTime;
 /// While nobody has said when a calendar period ends, callers are told to ask again after so long.
 pub(super) const UNKNOWN_END_US: u64 = 5_000_000;
 
-/// The most that recorded calls can take a limit to: without leases nothing else bounds them.
+/// The most that calls without a lease, recorded or told of by the provider, can take a limit to: nothing else bounds them.
 const RECORDED_MAX: u64 = 1 << 62;
 
 /// Where no limit counts anything beyond tokens.
@@ -37,20 +37,18 @@ impl Counts<'_> {
     /// By comparisons for the two that every call is asked for: a table of jumps takes longer.
     #[inline(always)]
     pub(super) fn of(&self, metric: Metric) -> u64 {
-        if metric == Metric::Requests {
-            1
-        } else if metric == Metric::Tokens {
-            self.tokens.total()
-        } else {
-            self.of_other(metric)
+        match metric {
+            Metric::Requests => 1,
+            Metric::Tokens => self.tokens.total(),
+            _ => self.of_other(metric),
         }
     }
 
     #[inline(never)]
     fn of_other(&self, metric: Metric) -> u64 {
         match metric {
-            Metric::Requests => 1,
-            Metric::Tokens => self.tokens.total(),
+            // `of` has answered.
+            Metric::Requests | Metric::Tokens => 0,
             Metric::InputTokens => self.tokens.prompt,
             Metric::OutputTokens => self.tokens.output,
             Metric::CostUsd => self.amounts.cost_micros.min(TOKENS_MAX),
@@ -232,7 +230,7 @@ impl Rule {
         }
         match mirror.follow(seen, (meter.used(), max), begun) {
             Follow::Stay => {}
-            Follow::Debit(amount) => meter.add(now, amount),
+            Follow::Debit(amount) => meter.add(now, amount.min(RECORDED_MAX.saturating_sub(meter.used()))),
             Follow::Credit(amount, settled) => {
                 meter.credit(amount);
                 self.since = self.since.max(settled.plus(1));

@@ -79,7 +79,7 @@ const OBSERVED_MAX: u32 = 8;
 pub struct Core {
     governor: Governor,
     view: View,
-    /// What the view says of the next time-out: it rarely changes.
+    /// What the time-out in the view was computed from: it rarely changes.
     wake: Wake,
     /// Whether the view says of outputs or waiters that there are any.
     busy: bool,
@@ -151,7 +151,7 @@ impl Core {
         u32::from(waited)
     }
 
-    /// A `ReleaseCode`.
+    /// A `ReleaseCode`, perhaps with `RELEASE_DUE`.
     #[expect(clippy::too_many_arguments, reason = "numbers are what crosses cheaply")]
     pub fn release(
         &mut self,

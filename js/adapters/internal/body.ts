@@ -3,7 +3,7 @@
  * ahead, so that one nobody reads comes to its end as well; beyond that the reader's pace is kept.
  */
 import type { Call } from '../../core/call.ts';
-import type { Says } from './part.ts';
+import type { Says } from '../../core/part.ts';
 import { watchUnread, type Unread } from './unread.ts';
 import { web, type BodyLike, type ResponseLike } from './web.ts';
 

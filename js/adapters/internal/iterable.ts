@@ -1,7 +1,7 @@
 /** Keeps a lease until a stream of chunks has ended, failed or been left. The stream stays the SDK's own object. */
 import type { SignalLike } from '../../core/types.ts';
 import type { Call } from '../../core/call.ts';
-import { firstChunk } from './part.ts';
+import { firstChunk } from '../../core/part.ts';
 import type { ProviderUsage } from './types.ts';
 import type { Unread } from './unread.ts';
 import { mergeUsage, usageOf } from './usage.ts';

@@ -3,7 +3,7 @@ import { holdBody, isEventStream, isStreamed, type HoldBody } from './body.ts';
 import { usageReader } from './body-usage.ts';
 import type { Call } from '../../core/call.ts';
 import { outcomeOfStatus } from './outcome.ts';
-import { firstBytes } from './part.ts';
+import { firstBytes } from '../../core/part.ts';
 import type { ExtractedUsage } from './types.ts';
 import type { Unread } from './unread.ts';
 import { canBuild, web, type ResponseLike, type WebResponse } from './web.ts';

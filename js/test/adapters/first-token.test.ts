@@ -56,7 +56,9 @@ const BODIES: Record<string, [type: string, first: number, ...pieces: string[]]>
     ...([
       STREAM,
       3,
-      message('response.created', { response: { id: '1', text: { format: { type: 'text' } } } }),
+      message('response.created', {
+        response: { id: '1', text: { format: { type: 'text' } }, instructions: [{ content: [{ text: 'You are' }] }] },
+      }),
     ] as const),
     message('response.output_item.added', { item: { type: 'message', content: [] } }),
     message('response.output_text.delta', { delta: 'Hi' }),

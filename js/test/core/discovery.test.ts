@@ -1,7 +1,7 @@
 /** Limits that a provider tells of: how they come to be, and follow what it says is left. The ledger: `src/limit/mirror.rs`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError, createGovernor, type GovernorConfig } from 'throttleai';
+import { ConfigError, createGovernor, type AnswerReading, type GovernorConfig } from 'throttleai';
 import { readAnswer } from 'throttleai/providers';
 import { ask, bench, denied, granted, settled } from './support.ts';
 
@@ -99,6 +99,16 @@ test('a charge follows what the answer said', (t) => {
   const silent = granted(governor.acquire(request));
   governor.release(silent);
   assert.equal(governor.snapshot().limits![0]!.used, 1_123);
+});
+
+test('what a reader of the user’s estimates is rounded up', (t) => {
+  const usage = { inputTokens: 10.5, outputTokens: 1.2 };
+  const reader = () => ({ kind: 'ok', usage, counts: { settle: 'headers' } }) as unknown as AnswerReading;
+  const { governor } = bench(t, { readAnswer: reader, limits: { tokens: '10k/m' } });
+  const leaseId = granted(governor.acquire(chat));
+  governor.observe({ status: 200 }, { leaseId });
+  governor.release(leaseId);
+  assert.equal(governor.snapshot().limits![0]!.used, 13);
 });
 
 test('without a word of the configuration a family is settled as its provider settles', (t) => {

@@ -185,4 +185,23 @@ test('the first of a stream, of any kind, has its time in the report; what is wh
   told.length = 0;
   await wrapFunction(governor, async () => clock.advance(40), { key: 'k' })();
   assert.deepEqual(told, [{ outcome: 'success', latencyMs: 40 }]);
+  told.length = 0;
+  // Chunks of an SDK: what opens a stream comes early, also from a provider that is overloaded.
+  const chunks = [
+    { type: 'message_start', message: { content: [] } },
+    { type: 'content_block_delta', delta: { text: 'Hi' } },
+  ];
+  const stream = wrapFunction(
+    governor,
+    async function* () {
+      for (const chunk of chunks) {
+        clock.advance(40);
+        yield chunk;
+      }
+    },
+    { key: 'k' },
+  );
+  await all(stream());
+  await settled();
+  assert.equal(told[0]!.firstTokenMs, 80);
 });

@@ -2,7 +2,7 @@
  * When a stream begins to say something. What opens a stream, or keeps it alive while its call still waits for the model, says
  * nothing: so the first bytes come early when a provider is overloaded, and only the first content tells of that.
  */
-import { TextDecoder } from '../../core/text-codec.ts';
+import { TextDecoder } from './text-codec.ts';
 
 /** Parts that are looked at, at most: in a form that is not known here none ever says anything. */
 const PARTS_MAX = 100;
@@ -10,21 +10,28 @@ const PARTS_MAX = 100;
 const SAYS =
   /"(?:content|text|delta|thinking|reasoning(?:_content|_text)?|arguments|partial_json|refusal|completion|response|data)"\s*:\s*"[^"]|"functionCall"\s*:\s*\{|^data: ?[^\s{[]/m;
 
-/** Whether a part says something; for those after the first that does, no longer looked for. Never throws. */
+/** What the Responses API opens a stream with: an echo of the request, which may hold content. */
+const ECHOES = /"type"\s*:\s*"response\.(?:created|queued|in_progress)"/;
+
+/** Whether a part is the first that says something, or another one that does. Never throws. */
 export type Says<Part> = (part: Part) => boolean;
 
 /** For streams of JSON: server-sent events, or lines. What is cut apart counts where its next piece says something. */
 export const firstBytes = (): Says<Uint8Array> => first((bytes: Uint8Array) => new TextDecoder().decode(bytes));
 
-/** For streams of objects that were read from such. */
-export const firstChunk = (): Says<unknown> => first((chunk) => JSON.stringify(chunk));
+/** For streams of objects that were read from such, or of what says something by itself: text, numbers. */
+export function firstChunk(): Says<unknown> {
+  const says = first((chunk: unknown) => JSON.stringify(chunk));
+  return (chunk) => (typeof chunk === 'object' ? says(chunk) : chunk !== '');
+}
 
 function first<Part>(textOf: (part: Part) => string): Says<Part> {
   let left = PARTS_MAX;
   return (part) => {
     if (left-- <= 0) return false;
     try {
-      if (!SAYS.test(textOf(part))) return false;
+      const text = textOf(part);
+      if (!SAYS.test(text) || ECHOES.test(text)) return false;
     } catch {
       return false; // No JSON, or a platform without a decoder for what was cut apart.
     }
