@@ -8,7 +8,8 @@ import { StepError, run } from '../lib/run.mjs';
 // What Rust keeps apart stays apart: a function of one caller would be put back into the one it was taken out of, and code that
 // rarely runs would lie between what runs at every call.
 const INLINED_MAX = ['one-caller', 'flexible'].map((kind) => `--${kind}-inline-max-function-size=30`);
-const FLAGS = ['--strip-debug', '--strip-producers', '--strip-target-features', ...INLINED_MAX];
+// Once more as long as that makes it smaller.
+const FLAGS = ['--converge', '--strip-debug', '--strip-producers', '--strip-target-features', ...INLINED_MAX];
 const CORE_EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
 
 /** @param {{ level?: string, exports?: string[] }} about how, and what the loader will ask for */
