@@ -257,7 +257,7 @@ export class Answers {
     const events = this.#events;
     if (events !== undefined) {
       const view = this.#port.look();
-      const { actorId, action } = leases.rows[slot]!;
+      const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
       const lease = { timestamp: now, leaseId, actorId, action, weight: view[View.WEIGHT]! / 1e6 };
       if ((code & ~RELEASE_DUE) === ReleaseCode.ReleasedLate && this.#strict) {
         events.push({ type: 'warn', ...lease, message: heldLongText(view[View.HELD_US]!, view[View.TTL_US]!) });
@@ -331,7 +331,7 @@ export class Answers {
   #expired(now: number, slot: number, weight: number): void {
     const { leases } = this;
     const leaseId = leases.id(slot);
-    const { actorId, action } = leases.rows[slot]!;
+    const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
     this.#events?.push({ type: 'expire', timestamp: now, leaseId, actorId, action, weight });
     leases.expire(slot);
   }

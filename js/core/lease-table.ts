@@ -62,21 +62,16 @@ const LETTER_A = 97;
 const LETTER_Z = 122;
 const U32_MAX = 0xffffffff;
 
-/** What is beside a slot. */
-interface Row {
-  /** Empty: the row is. */
-  actorId: string;
-  action: string;
-  generation: number;
-  /** All of an id but its last digit, which changes once in 36 uses of a slot: `lease-PART-SLOT.` and the higher digits. */
-  head: string;
-}
-
 export class LeaseTable {
   /** `lease-PART-`; empty until the first grant. */
   #head = '';
-  /** By slot. */
-  readonly rows: Row[] = [];
+  // All of an id but its last digit changes once in 36 uses of a slot, so it is kept, by slot: `lease-PART-SLOT.` and the
+  // higher digits of `generations`.
+  readonly #heads: string[] = [];
+  /** Empty string: the row is empty. */
+  readonly actors: string[] = [];
+  readonly actions: string[] = [];
+  readonly generations: number[] = [];
   readonly #slotOfKey = new Map<string, number>();
   readonly #keyOfSlot = new Map<number, string>();
   readonly #aboutOfSlot = new Map<number, About>();
@@ -114,19 +109,21 @@ export class LeaseTable {
     about: About | undefined,
   ): string {
     // The core fills slots in order, but an image may name a later one first: no holes.
-    while (this.rows.length <= slot) this.rows.push({ actorId: '', action: '', generation: 0, head: '' });
-    const row = this.rows[slot]!;
-    if (generation % RADIX === 0 || generation !== row.generation + 1 || row.head === '')
-      row.head = this.#headOf(slot, generation);
-    row.actorId = actorId;
-    row.action = action;
-    row.generation = generation;
+    for (let empty = this.actors.length; empty <= slot; empty++) {
+      this.actors[empty] = this.actions[empty] = this.#heads[empty] = '';
+      this.generations[empty] = 0;
+    }
+    if (generation % RADIX === 0 || generation !== this.generations[slot]! + 1 || this.#heads[slot] === '')
+      this.#heads[slot] = this.#headOf(slot, generation);
+    this.actors[slot] = actorId;
+    this.actions[slot] = action;
+    this.generations[slot] = generation;
     if (key !== undefined) {
       this.#slotOfKey.set(key, slot);
       this.#keyOfSlot.set(slot, key);
     }
     if (about !== undefined) this.#aboutOfSlot.set(slot, about);
-    const id = idOf(row);
+    const id = this.id(slot);
     this.#lastId = id;
     this.#lastSlot = slot;
     this.#lastGeneration = generation;
@@ -135,7 +132,7 @@ export class LeaseTable {
 
   /** The id of the lease that the row of a slot is about. */
   id(slot: number): string {
-    return idOf(this.rows[slot]!);
+    return this.#heads[slot]! + DIGITS[this.generations[slot]! % RADIX]!;
   }
 
   /** Joined, because a sum would be kept as a tree of its parts, three times as large. */
@@ -160,8 +157,8 @@ export class LeaseTable {
 
   /** Empties a row. */
   drop(slot: number): void {
-    const row = this.rows[slot]!;
-    row.actorId = row.action = '';
+    this.actors[slot] = '';
+    this.actions[slot] = '';
     if (this.#aboutOfSlot.size !== 0) this.#aboutOfSlot.delete(slot);
     if (this.#keyOfSlot.size === 0) return;
     const key = this.#keyOfSlot.get(slot);
@@ -193,15 +190,16 @@ export class LeaseTable {
   /** The lease that holds an idempotency key. */
   claim(key: string): LeaseRef | undefined {
     const slot = this.#slotOfKey.get(key);
-    return slot === undefined ? undefined : { slot, generation: this.rows[slot]!.generation };
+    return slot === undefined ? undefined : { slot, generation: this.generations[slot] ?? 0 };
   }
 
   /** All rows that are filled. */
   entries(): LeaseRow[] {
     const rows: LeaseRow[] = [];
-    for (const [slot, { actorId, action, generation }] of this.rows.entries()) {
+    for (const [slot, actorId] of this.actors.entries()) {
       if (actorId === '') continue;
-      const row = [slot, generation, actorId, action, this.#keyOfSlot.get(slot) ?? null] as const;
+      const key = this.#keyOfSlot.get(slot) ?? null;
+      const row = [slot, this.generations[slot]!, actorId, this.actions[slot]!, key] as const;
       const about = this.about(slot);
       if (about === undefined) rows.push(row);
       else rows.push([...row, rowOf(about)]);
@@ -213,10 +211,6 @@ export class LeaseTable {
   get late(): LateRow[] {
     return [...this.#late].map(([leaseId, about]) => [leaseId, rowOf(about)]);
   }
-}
-
-function idOf({ head, generation }: Row): string {
-  return head + DIGITS[generation % RADIX]!;
 }
 
 function rowOf({ name, promptTokens, outputTokens, images, shrunk }: About): AboutRow {
