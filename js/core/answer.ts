@@ -100,9 +100,7 @@ export function answeredBy({ usage, counts }: AnswerReading, estimated: number):
   const { inputTokens, outputTokens, totalTokens = NaN } = usage ?? {};
   const prompt = inputTokens ?? Math.min(totalTokens, estimated);
   const output = outputTokens ?? totalTokens - prompt;
-  // Whole, as reports are read: a reader of the user's may estimate.
-  const used = prompt >= 0 && output >= 0 ? ([Math.ceil(prompt), Math.ceil(output)] as const) : undefined;
-  return { settle: counts?.settle, used };
+  return { settle: counts?.settle, used: prompt >= 0 && output >= 0 ? [prompt, output] : undefined };
 }
 
 /** A limit of the provider's as the governor counts it. */

@@ -16,8 +16,6 @@ export interface CoreHandle {
    * filled), `DENIED` (the `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`,
    * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
    *
-   * Tokens are whole numbers, here and wherever they cross: the shell has rounded up.
-   *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for
    * @param flags bit 0: background; bit 1: may barge past waiters; those below; the family from `FAMILY_SHIFT` on
    * @param claimSlot, claimGeneration the lease that the shell's table says holds the idempotency key; -1, 0 without.

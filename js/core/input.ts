@@ -26,7 +26,6 @@ export interface Ask {
   action: string;
   flags: number;
   weight: number;
-  /** Whole, as `outputTokens`: rounded up. */
   promptTokens: number;
   outputTokens: number;
   /** Actor, tenant and idempotency key as one string; undefined without a key. */
@@ -62,7 +61,6 @@ export interface Told {
   status: number;
   /** How long it asked for a pause; NaN: it did not. */
   retryAfterMs: number;
-  /** Whole, as `outputTokens`: rounded up. */
   promptTokens: number;
   outputTokens: number;
   cachedTokens: number;
@@ -144,8 +142,8 @@ export function readRequest(request: AcquireRequest, idBytes: number, ask: Ask, 
     weight = readAmount(estimate.weight, 'request.estimate.weight', WEIGHT_MAX, 1);
     // In millionths, as the core counts: events of the grant and of its end then say the same.
     if (weight !== 1) weight = Math.round(weight * 1e6) / 1e6;
-    promptTokens = Math.ceil(readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0));
-    outputTokens = Math.ceil(readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0));
+    promptTokens = readAmount(estimate.promptTokens, 'request.estimate.promptTokens', TOKENS_MAX, 0);
+    outputTokens = readAmount(estimate.maxOutputTokens, 'request.estimate.maxOutputTokens', TOKENS_MAX, 0);
     images = readAmount(estimate.images, 'request.estimate.images', TOKENS_MAX, 0);
     const { metrics } = estimate;
     if (metrics !== undefined && metrics !== null) {
@@ -292,8 +290,8 @@ export function readReport(report: ReleaseReport | null | undefined, told: Told)
         const pictures = readAmount(usage.images, 'report.usage.images', TOKENS_MAX, NaN);
         const { metrics } = usage;
         if (metrics != null) amounts = readAmounts(metrics, 'report.usage.metrics', told.amounts.metrics);
-        promptTokens = Math.ceil(prompt);
-        outputTokens = Math.ceil(output);
+        promptTokens = prompt;
+        outputTokens = output;
         cachedTokens = cached;
         images = pictures;
         used = true;

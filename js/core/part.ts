@@ -13,7 +13,7 @@ const SAYS =
 /** What the Responses API opens a stream with: an echo of the request, which may hold content. */
 const ECHOES = /"type"\s*:\s*"response\.(?:created|queued|in_progress)"/;
 
-/** Whether a part is the first that says something, or another one that does. Never throws. */
+/** Whether a part says something. After the first that does it need not say so again. Never throws. */
 export type Says<Part> = (part: Part) => boolean;
 
 /** For streams of JSON: server-sent events, or lines. What is cut apart counts where its next piece says something. */

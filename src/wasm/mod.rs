@@ -169,10 +169,7 @@ impl Core {
             3 => Outcome::Cancelled,
             _ => Outcome::Success,
         };
-        // The shell has rounded up, as in `request`.
-        let [latency_us, prompt_tokens, output_tokens] =
-            [latency * 1000.0, prompt, output].map(|number| Some(number).filter(|number| !number.is_nan()).map(whole));
-        let mut report = Report { outcome, latency_us, prompt_tokens, output_tokens, ..Report::default() };
+        let mut report = Report::of(outcome, latency, prompt, output);
         if flags & AMOUNTS != 0 {
             report.amounts = self.view.reported();
         }
@@ -460,8 +457,7 @@ fn request(
         share: None,
         priority: if flags & BACKGROUND == 0 { Priority::Interactive } else { Priority::Background },
         weight: Request::weight_of(weight),
-        // The shell has rounded up, which takes an instruction there and ten here.
-        tokens: Tokens { prompt: whole(prompt), output: whole(output) },
+        tokens: Tokens::rounded_up(prompt, output),
         amounts: Amounts::default(),
         keys: Keys::default(),
         unlimited: false,

@@ -53,6 +53,12 @@ test('codes and flags are those of the core', () => {
     FLAG_KEYS,
     FLAG_UNLIMITED,
     FLAG_SHARE,
+    FLAG_TELL,
+    GRANT_DUE,
+    GRANT_REUSED,
+    GRANT_RENAMED,
+    SLOT_SHIFT,
+    RELEASE_DUE,
     FAMILY_SHIFT,
     COUNTS_AT_END,
     OBSERVED_KEYS,
@@ -66,8 +72,10 @@ test('codes and flags are those of the core', () => {
     KEYS: FLAG_KEYS,
     UNLIMITED: FLAG_UNLIMITED,
     SHARE: FLAG_SHARE,
+    TELL: FLAG_TELL,
   };
-  for (const [name, value] of Object.entries({ DENIED, QUEUED, NO_HANDLE, ...flags, ...observed }))
+  const answers = { DUE: GRANT_DUE, REUSED: GRANT_REUSED, RENAMED: GRANT_RENAMED, SLOT_SHIFT, RELEASE_DUE };
+  for (const [name, value] of Object.entries({ DENIED, QUEUED, NO_HANDLE, ...answers, ...flags, ...observed }))
     assert.equal(value, constant(wasm, name), name);
 });
 
