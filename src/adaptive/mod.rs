@@ -1,10 +1,10 @@
 //! Decides how much of the maximum is used: the effective maximum follows what calls show of the provider.
 //!
-//! Two parts, each a file: `latency` finds how many calls run before they slow each other down, `refusals` the hidden limit
-//! of a provider that refuses; the smaller of their limits is in force, and here are the pauses. What the governor itself refuses
-//! is never read as overload: it only says that there is demand. DEVIATION from the documented behaviour, in which own refusals
-//! fed back: at half load that rule fell to 1 and stayed there. They count only in an interval of `adjust_interval` (and twice
-//! the mean latency) in which nothing ended, as one step down.
+//! Three parts, each a file: `latency` finds how many calls run before they slow each other down, `refusals` the hidden limit
+//! of a provider that refuses; the smaller of their limits is in force, and here are the pauses. `stall` holds callers back when
+//! nothing is answered any more. What the governor itself refuses is never read as overload: it only says that there is demand.
+//! DEVIATION from the documented behaviour, in which own refusals fed back: at half load that rule fell to 1 and stayed there.
+//! They count only in an interval of `adjust_interval` (and twice the mean latency) in which nothing ended, as one step down.
 //!
 //! What counts as what: success and time-out are samples of latency (a time-out is a lower bound), errors are not (quick
 //! failures look healthy), refusals neither. Whether the provider is down is not decided here (`gate`): an outage teaches nothing,
@@ -18,6 +18,7 @@ mod kinds;
 mod latency;
 mod maths;
 mod refusals;
+mod stall;
 
 use crate::codec::{Reader, Writer};
 use crate::config::{self, WEIGHT_UNIT};
@@ -25,6 +26,7 @@ use crate::decision::Outcome;
 use crate::time::CoreTime;
 use latency::{Latency, Sample, Terms};
 use refusals::{Refusal, Refusals};
+use stall::Stall;
 
 /// After this long without a call what was learned begins to be forgotten, in microseconds.
 const SILENCE_US: f64 = 15_000_000.0;
@@ -38,6 +40,7 @@ pub(crate) struct Adaptive {
     max: u64,
     latency: Latency,
     refusals: Refusals,
+    stall: Stall,
     before: Before,
     /// 1 while the provider is down, and since when it last was: what was sent before says nothing.
     down: f64,
@@ -86,6 +89,7 @@ impl Adaptive {
             max,
             latency: Latency::new(slots(max)),
             refusals: Refusals::default(),
+            stall: Stall::default(),
             before: Before::default(),
             down: 0.0,
             down_since: 0.0,
@@ -114,7 +118,7 @@ impl Adaptive {
     /// When the next call may be sent, if not now.
     #[inline(never)]
     pub(crate) fn opens_at(&self) -> Option<CoreTime> {
-        let at = self.opens_at.max(self.refusals.opens_at(self.now));
+        let at = self.opens_at.max(self.refusals.opens_at(self.now)).max(self.stall.opens_at);
         (at > self.now).then(|| instant(at))
     }
 
@@ -151,6 +155,7 @@ impl Adaptive {
         let in_flight = slots(in_flight);
         self.latency.admitted(in_flight);
         self.refusals.sent(self.now, in_flight);
+        self.stall.sent(self.now, self.latency.mean_us);
     }
 
     /// Time has passed with so much in flight.
@@ -162,9 +167,13 @@ impl Adaptive {
         self.latency.advance(now, in_flight);
         if in_flight > 0.0 {
             self.silent_since = now;
-        } else if now - self.silent_since >= SILENCE_US {
-            self.latency.rest(now - self.silent_since, slots(self.max));
-            self.silent_since = now;
+            self.stall.advance(now, self.latency.mean_us);
+        } else {
+            self.stall.clear();
+            if now - self.silent_since >= SILENCE_US {
+                self.latency.rest(now - self.silent_since, slots(self.max));
+                self.silent_since = now;
+            }
         }
         if now - self.interval.began >= self.interval_us() {
             let Interval { asked, refused, .. } = self.interval;
@@ -186,6 +195,14 @@ impl Adaptive {
     pub(crate) fn ended(&mut self, ended: &Ended) {
         self.interval = Interval { began: self.now, ..Interval::default() };
         let (now, admitted) = (self.now, ended.admitted.as_micros() as f64);
+        match ended.outcome {
+            Outcome::Cancelled => self.stall.given_up(admitted),
+            Outcome::Timeout => {}
+            _ => self.stall.answered(admitted),
+        }
+        if ended.outcome == Outcome::Success {
+            self.stall.took(ended.latency_us as f64);
+        }
         if ended.outcome == Outcome::Cancelled || admitted < self.down_since {
             return;
         }
@@ -220,9 +237,10 @@ impl Adaptive {
     }
 
     /// The provider is down: nobody is sent, but single calls that try.
-    pub(crate) const fn goes_down(&mut self) {
+    pub(crate) fn goes_down(&mut self) {
         // Only what is sent from now on.
         (self.down, self.down_since) = (1.0, self.now + 1.0);
+        self.stall.clear();
         self.refusals.restore(self.before.refusals);
     }
 
@@ -248,13 +266,15 @@ impl Adaptive {
     /// Everything, in the order of an image. Never inlined, nor a chain of iterators: copies of that were 8 KB of wasm.
     #[inline(never)]
     fn each_number(&mut self, see: &mut See<'_>) {
-        let Self { latency, refusals, before, down, down_since, opens_at, now, silent_since, interval, .. } = self;
+        let Self { latency, refusals, stall, before, down, down_since, opens_at, now, silent_since, interval, .. } =
+            self;
         let Interval { began, asked, refused } = interval;
         let Before { mean_us, refusals: [cap, is_rate, score] } = before;
         let own = [down, down_since, mean_us, cap, is_rate, score, opens_at, now, silent_since, began, asked, refused];
         own.into_iter().for_each(&mut *see);
         latency.each_number(see);
         refusals.each_number(see);
+        stall.each_number(see);
     }
 
     pub(crate) fn write(&self, w: &mut Writer) {

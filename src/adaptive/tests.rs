@@ -88,6 +88,34 @@ fn a_hidden_limit_of_calls_a_second_is_found() {
 }
 
 #[test]
+fn when_nothing_is_answered_any_more_single_calls_try() {
+    let (answered, given_up) = (60 * S, 90 * S);
+    let mut adaptive = controller(200);
+    let (mut rng, start) = (fastrand::Rng::with_seed(1), adaptive.now as u64);
+    // When each call is answered, and when it was sent.
+    let mut calls = alloc::collections::BTreeMap::new();
+    let mut sent = [0, 0];
+    for now in (start..start + given_up).step_by(S as usize / 40) {
+        let at = CoreTime::from_micros(now);
+        let is_answered = now < start + answered;
+        while let Some(entry) = calls.first_entry().filter(|entry| is_answered && *entry.key() <= now) {
+            let (end, admitted): (u64, u64) = entry.remove_entry();
+            adaptive.advance(at, calls.len() as u64 * WEIGHT_UNIT);
+            adaptive.ended(&ended(Outcome::Success, CoreTime::from_micros(admitted), end - admitted, None));
+        }
+        adaptive.asked(false);
+        adaptive.advance(at, calls.len() as u64 * WEIGHT_UNIT);
+        if adaptive.opens_at().is_none() {
+            calls.insert(now + rng.u64(S / 2..3 * S / 2), now);
+            sent[usize::from(!is_answered)] += 1;
+            adaptive.sent(calls.len() as u64 * WEIGHT_UNIT);
+        }
+    }
+    assert_eq!(sent[0], 60 * 40);
+    assert!(sent[1] < 60, "{sent:?}");
+}
+
+#[test]
 fn calls_that_fail_now_and_then_teach_nothing() {
     let mut adaptive = controller(64);
     let run = drive(&mut adaptive, &Run { errors: 0.1, load: 1.5, ..Run::of(Kind::Queue) });

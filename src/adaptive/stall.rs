@@ -1,0 +1,265 @@
+//! Whether the provider has stalled: nothing is answered, and by what calls usually take much should have.
+//!
+//! An outage in which calls hang shows nothing before the first of them times out, and until then every slot fills. Looked at are
+//! the calls that were sent after the newest one that was answered. The chance that none of them is answered yet is the
+//! product of the parts of all calls that take longer than their ages. When that is next to nothing one caller is let
+//! through now and then, each time after twice the pause, until one of those calls is answered. So calls that all take the same
+//! time are no stall, whatever is in flight, nor is a queue that holds up all alike. Calls that all take much longer than
+//! those before them are, until the first of them ends.
+//!
+//! Instants and durations in microseconds. O(1): a look at the ages goes through two short lists, and is taken a few times
+//! in a mean latency. Used by `mod`. Source: the phi accrual failure detector (Hayashibara et al., 2004), with what was
+//! measured in place of a normal distribution.
+
+use core::mem;
+
+/// The calls that are looked at: those that have waited longest.
+const AWAITED: usize = 32;
+/// So many must be late, since none makes it less likely than this part.
+const LEAST: usize = 16;
+const SAYS_MOST: f64 = 0.25;
+/// Less is next to nothing. (In the simulator 2^-26 holds back where a queue with heavy tails has lost most of its workers, and
+/// 2^-40 sends as many calls into an outage at full load as if there were no such sign.)
+const CHANCE: f64 = 1.0 / 4_294_967_296.0;
+/// Durations are counted in two bins for each octave, from 2^13 us (8 ms) on; what is shorter is in the first.
+const BINS: usize = 32;
+const FIRST_BIN: u64 = (1_023 + 13) << 1;
+/// So many must have been counted; so many are halved, so that the latest count most.
+const COUNTED: (f64, f64) = (32.0, 1_024.0);
+/// Looks in a mean latency.
+const LOOKS: f64 = 16.0;
+/// The longest pause, in mean latencies. The first is one.
+const PAUSE_MOST: f64 = 16.0;
+
+/// The state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Stall {
+    /// How many calls took how long.
+    bins: [f64; BINS],
+    counted: f64,
+    /// When the calls were sent that are newer than any that was answered, oldest first; 0 after the last.
+    awaited: [f64; AWAITED],
+    looks_at: f64,
+    /// How long the next caller waits after the one before; 0: it has not stalled.
+    pause: f64,
+    /// Nothing is sent before; 0: it has not stalled.
+    pub(super) opens_at: f64,
+}
+
+impl Stall {
+    pub(super) fn sent(&mut self, now: f64, mean_us: f64) {
+        if let Some(free) = self.awaited.iter_mut().find(|sent| **sent == 0.0) {
+            *free = now;
+        }
+        if self.pause > 0.0 {
+            self.pause = (2.0 * self.pause).min(PAUSE_MOST * mean_us);
+            self.opens_at = now + self.pause;
+        }
+    }
+
+    /// A call that was sent at `admitted` was answered, however.
+    pub(super) fn answered(&mut self, admitted: f64) {
+        self.forget(|sent| sent <= admitted);
+    }
+
+    /// An answer took so long.
+    pub(super) fn took(&mut self, us: f64) {
+        self.bins.iter_mut().skip(bin_of(us)).take(1).for_each(|bin| *bin += 1.0);
+        self.counted += 1.0;
+        if self.counted >= COUNTED.1 {
+            self.counted *= 0.5;
+            self.bins.iter_mut().for_each(|bin| *bin *= 0.5);
+        }
+    }
+
+    /// Whoever sent a call at `admitted` waits for it no longer.
+    pub(super) fn given_up(&mut self, admitted: f64) {
+        let mut found = false;
+        self.forget(|sent| sent == admitted && !mem::replace(&mut found, true));
+    }
+
+    /// Nothing is awaited.
+    pub(super) fn clear(&mut self) {
+        self.forget(|_| true);
+    }
+
+    fn forget(&mut self, which: impl FnMut(f64) -> bool) {
+        if self.awaited.first() == Some(&0.0) {
+            return;
+        }
+        let all = mem::take(&mut self.awaited);
+        let mut which = which;
+        let left = all.into_iter().filter(|&sent| sent > 0.0 && !which(sent));
+        self.awaited.iter_mut().zip(left).for_each(|(place, sent)| *place = sent);
+        if self.awaited != all {
+            (self.pause, self.opens_at) = (0.0, 0.0);
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn advance(&mut self, now: f64, mean_us: f64) {
+        let enough = self.awaited.get(LEAST - 1).is_some_and(|&sent| sent > 0.0) && self.counted >= COUNTED.0;
+        if now < self.looks_at || self.pause > 0.0 || !enough {
+            return;
+        }
+        self.looks_at = now + mean_us / LOOKS;
+        if self.chance(now) < CHANCE {
+            (self.pause, self.opens_at) = (mean_us, now + mean_us);
+        }
+    }
+
+    /// The chance that nothing that is awaited has been answered.
+    #[inline(never)]
+    fn chance(&self, now: f64) -> f64 {
+        // Both from the longest to the shortest: of each bin what took longer.
+        let mut bins = self.bins.iter().enumerate().rev();
+        let (mut bin, mut longer, mut own) = (BINS, 0.0, 0.0);
+        let awaited = self.awaited.iter().take_while(|&&sent| sent > 0.0);
+        awaited.fold(1.0, |chance, sent| {
+            let age = now - sent;
+            while bin > bin_of(age) {
+                let Some((next, &count)) = bins.next() else { break };
+                (bin, longer, own) = (next, longer + own, count);
+            }
+            let part = (longer + own * (1.0 - within_bin(age))) / self.counted;
+            chance * part.max(SAYS_MOST)
+        })
+    }
+
+    /// Everything, in the order of an image.
+    pub(super) fn each_number(&mut self, see: &mut super::See<'_>) {
+        let Self { bins, counted, awaited, looks_at, pause, opens_at } = self;
+        let lists = bins.iter_mut().chain(awaited);
+        lists.for_each(&mut *see);
+        [counted, looks_at, pause, opens_at].into_iter().for_each(see);
+    }
+}
+
+/// An exponent and the first binary digit after the point.
+fn bin_of(us: f64) -> usize {
+    ((us.to_bits() >> 51).saturating_sub(FIRST_BIN) as usize).min(BINS - 1)
+}
+
+/// Which part of its bin a duration has gone through.
+fn within_bin(us: f64) -> f64 {
+    let bits = us.to_bits();
+    let (bin, octave) = (f64::from_bits(bits >> 51 << 51), f64::from_bits(bits >> 52 << 52));
+    if octave > 0.0 { 2.0 * (us - bin) / octave } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: f64 = 1_000_000.0;
+
+    /// A provider whose calls have taken so long, 20 of them in flight since, one in a tenth of a second.
+    fn waiting(seconds: impl Fn(u32) -> f64, calls: u32) -> Stall {
+        let mut stall = Stall::default();
+        (0..100).for_each(|call| stall.took(seconds(call) * S));
+        (0..calls).for_each(|call| stall.sent(100.0 * S + f64::from(call) * 0.1 * S, S));
+        stall
+    }
+
+    fn stalled_after(stall: &Stall) -> f64 {
+        let has_stalled = |tenth: &u32| {
+            let mut later = stall.clone();
+            later.advance((100.0 + 0.1 * f64::from(*tenth)) * S, S);
+            later.pause > 0.0
+        };
+        (0..600).find(has_stalled).map_or(f64::INFINITY, |tenth| 0.1 * f64::from(tenth))
+    }
+
+    /// From half a second to one and a half.
+    fn usual(call: u32) -> f64 {
+        0.5 + 0.01 * f64::from(call)
+    }
+
+    #[test]
+    fn parts_of_the_calls_that_take_longer_are_a_chance() {
+        for us in [1.0, 8192.0, 9000.0, 12_000.0, 12_288.0, S, 1.5 * S] {
+            assert!((0.0..1.0).contains(&within_bin(us)), "{us}");
+        }
+        assert_eq!((bin_of(0.0), bin_of(8192.0), bin_of(12_288.0), bin_of(16_384.0)), (0, 0, 1, 2));
+        assert_eq!((bin_of(1e300), within_bin(10_240.0)), (BINS - 1, 0.5));
+        let stall = waiting(usual, 1);
+        let chances = [0.1, 0.5, 1.0, 1.25, 2.0].map(|age| stall.chance((100.0 + age) * S));
+        for (found, expected) in chances.into_iter().zip([1.0, 1.0, 0.5, 0.25, 0.25]) {
+            assert!((found - expected).abs() < 0.03, "{chances:?}");
+        }
+    }
+
+    #[test]
+    fn it_has_stalled_when_no_such_wait_was_ever_seen() {
+        let after = stalled_after(&waiting(usual, 20));
+        assert!((2.0..3.5).contains(&after), "{after}");
+    }
+
+    #[test]
+    fn few_calls_say_nothing_nor_do_durations_that_nobody_knows() {
+        assert_eq!(stalled_after(&waiting(usual, 15)), f64::INFINITY);
+        let mut unknown = waiting(usual, 20);
+        (unknown.bins, unknown.counted) = ([0.0; BINS], 0.0);
+        (0..31).for_each(|call| unknown.took(usual(call) * S));
+        assert_eq!(stalled_after(&unknown), f64::INFINITY);
+        unknown.took(S);
+        assert!(stalled_after(&unknown) < 3.5);
+    }
+
+    #[test]
+    fn calls_that_all_take_the_same_time_are_no_stall_however_many() {
+        let mut stall = Stall::default();
+        let mut sent = [0.0; 64];
+        for step in 0..10_000_u32 {
+            let now = f64::from(step + 1) * S / 128.0;
+            stall.advance(now, S / 2.0);
+            let place = &mut sent[step as usize % 64];
+            if *place > 0.0 {
+                stall.answered(*place);
+                stall.took(now - *place);
+            }
+            *place = now;
+            stall.sent(now, S / 2.0);
+            assert_eq!(stall.opens_at, 0.0, "step {step}");
+        }
+    }
+
+    #[test]
+    fn who_tries_waits_twice_as_long_each_time_until_a_later_call_is_answered() {
+        let mut stall = waiting(usual, 20);
+        stall.advance(110.0 * S, S);
+        let mut now = stall.opens_at;
+        assert_eq!(now, 111.0 * S);
+        for pause in [2.0, 4.0, 8.0, 16.0, 16.0] {
+            stall.sent(now, S);
+            assert_eq!(stall.opens_at, now + pause * S);
+            now = stall.opens_at;
+        }
+        stall.answered(99.0 * S);
+        stall.given_up(99.0 * S);
+        assert_eq!(stall.opens_at, now);
+        stall.answered(100.0 * S);
+        assert_eq!((stall.opens_at, stall.pause), (0.0, 0.0));
+    }
+
+    #[test]
+    fn what_is_given_up_is_not_awaited() {
+        let mut stall = waiting(usual, 20);
+        stall.sent(101.9 * S, S);
+        stall.given_up(101.9 * S);
+        assert_eq!(stall.awaited.iter().filter(|&&sent| sent > 0.0).count(), 20);
+        (0..5).for_each(|call| stall.given_up(100.0 * S + f64::from(call) * 0.1 * S));
+        assert_eq!(stalled_after(&stall), f64::INFINITY);
+        stall.clear();
+        assert_eq!(stall.awaited, [0.0; AWAITED]);
+    }
+
+    #[test]
+    fn the_latest_durations_count_most() {
+        let mut stall = waiting(usual, 20);
+        (0..2000).for_each(|_| stall.took(30.0 * S));
+        assert!(stall.counted < COUNTED.1 && stalled_after(&stall) > 30.0);
+        let counted: f64 = stall.bins.iter().sum();
+        assert!((counted - stall.counted).abs() < 1e-6);
+    }
+}
