@@ -4,9 +4,10 @@
 //! to it in fixed windows and in a bucket that holds as much. Before the first refusal nothing is held back. At a refusal the
 //! limit was full, and what had been let in says how much it holds (`ways`); then that much is allowed. After a refusal nothing
 //! is sent for a pause, which doubles while little is let in between (a fixed window opens when it does), and then one call,
-//! two, four, so that a mistake costs few refusals. When the limit has been in use for a while without a refusal a little more
-//! is tried, doubling as long as it goes well: so a limit that rises is found again. Each time the same is refused again the
-//! next try comes later.
+//! two, four, so that a mistake costs few refusals. Where several calls are on their way until a refusal is heard, and much is
+//! still open, they are sent evenly: of a burst that meets the limit all are refused. When the limit has been in use for a while
+//! without a refusal a little more is tried, doubling as long as it goes well: so a limit that rises is found again. Each time
+//! the same is refused again the next try comes later.
 //!
 //! What is allowed is a function of time between two commands, so that every denial can name the instant at which its call
 //! fits. While nothing is counted any call fits, however large: nobody knows that it does not.
@@ -48,6 +49,10 @@ const TRY_PARTS: u64 = 512;
 const WAIT_DOUBLINGS: u32 = 3;
 /// Steps, at most: more than doublings of any amount.
 const STEPS: u64 = 40;
+/// Sent evenly: calls come sooner than what is allowed does in the mean, by one part in so many, so that callers who ask unevenly use
+/// it; and so many at once.
+const SOONER: u128 = 4;
+const AT_ONCE: u64 = 3;
 /// In use: so many sixteenths of what is allowed are counted.
 const IN_USE: u64 = 15;
 /// So many refusals in a row, each with less than seven eighths of what it holds let in, are about something else; the
@@ -75,6 +80,9 @@ pub(super) struct Hidden {
     pauses: u32,
     /// Sent since the last refusal was heard.
     sent: u64,
+    /// Whether calls are sent evenly, and when the next one is then.
+    evenly: bool,
+    even_at: CoreTime,
     /// Since when it has been in use without a refusal, and how often tries were refused.
     since: CoreTime,
     full_at: CoreTime,
@@ -109,6 +117,8 @@ impl Hidden {
             opens_at: never,
             pauses: 0,
             sent: 0,
+            evenly: false,
+            even_at: never,
             since: never,
             full_at: never,
             waits: 0,
@@ -197,7 +207,7 @@ impl Hidden {
         let allowed = if used == 0 { self.most } else { self.allowed(self.now) };
         let opened =
             self.now >= self.opens_at && (self.sent == 0 || self.sent.saturating_add(amount) <= self.opened(self.now));
-        opened && counted <= allowed
+        opened && counted <= allowed && (!self.evenly || self.now >= self.even_at)
     }
 
     /// The first instant at which a call of `amount` fits, if nothing is sent or heard before; `None`: never.
@@ -225,7 +235,15 @@ impl Hidden {
         }
         let mut opens = (0..STEPS).map(|step| self.opens_at.plus(step.saturating_mul(self.window_us / STEP)));
         let opens_at = opens.find(|&at| self.sent == 0 || self.sent.saturating_add(amount) <= self.opened(at));
-        Some(fits_at.max(opens_at.unwrap_or(now)))
+        let even_at = if self.evenly { self.even_at } else { now };
+        Some(fits_at.max(opens_at.unwrap_or(now)).max(even_at))
+    }
+
+    /// How long so much takes that is sent evenly.
+    fn even_us(&self, amount: u64) -> u64 {
+        let [amount, window_us, allowed] = [amount, self.window_us, self.allowed(self.now).max(1)].map(u128::from);
+        let us = amount.saturating_mul(window_us).checked_div(allowed).unwrap_or(0);
+        u64::try_from(us.saturating_sub(us / SOONER)).unwrap_or(u64::MAX)
     }
 
     /// When at most so much is counted.
@@ -240,6 +258,12 @@ impl Hidden {
         if self.known.is_some() {
             self.look_at_tries(now, amount);
             self.sent = self.sent.saturating_add(amount);
+            if self.evenly {
+                let at_once = now.minus(self.even_us(self.unit.saturating_mul(AT_ONCE)));
+                // A call may count more than is allowed: after a window it is gone.
+                let next = self.even_at.max(at_once).plus(self.even_us(amount));
+                self.even_at = next.min(now.plus(self.window_us));
+            }
         }
         self.window.add(now, amount);
         self.total = self.total.saturating_add(amount);
@@ -256,6 +280,9 @@ impl Hidden {
         } else if now.since(self.full_at) > self.window_us {
             self.known = self.believed(self.peak.min(allowed));
             (self.since, self.full_at, self.peak) = (now, now, 0);
+        } else if self.evenly && now > self.tries_at() {
+            // What is sent evenly comes late to what is allowed: tries wait for it, or they are large by then.
+            self.since = now.minus(self.window_us.saturating_mul(1 << self.waits));
         }
     }
 
@@ -301,6 +328,10 @@ impl Hidden {
             self.heard_at = now;
             if explains == Some(false) && self.strange < STRANGE {
                 self.strange = self.strange.saturating_add(1);
+                if self.evenly {
+                    // All that is sent until the next one is heard may be refused too.
+                    self.open(retry_at.unwrap_or(now), amount);
+                }
                 return false;
             }
             self.strange = 0;
@@ -317,7 +348,7 @@ impl Hidden {
         if self.strange > 0 || self.fulls.is_empty() {
             return false;
         }
-        self.learn(is_news);
+        self.learn(now, refusal, is_news);
         true
     }
 
@@ -326,11 +357,16 @@ impl Hidden {
         let little = before.is_some_and(|let_in| let_in < full.trailing / LITTLE);
         self.pauses = if little { self.pauses.saturating_add(1).min(PAUSE_DOUBLINGS) } else { 0 };
         let until = now.plus((self.window_us / PAUSE) << self.pauses);
-        self.opens_at = self.opens_at.max(until).max(retry_at.unwrap_or(until));
-        (self.sent, self.unit) = (0, full.amount.max(1));
+        self.open(until.max(retry_at.unwrap_or(until)), full.amount);
     }
 
-    fn learn(&mut self, is_news: bool) {
+    /// Single calls are sent again at an instant, then more.
+    fn open(&mut self, at: CoreTime, amount: u64) {
+        self.opens_at = self.opens_at.max(at);
+        (self.sent, self.unit) = (0, amount.max(1));
+    }
+
+    fn learn(&mut self, now: CoreTime, refusal: &Refusal, is_news: bool) {
         let before = self.known;
         let (contradicted, estimate, low, high) = ways::learn(&self.fulls, self.window_us);
         self.fulls.rotate_left(contradicted);
@@ -343,6 +379,9 @@ impl Hidden {
             self.waits = if same { self.waits.saturating_add(1).min(WAIT_DOUBLINGS) } else { 0 };
             (self.since, self.full_at, self.peak) = (self.heard_at, self.heard_at, 0);
         }
+        let is_wide = known.low < known.high.saturating_sub(known.high / 8);
+        let at_once = self.even_us(self.unit.saturating_mul(AT_ONCE));
+        self.evenly = is_wide && at_once < now.since(refusal.admitted);
     }
 }
 
@@ -357,9 +396,10 @@ impl Hidden {
         if let Some(HiddenLimit { estimate, low, high }) = self.known {
             [estimate, low, high].into_iter().for_each(|number| w.u64(number));
         }
-        let Self { total, peak, unit, heard_at, opens_at, sent, since, full_at, .. } = self;
+        let Self { total, peak, unit, heard_at, opens_at, even_at, sent, since, full_at, .. } = self;
         [*total, *peak, *unit, *sent].into_iter().for_each(|number| w.u64(number));
-        [heard_at, opens_at, since, full_at].into_iter().for_each(|at| w.u64(at.as_micros()));
+        w.bool(self.evenly);
+        [heard_at, opens_at, even_at, since, full_at].into_iter().for_each(|at| w.u64(at.as_micros()));
         [self.pauses, self.waits, self.strange].into_iter().for_each(|number| w.u32(number));
     }
 
@@ -375,7 +415,9 @@ impl Hidden {
         });
         self.known = r.bool().then(|| HiddenLimit { estimate: r.u64(), low: r.u64(), high: r.u64() });
         [self.total, self.peak, self.unit, self.sent] = [r.u64(), r.u64(), r.u64(), r.u64()];
-        [self.heard_at, self.opens_at, self.since, self.full_at] = [(); 4].map(|()| r.u64()).map(CoreTime::from_micros);
+        self.evenly = r.bool();
+        let instants = [(); 5].map(|()| r.u64()).map(CoreTime::from_micros);
+        [self.heard_at, self.opens_at, self.even_at, self.since, self.full_at] = instants;
         [self.pauses, self.waits, self.strange] = [r.u32(), r.u32(), r.u32()];
         let sane = self.pauses <= PAUSE_DOUBLINGS && self.waits <= WAIT_DOUBLINGS && self.strange <= STRANGE;
         r.require(sane && self.heard_at.max(self.since).max(self.full_at) <= now);

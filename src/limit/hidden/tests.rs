@@ -265,6 +265,16 @@ fn a_try_of_a_large_limit_costs_few_refusals_however_late_they_are_heard() {
 }
 
 #[test]
+fn a_large_limit_is_met_by_few_calls_at_a_time_until_it_is_known() {
+    let mut knowing = alloc::vec::Vec::new();
+    each(&[3000], &[1.5, 3.0], 5, &mut |run| {
+        knowing.push(drive(&run).knowing);
+    });
+    knowing.sort_unstable();
+    assert!(knowing[25] <= 5 && knowing[40] <= 10, "{knowing:?}");
+}
+
+#[test]
 fn most_of_it_is_used_and_few_calls_are_refused_then() {
     each(&[60, 200], &[1.5], 1, &mut |run| {
         let run = Run { minutes: 20, ..run };
@@ -312,6 +322,15 @@ fn nothing_that_is_sent_lets_more_through() {
         assert!(hidden.allowed(at(now)) <= allowed, "{} > {allowed}", hidden.allowed(at(now)));
         now += 3 * WINDOW;
     }
+}
+
+#[test]
+fn a_call_that_counts_more_than_is_allowed_holds_others_back_for_a_window_at_most() {
+    let mut hidden = refused_twice();
+    hidden.evenly = true;
+    hidden.add(at(80 * S), u64::MAX / 2);
+    hidden.advance(at(80 * S));
+    assert!(hidden.fits_at(at(80 * S), 100).is_some_and(|at_| at_ <= at(80 * S + WINDOW + WINDOW / 64)));
 }
 
 #[test]
