@@ -89,7 +89,7 @@ impl Adaptive {
             max,
             latency: Latency::new(slots(max)),
             refusals: Refusals::default(),
-            stall: Stall::default(),
+            stall: Stall::new(),
             before: Before::default(),
             down: 0.0,
             down_since: 0.0,

@@ -11,7 +11,8 @@
 //! in a mean latency. Used by `mod`. Source: the phi accrual failure detector (Hayashibara et al., 2004), with what was
 //! measured in place of a normal distribution.
 
-use core::mem;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// The calls that are looked at: those that have waited longest.
 const AWAITED: usize = 32;
@@ -31,14 +32,14 @@ const LOOKS: f64 = 16.0;
 /// The longest pause, in mean latencies. The first is one.
 const PAUSE_MOST: f64 = 16.0;
 
-/// The state.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The state. Lists whose length the compiler knew would be loops unrolled, 2 KB of wasm.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stall {
     /// How many calls took how long.
-    bins: [f64; BINS],
+    bins: Vec<f64>,
     counted: f64,
     /// When the calls were sent that are newer than any that was answered, oldest first; 0 after the last.
-    awaited: [f64; AWAITED],
+    awaited: Vec<f64>,
     looks_at: f64,
     /// How long the next caller waits after the one before; 0: it has not stalled.
     pause: f64,
@@ -47,6 +48,11 @@ pub(super) struct Stall {
 }
 
 impl Stall {
+    pub(super) fn new() -> Self {
+        let (bins, awaited) = (vec![0.0; BINS], vec![0.0; AWAITED]);
+        Self { bins, counted: 0.0, awaited, looks_at: 0.0, pause: 0.0, opens_at: 0.0 }
+    }
+
     pub(super) fn sent(&mut self, now: f64, mean_us: f64) {
         if let Some(free) = self.awaited.iter_mut().find(|sent| **sent == 0.0) {
             *free = now;
@@ -59,39 +65,56 @@ impl Stall {
 
     /// A call that was sent at `admitted` was answered, however.
     pub(super) fn answered(&mut self, admitted: f64) {
-        self.forget(|sent| sent <= admitted);
+        self.forget(0.0, admitted);
     }
 
     /// An answer took so long.
+    #[inline(never)]
     pub(super) fn took(&mut self, us: f64) {
-        self.bins.iter_mut().skip(bin_of(us)).take(1).for_each(|bin| *bin += 1.0);
+        if let Some(bin) = self.bins.get_mut(bin_of(us)) {
+            *bin += 1.0;
+        }
         self.counted += 1.0;
         if self.counted >= COUNTED.1 {
-            self.counted *= 0.5;
-            self.bins.iter_mut().for_each(|bin| *bin *= 0.5);
+            self.halve();
         }
     }
 
-    /// Whoever sent a call at `admitted` waits for it no longer.
+    // Cold, as below: code for size.
+    #[cold]
+    fn halve(&mut self) {
+        self.counted *= 0.5;
+        self.bins.iter_mut().for_each(|bin| *bin *= 0.5);
+    }
+
+    /// Whoever sent a call at `admitted` waits for it no longer; of calls of one instant none is awaited then.
     pub(super) fn given_up(&mut self, admitted: f64) {
-        let mut found = false;
-        self.forget(|sent| sent == admitted && !mem::replace(&mut found, true));
+        self.forget(admitted, admitted);
     }
 
     /// Nothing is awaited.
     pub(super) fn clear(&mut self) {
-        self.forget(|_| true);
+        self.forget(0.0, f64::INFINITY);
     }
 
-    fn forget(&mut self, which: impl FnMut(f64) -> bool) {
-        if self.awaited.first() == Some(&0.0) {
-            return;
+    /// What was sent between these instants is not awaited, nor is it a stall if something was.
+    #[inline(never)]
+    fn forget(&mut self, from: f64, to: f64) {
+        let mut gone = 0;
+        for at in 0..self.awaited.len() {
+            let sent = self.awaited.get(at).copied().unwrap_or_default();
+            if sent == 0.0 {
+                break;
+            }
+            // The place of one that is awaited is that of the first that is not, which moves behind it.
+            if sent < from || sent > to {
+                self.awaited.swap(at.saturating_sub(gone), at);
+            } else {
+                gone = gone.saturating_add(1);
+            }
         }
-        let all = mem::take(&mut self.awaited);
-        let mut which = which;
-        let left = all.into_iter().filter(|&sent| sent > 0.0 && !which(sent));
-        self.awaited.iter_mut().zip(left).for_each(|(place, sent)| *place = sent);
-        if self.awaited != all {
+        self.awaited.iter_mut().rev().skip_while(|sent| **sent == 0.0).take(gone).for_each(|sent| *sent = 0.0);
+        if gone > 0 {
             (self.pause, self.opens_at) = (0.0, 0.0);
         }
     }
@@ -109,6 +132,7 @@ impl Stall {
     }
 
     /// The chance that nothing that is awaited has been answered.
+    #[cold]
     #[inline(never)]
     fn chance(&self, now: f64) -> f64 {
         // Both from the longest to the shortest: of each bin what took longer.
@@ -127,10 +151,12 @@ impl Stall {
     }
 
     /// Everything, in the order of an image.
+    #[cold]
+    #[inline(never)]
     pub(super) fn each_number(&mut self, see: &mut super::See<'_>) {
         let Self { bins, counted, awaited, looks_at, pause, opens_at } = self;
-        let lists = bins.iter_mut().chain(awaited);
-        lists.for_each(&mut *see);
+        bins.iter_mut().for_each(&mut *see);
+        awaited.iter_mut().for_each(&mut *see);
         [counted, looks_at, pause, opens_at].into_iter().for_each(see);
     }
 }
@@ -155,7 +181,7 @@ mod tests {
 
     /// A provider whose calls have taken so long, 20 of them in flight since, one in a tenth of a second.
     fn waiting(seconds: impl Fn(u32) -> f64, calls: u32) -> Stall {
-        let mut stall = Stall::default();
+        let mut stall = Stall::new();
         (0..100).for_each(|call| stall.took(seconds(call) * S));
         (0..calls).for_each(|call| stall.sent(100.0 * S + f64::from(call) * 0.1 * S, S));
         stall
@@ -199,7 +225,7 @@ mod tests {
     fn few_calls_say_nothing_nor_do_durations_that_nobody_knows() {
         assert_eq!(stalled_after(&waiting(usual, 15)), f64::INFINITY);
         let mut unknown = waiting(usual, 20);
-        (unknown.bins, unknown.counted) = ([0.0; BINS], 0.0);
+        (unknown.bins, unknown.counted) = (vec![0.0; BINS], 0.0);
         (0..31).for_each(|call| unknown.took(usual(call) * S));
         assert_eq!(stalled_after(&unknown), f64::INFINITY);
         unknown.took(S);
@@ -208,7 +234,7 @@ mod tests {
 
     #[test]
     fn calls_that_all_take_the_same_time_are_no_stall_however_many() {
-        let mut stall = Stall::default();
+        let mut stall = Stall::new();
         let mut sent = [0.0; 64];
         for step in 0..10_000_u32 {
             let now = f64::from(step + 1) * S / 128.0;
@@ -245,13 +271,13 @@ mod tests {
     #[test]
     fn what_is_given_up_is_not_awaited() {
         let mut stall = waiting(usual, 20);
-        stall.sent(101.9 * S, S);
-        stall.given_up(101.9 * S);
+        stall.sent(102.0 * S, S);
+        stall.given_up(102.0 * S);
         assert_eq!(stall.awaited.iter().filter(|&&sent| sent > 0.0).count(), 20);
         (0..5).for_each(|call| stall.given_up(100.0 * S + f64::from(call) * 0.1 * S));
         assert_eq!(stalled_after(&stall), f64::INFINITY);
         stall.clear();
-        assert_eq!(stall.awaited, [0.0; AWAITED]);
+        assert_eq!(stall.awaited, vec![0.0; AWAITED]);
     }
 
     #[test]

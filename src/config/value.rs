@@ -47,7 +47,7 @@ impl fmt::Display for Value {
             Self::Absent => f.write_str("nothing"),
             Self::Bool(value) => f.write_str(if *value { "true" } else { "false" }),
             Self::Number(value) => number(*value, f),
-            Self::Text(text) => write!(f, "\"{text}\""),
+            Self::Text(text) => ["\"", text, "\""].into_iter().try_for_each(|part| f.write_str(part)),
             Self::Fields(_) => f.write_str("an object"),
             Self::List(_) => f.write_str("an array"),
         }
@@ -61,29 +61,32 @@ fn number(value: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if value.is_nan() {
         return f.write_str("NaN");
     }
-    let sign = if value < 0.0 { "-" } else { "" };
+    if value < 0.0 {
+        f.write_str("-")?;
+    }
     if size.is_infinite() {
-        return write!(f, "{sign}Infinity");
+        return f.write_str("Infinity");
     }
     let millionths = ((size - (size as u64) as f64) * 1e6 + 0.5) as u64;
     let whole = (size as u64).saturating_add(millionths / 1_000_000);
     let mut decimals = millionths % 1_000_000;
     if whole == u64::MAX {
-        return write!(f, "{sign}a number above 2^63");
+        return f.write_str("a number above 2^63");
     }
     if size > 0.0 && whole == 0 && decimals == 0 {
-        return write!(f, "{sign}0.0000001 or less");
+        return f.write_str("0.0000001 or less");
     }
-    write!(f, "{sign}{whole}")?;
+    fmt::Display::fmt(&whole, f)?;
     if decimals == 0 {
         return Ok(());
     }
-    let mut digits = 6usize;
-    while decimals.is_multiple_of(10) {
-        decimals /= 10;
-        digits = digits.saturating_sub(1);
+    f.write_str(".")?;
+    while decimals > 0 {
+        decimals = decimals.saturating_mul(10);
+        fmt::Display::fmt(&(decimals / 1_000_000), f)?;
+        decimals %= 1_000_000;
     }
-    write!(f, ".{decimals:0digits$}")
+    Ok(())
 }
 
 #[cfg(test)]

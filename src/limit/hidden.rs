@@ -49,9 +49,9 @@ const TRY_PARTS: u64 = 512;
 const WAIT_DOUBLINGS: u32 = 3;
 /// Steps, at most: more than doublings of any amount.
 const STEPS: u64 = 40;
-/// Sent evenly: calls come sooner than what is allowed does in the mean, by one part in so many, so that callers who ask unevenly use
-/// it; and so many at once.
-const SOONER: u128 = 4;
+/// Sent evenly: the time between two calls, as a part of what is allowed in the mean, so that callers who ask unevenly use it; and
+/// so many at once.
+const EVENLY: f64 = 0.75;
 const AT_ONCE: u64 = 3;
 /// In use: so many sixteenths of what is allowed are counted.
 const IN_USE: u64 = 15;
@@ -241,9 +241,8 @@ impl Hidden {
 
     /// How long so much takes that is sent evenly.
     fn even_us(&self, amount: u64) -> u64 {
-        let [amount, window_us, allowed] = [amount, self.window_us, self.allowed(self.now).max(1)].map(u128::from);
-        let us = amount.saturating_mul(window_us).checked_div(allowed).unwrap_or(0);
-        u64::try_from(us.saturating_sub(us / SOONER)).unwrap_or(u64::MAX)
+        let windows = amount as f64 / self.allowed(self.now).max(1) as f64;
+        (windows * self.window_us as f64 * EVENLY) as u64
     }
 
     /// When at most so much is counted.
