@@ -85,5 +85,9 @@ async function bundle(entries, { folder, format, extension }) {
 }
 
 function endLines(chunk) {
-  chunk.code = inLines(chunk.code);
+  chunk.code = inLines(inAscii(chunk.code));
 }
+
+/** One character above U+00FF would make engines hold, and read, the whole file with two bytes a character. In literals only. */
+const inAscii = (code) =>
+  code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
