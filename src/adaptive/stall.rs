@@ -65,7 +65,9 @@ impl Stall {
 
     /// A call that was sent at `admitted` was answered, however.
     pub(super) fn answered(&mut self, admitted: f64) {
-        self.forget(0.0, admitted);
+        if self.forget(0.0, admitted) {
+            (self.pause, self.opens_at) = (0.0, 0.0);
+        }
     }
 
     /// An answer took so long.
@@ -90,16 +92,23 @@ impl Stall {
     /// Whoever sent a call at `admitted` waits for it no longer; of calls of one instant none is awaited then.
     pub(super) fn given_up(&mut self, admitted: f64) {
         self.forget(admitted, admitted);
+        if !self.are_enough() {
+            (self.pause, self.opens_at) = (0.0, 0.0);
+        }
     }
 
     /// Nothing is awaited.
     pub(super) fn clear(&mut self) {
-        self.forget(0.0, f64::INFINITY);
+        self.answered(f64::INFINITY);
     }
 
-    /// What was sent between these instants is not awaited, nor is it a stall if something was.
+    fn are_enough(&self) -> bool {
+        self.awaited.get(LEAST - 1).is_some_and(|&sent| sent > 0.0)
+    }
+
+    /// What was sent between these instants is not awaited any more. Whether something was.
     #[inline(never)]
-    fn forget(&mut self, from: f64, to: f64) {
+    fn forget(&mut self, from: f64, to: f64) -> bool {
         let mut gone = 0;
         for at in 0..self.awaited.len() {
             let sent = self.awaited.get(at).copied().unwrap_or_default();
@@ -114,15 +123,12 @@ impl Stall {
             }
         }
         self.awaited.iter_mut().rev().skip_while(|sent| **sent == 0.0).take(gone).for_each(|sent| *sent = 0.0);
-        if gone > 0 {
-            (self.pause, self.opens_at) = (0.0, 0.0);
-        }
+        gone > 0
     }
 
     /// Time has passed.
     pub(super) fn advance(&mut self, now: f64, mean_us: f64) {
-        let enough = self.awaited.get(LEAST - 1).is_some_and(|&sent| sent > 0.0) && self.counted >= COUNTED.0;
-        if now < self.looks_at || self.pause > 0.0 || !enough {
+        if now < self.looks_at || self.pause > 0.0 || self.counted < COUNTED.0 || !self.are_enough() {
             return;
         }
         self.looks_at = now + mean_us / LOOKS;
@@ -274,8 +280,12 @@ mod tests {
         stall.sent(102.0 * S, S);
         stall.given_up(102.0 * S);
         assert_eq!(stall.awaited.iter().filter(|&&sent| sent > 0.0).count(), 20);
-        (0..5).for_each(|call| stall.given_up(100.0 * S + f64::from(call) * 0.1 * S));
-        assert_eq!(stalled_after(&stall), f64::INFINITY);
+        stall.advance(110.0 * S, S);
+        let give_up = |stall: &mut Stall, call: u32| stall.given_up(100.0 * S + f64::from(call) * 0.1 * S);
+        (0..4).for_each(|call| give_up(&mut stall, call));
+        assert_eq!(stall.opens_at, 111.0 * S);
+        give_up(&mut stall, 4);
+        assert_eq!((stall.opens_at, stalled_after(&stall)), (0.0, f64::INFINITY));
         stall.clear();
         assert_eq!(stall.awaited, vec![0.0; AWAITED]);
     }
