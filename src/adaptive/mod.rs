@@ -190,15 +190,25 @@ impl Adaptive {
         (self.config.adjust_interval_us as f64).max(2.0 * self.latency.mean_us)
     }
 
+    /// A call was answered in a way that says nothing else.
+    pub(crate) fn answered(&mut self, admitted: CoreTime) {
+        self.stall.answered(admitted.as_micros() as f64);
+    }
+
+    /// Nobody waits for a call any more.
+    pub(crate) fn given_up(&mut self, admitted: CoreTime) {
+        self.stall.given_up(admitted.as_micros() as f64);
+    }
+
     /// A call has ended, at the instant of the last `advance`.
     #[inline(never)]
     pub(crate) fn ended(&mut self, ended: &Ended) {
         self.interval = Interval { began: self.now, ..Interval::default() };
         let (now, admitted) = (self.now, ended.admitted.as_micros() as f64);
         match ended.outcome {
-            Outcome::Cancelled => self.stall.given_up(admitted),
+            Outcome::Cancelled => self.given_up(ended.admitted),
             Outcome::Timeout => {}
-            _ => self.stall.answered(admitted),
+            _ => self.answered(ended.admitted),
         }
         if ended.outcome == Outcome::Success {
             self.stall.took(ended.latency_us as f64);

@@ -252,9 +252,9 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
+        // The next answer may end a stall: who waits is not refused for it.
         if let Some(at) = self.controller_opens_at() {
             reasons.frees(Some(at), None);
-            reasons.not_before = reasons.not_before.max(at);
             reasons.bound = (At::SLOTS, Why { reason: Reason::Rate, free_at: Some(at) });
             reasons.say(|| Denial {
                 retry_after_ms: polite_ms(at.since(t)),

@@ -56,6 +56,9 @@ impl Governor {
         let in_flight = self.pool.as_ref().map_or(0, |pool| pool.active());
         if let Some(adaptive) = &mut self.adaptive {
             adaptive.advance(t, in_flight.saturating_add(held.weight));
+            if explained {
+                adaptive.answered(held.admitted);
+            }
         }
         let (slot, admitted, outcome) = (lease.slot, held.admitted, report.outcome);
         let until = report.retry_after_us.map(|us| t.plus(us));

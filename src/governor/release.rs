@@ -64,6 +64,9 @@ impl Governor {
         let Known::Live(held) = self.leases.find(lease) else { return false };
         self.leases.release(lease);
         self.limits.give_back(t, (lease.slot, held.admitted), held.tokens);
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.given_up(held.admitted);
+        }
         self.note_given_back(lease, &held, None);
         self.free(t, lease, &held, None);
         self.serve_due(now);

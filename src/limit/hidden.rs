@@ -52,7 +52,7 @@ const STEPS: u64 = 40;
 /// Sent evenly: the time between two calls, as a part of what is allowed in the mean, so that callers who ask unevenly use it; and
 /// so many at once.
 const EVENLY: f64 = 0.75;
-const AT_ONCE: u64 = 3;
+const AT_ONCE: u64 = 4;
 /// In use: so many sixteenths of what is allowed are counted.
 const IN_USE: u64 = 15;
 /// So many refusals in a row, each with less than seven eighths of what it holds let in, are about something else; the
@@ -240,6 +240,7 @@ impl Hidden {
     }
 
     /// How long so much takes that is sent evenly.
+    #[inline(never)]
     fn even_us(&self, amount: u64) -> u64 {
         let windows = amount as f64 / self.allowed(self.now).max(1) as f64;
         (windows * self.window_us as f64 * EVENLY) as u64
@@ -258,7 +259,7 @@ impl Hidden {
             self.look_at_tries(now, amount);
             self.sent = self.sent.saturating_add(amount);
             if self.evenly {
-                let at_once = now.minus(self.even_us(self.unit.saturating_mul(AT_ONCE)));
+                let at_once = now.minus(self.even_us(self.unit.saturating_mul(AT_ONCE - 1)));
                 // A call may count more than is allowed: after a window it is gone.
                 let next = self.even_at.max(at_once).plus(self.even_us(amount));
                 self.even_at = next.min(now.plus(self.window_us));
@@ -329,7 +330,7 @@ impl Hidden {
                 self.strange = self.strange.saturating_add(1);
                 if self.evenly {
                     // All that is sent until the next one is heard may be refused too.
-                    self.open(retry_at.unwrap_or(now), amount);
+                    self.open(retry_at.unwrap_or(now).max(now), amount);
                 }
                 return false;
             }
@@ -360,6 +361,7 @@ impl Hidden {
     }
 
     /// Single calls are sent again at an instant, then more.
+    #[inline(never)]
     fn open(&mut self, at: CoreTime, amount: u64) {
         self.opens_at = self.opens_at.max(at);
         (self.sent, self.unit) = (0, amount.max(1));
@@ -379,7 +381,7 @@ impl Hidden {
             (self.since, self.full_at, self.peak) = (self.heard_at, self.heard_at, 0);
         }
         let is_wide = known.low < known.high.saturating_sub(known.high / 8);
-        let at_once = self.even_us(self.unit.saturating_mul(AT_ONCE));
+        let at_once = self.even_us(self.unit.saturating_mul(AT_ONCE - 1));
         self.evenly = is_wide && at_once < now.since(refusal.admitted);
     }
 }
@@ -419,7 +421,9 @@ impl Hidden {
         [self.heard_at, self.opens_at, self.even_at, self.since, self.full_at] = instants;
         [self.pauses, self.waits, self.strange] = [r.u32(), r.u32(), r.u32()];
         let sane = self.pauses <= PAUSE_DOUBLINGS && self.waits <= WAIT_DOUBLINGS && self.strange <= STRANGE;
-        r.require(sane && self.heard_at.max(self.since).max(self.full_at) <= now);
+        r.require(
+            sane && self.even_at <= now.plus(self.window_us) && self.heard_at.max(self.since).max(self.full_at) <= now,
+        );
     }
 }
 
