@@ -8,6 +8,8 @@ use alloc::string::String;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
+use crate::text::{digits, joined};
+
 /// A configuration that no governor can be made from. Nothing has been allocated.
 ///
 /// ```
@@ -36,6 +38,13 @@ pub struct Mistake {
     pub(crate) message: Option<String>,
 }
 
+impl Mistake {
+    pub(crate) fn told(&self) -> String {
+        let Self { field, value, allowed, message } = self;
+        message.clone().unwrap_or_else(|| joined(&[field, " must be ", allowed, ", got ", value]))
+    }
+}
+
 impl From<Mistake> for ConfigError {
     fn from(mistake: Mistake) -> Self {
         Self(Box::new(mistake))
@@ -58,10 +67,7 @@ impl DerefMut for ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.message {
-            Some(message) => f.write_str(message),
-            None => write!(f, "{} must be {}, got {}", self.field, self.allowed, self.value),
-        }
+        f.write_str(&self.told())
     }
 }
 
@@ -88,7 +94,9 @@ impl fmt::Display for ImageError {
         match self {
             Self::NotAnImage => f.write_str("these bytes are not an image of a governor"),
             Self::Version { found, supported } => {
-                write!(f, "the image has format version {found}, this package reads version {supported}")
+                let [found, supported] = [found, supported].map(|&version| digits(version.into()));
+                let parts = ["the image has format version ", &found, ", this package reads version ", &supported];
+                parts.into_iter().try_for_each(|part| f.write_str(part))
             }
             Self::Malformed => f.write_str("the image is damaged"),
         }

@@ -64,6 +64,7 @@ mod list;
 mod observation;
 pub mod provider;
 mod queue;
+mod text;
 mod time;
 pub mod trace;
 #[cfg(feature = "wasm")]

@@ -45,7 +45,7 @@ export const NOW_MAX = 8.63e15;
 /** No zone was ever further from UTC (Manila was, by 15:56 h), and none changed twice within two of these. */
 const OFFSET_MAX = 16 * 3_600_000;
 
-const ALLOWED = 'an IANA time zone that this runtime knows, such as "Europe/Berlin"';
+const ALLOWED = 'an IANA time zone that this runtime knows, such as "UTC" or "Europe/Berlin"';
 
 /**
  * Makes the calendar of a time zone. Costs some 50 us and holds a formatter: make it once for each zone.

@@ -16,12 +16,12 @@ use alloc::vec::Vec;
 
 /// The calls that are looked at: those that have waited longest.
 const AWAITED: usize = 32;
-/// So many must be late, since none makes it less likely than this part.
-const LEAST: usize = 16;
+/// So many must be late at least, since none makes it less likely than this part.
+const LEAST: usize = 18;
 const SAYS_MOST: f64 = 0.25;
-/// Less is next to nothing. (In the simulator 2^-26 holds back where a queue with heavy tails has lost most of its workers, and
-/// 2^-40 sends as many calls into an outage at full load as if there were no such sign.)
-const CHANCE: f64 = 1.0 / 4_294_967_296.0;
+/// What is next to nothing, 2^-36: `LEAST` calls that each say most. (In the simulator 2^-26 holds back where a queue with heavy
+/// tails has lost most of its workers, and 2^-40 sends more than 3 % of the calls into an outage.)
+const CHANCE: f64 = 1.0 / (1_u64 << (2 * LEAST)) as f64;
 /// Durations are counted in four bins for each octave, from 2^13 us (8 ms) on; what is shorter is in the first. A call that is as
 /// old as its bin is not late yet: others may all have taken as long as the bin is wide.
 const BINS: usize = 64;
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn few_calls_say_nothing_nor_do_durations_that_nobody_knows() {
-        assert_eq!(stalled_after(&waiting(usual, 15)), f64::INFINITY);
-        assert!(stalled_after(&waiting(usual, 16)) < 3.5);
+        assert_eq!(stalled_after(&waiting(usual, 17)), f64::INFINITY);
+        assert!(stalled_after(&waiting(usual, 18)) < 3.5);
         let mut unknown = waiting(usual, 20);
         (unknown.bins, unknown.counted) = (vec![0.0; BINS], 0.0);
         (0..31).for_each(|call| unknown.took(usual(call) * S));
@@ -275,9 +275,9 @@ mod tests {
         assert_eq!(stall.awaited.iter().filter(|&&sent| sent > 0.0).count(), 20);
         stall.advance(110.0 * S, S);
         let give_up = |stall: &mut Stall, call: u32| stall.given_up(100.0 * S + f64::from(call) * 0.1 * S);
-        (0..4).for_each(|call| give_up(&mut stall, call));
+        (0..2).for_each(|call| give_up(&mut stall, call));
         assert_eq!(stall.opens_at, 111.0 * S);
-        give_up(&mut stall, 4);
+        give_up(&mut stall, 2);
         assert_eq!((stall.opens_at, stalled_after(&stall)), (0.0, f64::INFINITY));
         stall.clear();
         assert_eq!(stall.awaited, vec![0.0; AWAITED]);

@@ -139,7 +139,7 @@ fn streams_beside_whole_answers_hide_no_overload() {
         for seed in 0..3 {
             let run = Run { seed, load: 1.5, drop: 4.0, streams, minutes: 5, ..Run::of(Kind::Queue) };
             let told = drive(&mut controller(128), &run);
-            assert!(told.good_part() > 0.65, "seed {seed} {streams:?}: {told:?}");
+            assert!(told.good_part() > 0.68, "seed {seed} {streams:?}: {told:?}");
             let untold = drive(&mut controller(128), &Run { tells: false, ..run });
             assert!(untold.good_part() < told.good_part(), "seed {seed} {streams:?}: {untold:?}");
         }

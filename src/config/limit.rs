@@ -1,8 +1,8 @@
 //! Decides what a configured limit is: its metric, amount, window and algorithm, each within the range that its arithmetic
 //! keeps exact.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::mistakes::Mistakes;
@@ -10,6 +10,7 @@ use super::{Config, LIMIT_MAX, SPAN_MAX_US};
 use crate::decision::{METRICS_MAX, Metric};
 use crate::error::{ConfigError, Mistake};
 use crate::index::Index;
+use crate::text::{digits, item, joined, quoted};
 
 /// Limits of one governor, at most: each that counts a call costs time at that call.
 const LIMITS_MAX: usize = 1_024;
@@ -90,7 +91,7 @@ impl Limit {
     pub fn new(name: &str, metric: Metric, limit: u64, window_us: u64) -> Self {
         let (window, algorithm) = (Window::Micros(window_us), Algorithm::default());
         let (per, warn_at) = (String::new(), Vec::new());
-        Self { name: name.to_string(), metric, limit, window, algorithm, per, warn_at, max_debt: None }
+        Self { name: name.to_owned(), metric, limit, window, algorithm, per, warn_at, max_debt: None }
     }
 
     /// Whether denials for it have the reason [`Reason::Budget`](crate::Reason::Budget).
@@ -129,23 +130,23 @@ impl Limit {
 
     fn check(&self, mistakes: &mut Mistakes<'_>, metrics: usize) {
         if matches!(self.metric, Metric::Custom(index) if usize::from(index) >= metrics) {
-            mistakes.note("metric", &"a metric without a name", &"an index into metrics");
+            mistakes.note("metric", "a metric without a name", "an index into metrics");
         }
         let bucket = matches!(self.algorithm, Algorithm::TokenBucket { .. });
         let most = if bucket { BUCKET_MAX } else { LIMIT_MAX };
         self.amount(mistakes, "limit", self.limit, 1, most);
         match self.window {
             Window::Micros(us) if bucket && !us.is_multiple_of(1_000) => {
-                let allowed = "whole milliseconds, for a token bucket";
-                mistakes.note("window", &format_args!("{us} microseconds"), &allowed);
+                let value = joined(&[&digits(us), " microseconds"]);
+                mistakes.note("window", &value, "whole milliseconds, for a token bucket");
             }
             Window::Micros(us) => mistakes.span("window", us, 1_000, SPAN_MAX_US),
             Window::Calendar if self.algorithm == Algorithm::FixedWindow => {}
             Window::Calendar if self.algorithm == Algorithm::Hidden => {
-                mistakes.note("window", &"a calendar period", &"a length of time, of a hidden limit");
+                mistakes.note("window", "a calendar period", "a length of time, of a hidden limit");
             }
             Window::Calendar => {
-                mistakes.note("algorithm", &"another one", &"\"fixed-window\" with calendar periods");
+                mistakes.note("algorithm", "another one", "\"fixed-window\" with calendar periods");
             }
         }
         if self.algorithm == Algorithm::Hidden {
@@ -157,8 +158,9 @@ impl Limit {
             || self.warn_at.len() > WARNINGS_MAX
             || self.warn_at.iter().any(|part| !(1..=1_000_000).contains(part))
         {
-            let allowed = format_args!("at most {WARNINGS_MAX} parts above 0, at most 1, in rising order");
-            mistakes.note("warnAt", &"another list", &allowed);
+            let most = digits(WARNINGS_MAX as u64);
+            let allowed = joined(&["at most ", &most, " parts above 0, at most 1, in rising order"]);
+            mistakes.note("warnAt", "another list", &allowed);
         }
         if bucket {
             self.amount(mistakes, "burst", self.capacity(), 1, BUCKET_MAX);
@@ -171,14 +173,14 @@ impl Limit {
     /// What is not known cannot be a budget, nor are there parts of it.
     fn check_hidden(&self, mistakes: &mut Mistakes<'_>) {
         if self.metric == Metric::CostUsd {
-            mistakes.note("metric", &"\"costUsd\"", &"another one, of a hidden limit");
+            mistakes.note("metric", "\"costUsd\"", "another one, of a hidden limit");
         }
         let absent = "left out of a hidden limit";
         if !self.warn_at.is_empty() {
-            mistakes.note("warnAt", &"a list", &absent);
+            mistakes.note("warnAt", "a list", absent);
         }
         if let Some(debt) = self.max_debt {
-            mistakes.note("maxDebt", &debt, &absent);
+            mistakes.note("maxDebt", &digits(debt), absent);
         }
     }
 
@@ -210,7 +212,7 @@ impl Config {
         if let Some(own) = of_rate.chain(self.limits.iter_mut().map(|limit| &mut limit.limit)).nth(place as usize) {
             return Ok(core::mem::replace(own, amount));
         }
-        let (field, value, allowed) = ("limits".to_string(), place.to_string(), "the place of a limit".to_string());
+        let (field, value, allowed) = ("limits".to_owned(), digits(place.into()), "the place of a limit".to_owned());
         Err(Mistake { field, value, allowed, message: None }.into())
     }
 }
@@ -222,21 +224,17 @@ pub(super) fn check(config: &Config, mistakes: &mut Mistakes<'_>) {
     let mut own = Index::default();
     for (index, name) in metrics.iter().enumerate().take(METRICS_MAX) {
         if own.note(name, index).is_some() {
-            mistakes.note(
-                &format!("metrics[{index}]"),
-                &format_args!("\"{name}\""),
-                &"a name that no other metric has",
-            );
+            mistakes.note(&item("metrics", index), &quoted(name), "a name that no other metric has");
         }
     }
     mistakes.count("limits", limits.len() as u64, 0, LIMITS_MAX as u64);
     let rate = rate.as_ref().map(|rate| [rate.requests.map(|_| "requests"), rate.tokens.map(|_| "tokens")]);
     let mut names: Index<'_> = rate.into_iter().flatten().flatten().collect();
     for (index, limit) in limits.iter().enumerate().take(LIMITS_MAX) {
-        let path = format!("limits[{index}]");
+        let path = item("limits", index);
         let mut mistakes = mistakes.at(&path);
         if limit.name.is_empty() || names.note(&limit.name, index).is_some() {
-            mistakes.note("name", &format_args!("\"{}\"", limit.name), &"a name that no other limit has");
+            mistakes.note("name", &quoted(&limit.name), "a name that no other limit has");
         }
         limit.check(&mut mistakes, metrics.len());
     }
@@ -259,7 +257,7 @@ mod tests {
         let rate = Some(crate::config::Rate { requests: Some(1), ..Default::default() });
         let config = Config { rate, limits: vec![limit("tokens"), limit("requests")], ..Config::default() };
         assert_eq!(field_of(&config).as_deref(), Some("limits[1].name"));
-        let metrics = vec!["images".to_string(), "pages".to_string(), "images".to_string()];
+        let metrics = vec!["images".to_owned(), "pages".to_owned(), "images".to_owned()];
         assert_eq!(field_of(&Config { metrics, ..Config::default() }).as_deref(), Some("metrics[2]"));
     }
 }

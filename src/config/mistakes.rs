@@ -2,12 +2,11 @@
 //!
 //! No check is a `?`: there are a hundred of them, and each would cost the code that gives back what was made before it.
 
-use alloc::format;
-use alloc::string::ToString;
-use core::fmt::Display;
+use alloc::borrow::ToOwned;
 
-use super::{Value, WEIGHT_UNIT};
+use super::WEIGHT_UNIT;
 use crate::error::{ConfigError, Mistake};
+use crate::text::{digits, joined, number};
 
 /// Checks of one part of a configuration, which name its fields.
 pub(super) struct Mistakes<'a> {
@@ -33,13 +32,13 @@ impl<'a> Mistakes<'a> {
 
     /// Notes a mistake of a field, or of the part itself where that is empty. `None` if it is not the first one.
     #[inline(never)]
-    pub(super) fn note(&mut self, field: &str, value: &dyn Display, allowed: &dyn Display) -> Option<&mut Mistake> {
+    pub(super) fn note(&mut self, field: &str, value: &str, allowed: &str) -> Option<&mut Mistake> {
         if self.any() {
             return None;
         }
         let dot = if self.path.is_empty() || field.is_empty() { "" } else { "." };
-        let field = format!("{}{dot}{field}", self.path);
-        let mistake = Mistake { field, value: value.to_string(), allowed: allowed.to_string(), message: None };
+        let field = joined(&[self.path, dot, field]);
+        let mistake = Mistake { field, value: value.to_owned(), allowed: allowed.to_owned(), message: None };
         Some(self.first.insert(mistake.into()))
     }
 
@@ -47,7 +46,7 @@ impl<'a> Mistakes<'a> {
     #[inline(never)]
     pub(super) fn count(&mut self, field: &str, value: u64, min: u64, max: u64) {
         if !(min..=max).contains(&value) {
-            self.note(field, &value, &format_args!("a number from {min} to {max}"));
+            self.note(field, &digits(value), &joined(&["a number from ", &digits(min), " to ", &digits(max)]));
         }
     }
 
@@ -55,9 +54,8 @@ impl<'a> Mistakes<'a> {
     #[inline(never)]
     pub(super) fn span(&mut self, field: &str, us: u64, min_us: u64, max_us: u64) {
         if !(min_us..=max_us).contains(&us) {
-            let [min, max] = [min_us, max_us].map(|us| us / 1_000);
-            let allowed = format_args!("a number of milliseconds from {min} to {max}");
-            self.note(field, &Value::Number(us as f64 / 1_000.0), &allowed);
+            let [value, min, max] = [us, min_us, max_us].map(|us| number(us as f64 / 1_000.0));
+            self.note(field, &value, &joined(&["a number of milliseconds from ", &min, " to ", &max]));
         }
     }
 
@@ -65,15 +63,15 @@ impl<'a> Mistakes<'a> {
     #[inline(never)]
     pub(super) fn dollars(&mut self, field: &str, micros: u64, min: u64, max: u64) {
         if !(min..=max).contains(&micros) {
-            let [value, min, max] = [micros, min, max].map(|micros| Value::Number(micros as f64 / 1e6));
-            self.note(field, &value, &format_args!("an amount of dollars from {min} to {max}"));
+            let [value, min, max] = [micros, min, max].map(|micros| number(micros as f64 / 1e6));
+            self.note(field, &value, &joined(&["an amount of dollars from ", &min, " to ", &max]));
         }
     }
 
     /// Any other number: `fits` says whether it is allowed.
     #[inline(never)]
     pub(super) fn real(&mut self, field: &str, value: f64, fits: bool, allowed: &str) -> Option<&mut Mistake> {
-        if fits { None } else { self.note(field, &Value::Number(value), &allowed) }
+        if fits { None } else { self.note(field, &number(value), allowed) }
     }
 
     /// Millionths of a slot, which users write in slots.

@@ -10,7 +10,6 @@ mod mistakes;
 mod parse;
 mod value;
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -19,6 +18,7 @@ pub use limit::{Algorithm, Limit, Window};
 pub use value::Value;
 
 use crate::error::ConfigError;
+use crate::text::{joined, number};
 use mistakes::Mistakes;
 
 /// One unit of concurrency.
@@ -271,8 +271,9 @@ impl Config {
         let allowed = "0 or more and less than maxInFlight";
         let noted = mistakes.weight("concurrency.interactiveReserve", reserve, reserve < max, allowed);
         if let Some(mistake) = noted.filter(|_| reserve <= WEIGHT_MAX) {
-            let (reserve, max) = (&mistake.value, Value::Number(mistakes::slots(max)));
-            mistake.message = Some(format!("interactiveReserve ({reserve}) must be less than maxInFlight ({max})"));
+            let max = number(mistakes::slots(max));
+            let told = ["interactiveReserve (", &mistake.value, ") must be less than maxInFlight (", &max, ")"];
+            mistake.message = Some(joined(&told));
         }
         if let Some(adaptive) = &self.adaptive {
             let min = adaptive.min_concurrency;

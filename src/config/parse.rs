@@ -3,12 +3,10 @@
 mod form;
 mod limits;
 
-use alloc::format;
-use alloc::string::ToString;
-
 use super::mistakes::Mistakes;
 use super::{Adaptive, Caps, Concurrency, Config, Fairness, Overflow, QueueOverflow, Rate, Value};
 use crate::error::ConfigError;
+use crate::text::joined;
 use form::{Form, Unit};
 
 const ADAPTIVE: [&str; 5] = ["alpha", "targetDenyRate", "latencyThreshold", "adjustIntervalMs", "minConcurrency"];
@@ -34,7 +32,7 @@ impl Config {
         match config.check() {
             Ok(()) => Ok(config),
             Err(mut error) => {
-                error.value = at(written, &error.field).to_string();
+                error.value = at(written, &error.field).shown();
                 Err(error)
             }
         }
@@ -124,14 +122,15 @@ fn choose<T: Copy>(form: &mut Form<'_>, field: &str, [one, other]: [(&str, T); 2
         Value::Absent => {}
         Value::Text(text) if text == one.0 => *chosen = one.1,
         Value::Text(text) if text == other.0 => *chosen = other.1,
-        _ => form.wrong(field, &format!("\"{}\" or \"{}\"", one.0, other.0)),
+        _ => form.wrong(field, &joined(&["\"", one.0, "\" or \"", other.0, "\""])),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
+    use alloc::format;
+    use alloc::string::{String, ToString};
     use alloc::vec;
     use alloc::vec::Vec;
 

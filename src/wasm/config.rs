@@ -43,7 +43,7 @@ fn field(entry: &Array) -> (String, Value) {
 /// A configuration error as plain data.
 #[inline(never)]
 pub(super) fn describe(error: &ConfigError) -> JsValue {
-    throwable("config", [&error.field, &error.value, &error.allowed, &error.to_string()])
+    throwable("config", [&error.field, &error.value, &error.allowed, &error.told()])
 }
 
 pub(super) fn describe_restore(error: &RestoreError) -> JsValue {

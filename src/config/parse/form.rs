@@ -2,6 +2,7 @@
 
 use crate::config::mistakes::Mistakes;
 use crate::config::{Value, WEIGHT_UNIT};
+use crate::text::{joined, quoted};
 
 /// How a written number is counted.
 #[derive(Clone, Copy)]
@@ -25,7 +26,7 @@ pub(super) struct Form<'a> {
 impl Form<'_> {
     #[inline(never)]
     pub(super) fn wrong(&mut self, field: &str, allowed: &str) {
-        self.mistakes.note(field, self.written.field(field), &allowed);
+        self.mistakes.note(field, &self.written.field(field).shown(), allowed);
     }
 
     /// A misspelt field would be a limit that is not there.
@@ -33,8 +34,7 @@ impl Form<'_> {
     pub(super) fn no_others(&mut self, known: &[&str]) {
         let Value::Fields(fields) = self.written else { return };
         if let Some((key, _)) = fields.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-            let allowed = format_args!("an object with {}", known.join(", "));
-            self.mistakes.note("", &format_args!("\"{key}\""), &allowed);
+            self.mistakes.note("", &quoted(key), &joined(&["an object with ", &known.join(", ")]));
         }
     }
 

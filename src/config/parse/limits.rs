@@ -1,12 +1,13 @@
 //! Decides how written limits become [`Limit`]s. Names, and windows in words, are the shell's: it hands over milliseconds.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::form::{Form, Unit};
 use crate::config::{Algorithm, Config, LIMIT_MAX, Limit, Value, Window};
 use crate::decision::{METRICS_MAX, Metric};
+use crate::text::{digits, item, joined};
 
 const FIELDS: [&str; 10] =
     ["name", "metric", "limit", "window", "hidden", "algorithm", "per", "burst", "warnAt", "maxDebt"];
@@ -21,7 +22,7 @@ pub(super) fn read(form: &mut Form<'_>, config: &mut Config) {
         _ => return form.wrong("limits", "an array of limits"),
     };
     for (index, written) in items.iter().enumerate() {
-        let path = format!("limits[{index}]");
+        let path = item("limits", index);
         let mut form = Form { written, mistakes: form.mistakes.at(&path) };
         config.limits.push(limit(&mut form, &mut config.metrics));
         if form.mistakes.any() {
@@ -33,10 +34,10 @@ pub(super) fn read(form: &mut Form<'_>, config: &mut Config) {
 #[inline(never)]
 fn limit(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Limit {
     if !matches!(form.written, Value::Fields(_)) {
-        form.mistakes.note("", form.written, &"an object");
+        form.mistakes.note("", &form.written.shown(), "an object");
     }
     form.no_others(&FIELDS);
-    let name = text(form, "name").to_string();
+    let name = text(form, "name").to_owned();
     let metric = metric(form, metrics);
     let unit = if metric == Metric::CostUsd { Unit::Dollars } else { Unit::Count };
     let window = match form.written.field("window") {
@@ -52,7 +53,7 @@ fn limit(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Limit {
     let absent = if algorithm == Algorithm::Hidden { LIMIT_MAX } else { 0 };
     let limit = form.number("limit", unit).unwrap_or(absent);
     let max_debt = form.number("maxDebt", unit);
-    let per = if *form.written.field("per") == Value::Absent { String::new() } else { text(form, "per").to_string() };
+    let per = if *form.written.field("per") == Value::Absent { String::new() } else { text(form, "per").to_owned() };
     let warn_at = warnings(form);
     Limit { name, metric, limit, window, algorithm, per, warn_at, max_debt }
 }
@@ -90,10 +91,13 @@ fn metric(form: &mut Form<'_>, metrics: &mut Vec<String>) -> Metric {
             let known = metrics.iter().position(|metric| metric == own);
             let index = known.unwrap_or(metrics.len());
             if index >= METRICS_MAX {
-                let allowed = format!("one of at most {METRICS_MAX} names of your own, or a metric that is built in");
-                form.wrong("metric", &allowed);
+                let most = digits(METRICS_MAX as u64);
+                form.wrong(
+                    "metric",
+                    &joined(&["one of at most ", &most, " names of your own, or a metric that is built in"]),
+                );
             } else if known.is_none() {
-                metrics.push(own.to_string());
+                metrics.push(own.to_owned());
             }
             return Metric::Custom(u8::try_from(index).unwrap_or(u8::MAX));
         }
