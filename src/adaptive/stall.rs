@@ -279,8 +279,13 @@ mod tests {
         assert_eq!(stall.opens_at, 111.0 * S);
         give_up(&mut stall, 2);
         assert_eq!((stall.opens_at, stalled_after(&stall)), (0.0, f64::INFINITY));
+        // As only an image could say: a pause, though nothing is awaited.
+        (stall.pause, stall.opens_at) = (S, 1e18);
         stall.clear();
-        assert_eq!(stall.awaited, vec![0.0; AWAITED]);
+        assert_eq!((&stall.awaited, stall.pause, stall.opens_at), (&vec![0.0; AWAITED], 0.0, 0.0));
+        stall.opens_at = 1e18;
+        stall.clear();
+        assert_eq!(stall.opens_at, 0.0);
     }
 
     #[test]

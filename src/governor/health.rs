@@ -1,5 +1,8 @@
 //! How calls went: the gate of their family is told first, then the controller, which an outage is to teach nothing.
 
+#[cfg(test)]
+mod tests;
+
 use super::Governor;
 use crate::adaptive::Ended;
 use crate::config::WEIGHT_UNIT;

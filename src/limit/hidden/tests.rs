@@ -369,3 +369,58 @@ fn a_refused_call_gives_back_what_was_counted_for_it_and_no_more() {
     governor.release(now, refused, &Report::of(Outcome::Refused, 5.0, 10.0, 0.0));
     assert_eq!(governor.limit_view(now, 0).map(|view| view.current), Some(100));
 }
+
+/// How many calls of 100 fit at this instant.
+fn burst(hidden: &Hidden, now: u64) -> usize {
+    let mut later = hidden.copy();
+    later.advance(at(now));
+    let mut sent = 0;
+    while sent < 100 && later.fits(100) {
+        later.add(at(now), 100);
+        sent += 1;
+    }
+    sent
+}
+
+#[test]
+fn sent_evenly_at_most_four_go_at_once() {
+    let mut hidden = refused_twice();
+    // Long after the refusal, when what is open is more than that.
+    let now = S + 2 * WINDOW;
+    assert!(burst(&hidden, now) > 4);
+    hidden.evenly = true;
+    assert_eq!(burst(&hidden, now), 4);
+    (0..4).for_each(|_| hidden.add(at(now), 100));
+    hidden.advance(at(now));
+    let next = hidden.fits_at(at(now), 100).unwrap();
+    assert!(next > at(now) && next <= at(now + WINDOW / 8), "{next:?}");
+    assert_eq!(burst(&hidden, next.as_micros()), 1);
+}
+
+#[test]
+fn an_instant_in_the_past_lets_no_crowd_follow_a_refusal_that_is_not_explained() {
+    let mut hidden = refused_twice();
+    hidden.evenly = true;
+    let now = S + 3 * WINDOW;
+    hidden.advance(at(now));
+    let refusal = Refusal { admitted: at(now - S), amount: 100, retry_at: Some(at(S)) };
+    assert_eq!(hidden.explains(&refusal), Some(false));
+    assert!(!hidden.refused(at(now), &refusal, false));
+    assert_eq!(hidden.opens_at, at(now));
+    hidden.evenly = false;
+    assert_eq!(burst(&hidden, now), 1);
+}
+
+#[test]
+fn an_image_that_holds_calls_back_for_ever_is_refused() {
+    for (even_at, fits) in [(S, true), (S + WINDOW, true), (S + WINDOW + 1, false), (u64::MAX >> 3, false)] {
+        let mut hidden = refused_twice();
+        hidden.even_at = at(even_at);
+        let mut w = Writer::default();
+        hidden.write(&mut w);
+        let bytes = w.into_bytes();
+        let mut r = Reader::new(&bytes);
+        Hidden::new(WINDOW, 100_000).restore(&mut r, at(S));
+        assert_eq!(r.end().is_ok(), fits, "{even_at}");
+    }
+}
