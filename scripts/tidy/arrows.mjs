@@ -7,7 +7,7 @@ import { withoutComments } from './text.mjs';
  * vocabulary. A module that is not named here is an error: decide its place first.
  */
 const LEVELS = [
-  ['time', 'config', 'decision', 'observation', 'error', 'codec', 'chunks', 'heap', 'index', 'list'],
+  ['time', 'config', 'decision', 'observation', 'error', 'codec', 'chunks', 'heap', 'index', 'list', 'text'],
   ['lease', 'limit', 'queue', 'fairness', 'adaptive', 'gate', 'provider'],
   ['governor'],
   ['trace'],
