@@ -54,7 +54,7 @@ export function readWasmText({ Module, Instance }: WebAssemblyLike, wasm: WasmTe
   const bytes = new Uint8Array(memory.buffer);
   bytes.set(codes, TEXT_AT);
   read(TEXT_AT, streams, out, end);
-  return bytes.slice(out, end);
+  return bytes.subarray(out, end);
 }
 
 /** Byte values by the code of one character, and by those of two; streams. */
