@@ -9,7 +9,7 @@ import { entries } from './build/entries.mjs';
 import { bindgen, writeFactory } from './build/glue.mjs';
 import { bundleAll } from './build/js.mjs';
 import { writeNotices } from './build/notices.mjs';
-import { assemble, optimise } from './build/opt.mjs';
+import { optimise } from './build/opt.mjs';
 import { emitTypes } from './build/types.mjs';
 import { wasmTextModule } from './build/wasm-text.mjs';
 import { usageRowsModule } from './build/usage-rows.mjs';
@@ -57,7 +57,7 @@ const steps = {
     outputs: [paths.optimised, textFile, textFile.replace('.js', '.d.ts')],
     make() {
       optimise(join(paths.bindgen, 'throttleai_bg.wasm'), paths.optimised);
-      writeText(textFile, wasmTextModule(readFileSync(paths.optimised), assemble(at('scripts/build/read-text.wat'))));
+      writeText(textFile, wasmTextModule(readFileSync(paths.optimised)));
     },
   },
   providers: {

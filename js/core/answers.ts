@@ -7,7 +7,7 @@ import { ActorNames } from './actors.ts';
 import {
   FLAG_KEYS,
   FLAG_SHARE,
-  GRANT_DUE,
+  DUE,
   GRANT_RENAMED,
   GRANT_REUSED,
   Gauge,
@@ -169,25 +169,24 @@ export class Answers {
     if ((ask.flags & FLAG_SHARE) !== 0) this.actors.gaveShare(view[View.ACTOR]!);
     if ((ask.flags & FLAG_KEYS) !== 0) this.#counting.learn(view);
     // Before the row is written: an output may be about the lease that had the slot before.
-    if ((code & GRANT_DUE) !== 0) this.#takeOutputs(now);
+    if ((code & DUE) !== 0) this.#takeOutputs(now);
     const reused = (code & GRANT_REUSED) !== 0;
     const about = reused ? this.leases.about(slot) : this.#aboutOf(ask);
     const leaseId = reused
       ? this.leases.id(slot)
       : this.#newLease(slot, generation, actorId, action, weight, key, about, now);
     if (key !== undefined && !reused) this.#grantSharers(key, now, leaseId, expiresAt, about);
-    this.#finishDue(now, code & GRANT_DUE);
+    this.#finishDue(now, code & DUE);
     return grantOf(leaseId, expiresAt, about);
   }
 
-  /** A call was denied. */
-  denied(ask: Ask, now: number): GovernorDecision {
+  /** A call was denied. @param code what the core said */
+  denied(ask: Ask, now: number, code: number): GovernorDecision {
     const { actorId, action, weight } = ask;
-    const view = this.#port.look();
-    const denial = this.#denials.make(view, now, actorId);
-    this.#takeOutputs(now);
+    const denial = this.#denials.make(this.#port.look(), now, actorId);
+    if ((code & DUE) !== 0) this.#takeOutputs(now);
     this.#noteDenial(denial, now, actorId, action, weight);
-    this.finish(now);
+    this.#finishDue(now, code & DUE);
     return denial;
   }
 

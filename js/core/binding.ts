@@ -12,7 +12,7 @@ export interface CoreHandle {
   /** Byte offset of this governor's `f64` view in linear memory. Stable for the life of the handle. */
   view_ptr(): number;
   /**
-   * Returns a grant (>= 0: the slot of the lease above `GRANT_*`; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are
+   * Returns, perhaps with `DUE`, a grant (>= 0: the slot of the lease above `GRANT_*`; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are
    * filled), `DENIED` (the `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`,
    * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
    *
@@ -173,9 +173,11 @@ export interface Glue {
   take_panic(): string | undefined;
 }
 
-/** Return codes of `acquire` below zero. */
-export const DENIED = -1;
-export const QUEUED = -2;
+/** Return codes of `acquire` below zero, without `DUE`. */
+export const DENIED = -2;
+export const QUEUED = -4;
+/** The bit below all that `acquire` returns: the shell has something to do, see `View.PENDING` and what follows it. */
+export const DUE = 1;
 /** `actor` for an id without a handle. */
 export const NO_HANDLE = 0xffffffff;
 
@@ -190,15 +192,13 @@ export const FLAG_ANSWERED = 8;
  * `ReleasedLate` to be told from `Released`.
  */
 export const FLAG_TELL = 16;
-/** Below the slot of a grant: the shell has something to do after the command, see `View.PENDING` and what follows it. */
-export const GRANT_DUE = 1;
-/** Likewise: the lease is one that was held already. */
+/** Below the slot of a grant: the lease is one that was held already. */
 export const GRANT_REUSED = 2;
 /** Likewise: `View.ACTOR` is not the handle that was asked with. */
 export const GRANT_RENAMED = 4;
 /** Where the slot of a grant begins. */
 export const SLOT_SHIFT = 3;
-/** Beside a `ReleaseCode`: as `GRANT_DUE`. */
+/** Beside a `ReleaseCode`: as `DUE`. */
 export const RELEASE_DUE = 8;
 /** `View.KEYS` and what follows have been written. */
 export const FLAG_KEYS = 8;

@@ -5,7 +5,7 @@
  */
 import { Answers } from './answers.ts';
 import { Asking } from './asking.ts';
-import { DENIED, FLAG_ANSWERED, FLAG_TELL, Gauge, QUEUED, RELEASE_DUE, ReleaseCode, View } from './binding.ts';
+import { DUE, FLAG_ANSWERED, FLAG_TELL, Gauge, QUEUED, RELEASE_DUE, ReleaseCode, View } from './binding.ts';
 import { readConfig, readOptions, refusalFrom, type ReadConfig } from './config.ts';
 import { settle } from './costs.ts';
 import { Counting } from './counting.ts';
@@ -160,8 +160,8 @@ export class Governor {
     const claim = ask.key === undefined ? undefined : this.#holderOf(ask.key, now);
     const actor = this.#answers.actors.handle(ask.actorId);
     let code = asking.acquire(now, actor, claim, NaN);
-    if (code === DENIED && ask.canShrink && asking.shrink(now, actor)) code = asking.acquire(now, actor, claim, NaN);
-    return code >= 0 ? this.#answers.granted(ask, now, code) : this.#answers.denied(ask, now);
+    if (code < 0 && ask.canShrink && asking.shrink(now, actor)) code = asking.acquire(now, actor, claim, NaN);
+    return code >= 0 ? this.#answers.granted(ask, now, code) : this.#answers.denied(ask, now, code);
   }
 
   /**
@@ -215,8 +215,8 @@ export class Governor {
     const actor = this.#answers.actors.handle(ask.actorId);
     if (ask.canShrink) asking.shrink(now, actor);
     const code = asking.acquire(now, actor, claim, until);
-    if (code === QUEUED) return this.#answers.queued(ask, now, actor, signal, until, reserve);
-    if (code < 0) return this.#answers.denied(ask, now);
+    if ((code & ~DUE) === QUEUED) return this.#answers.queued(ask, now, actor, signal, until, reserve);
+    if (code < 0) return this.#answers.denied(ask, now, code);
     const { key } = ask;
     const decision = this.#answers.granted(ask, now, code);
     if (reserve && key !== undefined) reserveHold(this.#answers.holders, decision);

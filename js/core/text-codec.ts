@@ -8,6 +8,7 @@ interface Decoder {
 }
 interface Encoder {
   encode(text?: string): Uint8Array;
+  encodeInto(text: string, into: Uint8Array): unknown;
 }
 type DecoderConstructor = new (label?: string, options?: { ignoreBOM?: boolean; fatal?: boolean }) => Decoder;
 type EncoderConstructor = new () => Encoder;
@@ -34,6 +35,12 @@ export class PlainEncoder implements Encoder {
       bytes.push(part.length === 3 ? Number.parseInt(part.slice(1), 16) : part.charCodeAt(0));
     }
     return Uint8Array.from(bytes);
+  }
+
+  encodeInto(text: string, into: Uint8Array): { read: number; written: number } {
+    const bytes = this.encode(text);
+    into.set(bytes);
+    return { read: text.length, written: bytes.length };
   }
 }
 

@@ -1,5 +1,5 @@
 /** wasm-opt from npm, then a look at what came out: a module that the loader cannot use must not leave the build. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { at } from '../lib/paths.mjs';
@@ -19,12 +19,13 @@ export function optimise(input, output, { level = '-O3', exports = CORE_EXPORTS 
   check(output, exports);
 }
 
-/** @returns {Uint8Array} the module that a text file describes */
+/** @returns {Uint8Array} the module that a text describes */
 export function assemble(wat) {
   const folder = mkdtempSync(join(tmpdir(), 'throttleai-wat-'));
   try {
-    const output = join(folder, 'out.wasm');
-    run(process.execPath, [at('node_modules/binaryen/bin/wasm-as'), wat, '-o', output]);
+    const [input, output] = [join(folder, 'in.wat'), join(folder, 'out.wasm')];
+    writeFileSync(input, wat);
+    run(process.execPath, [at('node_modules/binaryen/bin/wasm-as'), input, '-o', output]);
     return readFileSync(output);
   } finally {
     rmSync(folder, { recursive: true, force: true });

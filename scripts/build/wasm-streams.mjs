@@ -4,7 +4,7 @@
  * instruction is put together again from its opcode and the next number of the streams that the opcode names.
  *
  * What that does not describe (sections that are no code, heads of functions, rare instructions) is literal: the opcode
- * `LITERAL`, how many bytes, the bytes.
+ * `LITERAL` for a stretch of bytes; how long each is stands beside the streams.
  */
 import { StepError } from '../lib/run.mjs';
 
@@ -12,9 +12,8 @@ import { StepError } from '../lib/run.mjs';
 const CODE = 10;
 /** No opcode. */
 const LITERAL = 0xff;
-const LITERAL_BYTES_MAX = 255;
-/** The streams that the reader knows by number, as in `read-text.wat`. */
-const FIXED = ['opcodes', 'lengths', 'literals'];
+/** The names of what is no stream of numbers. The first one is never what follows an opcode. */
+const [OPCODES, LENGTHS, LITERALS] = ['opcodes', 'lengths', 'literals'];
 
 const isMemory = (op) => op >= 0x28 && op <= 0x3e;
 
@@ -33,21 +32,24 @@ function streamsOf(op) {
 
 /**
  * @param {Uint8Array} wasm
- * @returns {{ streams: number[][], kinds: number[] }} streams by number, and by opcode the one or two streams of what
- *   follows it, the second one times 256; 0: none
+ * @param {(length: number) => boolean} fits which stretches of literal bytes there may be; 1 must be among them
+ * @returns {{ streams: Map<string, number[]>, kinds: string[][] }} what is in each stream, the lengths of literal bytes as
+ *   numbers; and by opcode the one or two streams of what follows it
  */
-export function splitWasm(wasm) {
-  const streams = new Map(FIXED.map((name) => [name, []]));
+export function splitWasm(wasm, fits) {
+  const streams = new Map([OPCODES, LENGTHS, LITERALS].map((name) => [name, []]));
   const put = (name, bytes) => {
     if (!streams.has(name)) streams.set(name, []);
     streams.get(name).push(...bytes);
   };
   const literal = (from, to) => {
-    for (let at = from; at < to; at += LITERAL_BYTES_MAX) {
-      const bytes = wasm.subarray(at, Math.min(to, at + LITERAL_BYTES_MAX));
-      put('opcodes', [LITERAL]);
-      put('lengths', [bytes.length]);
-      put('literals', bytes);
+    while (from < to) {
+      let length = Math.min(to - from, 127);
+      while (!fits(length)) length--;
+      put(OPCODES, [LITERAL]);
+      put(LENGTHS, [length]);
+      put(LITERALS, wasm.subarray(from, from + length));
+      from += length;
     }
   };
 
@@ -60,7 +62,7 @@ export function splitWasm(wasm) {
       const names = streamsOf(op);
       if (names.length === 0 && after > at + 1) literal(at, after);
       else {
-        put('opcodes', [op]);
+        put(OPCODES, [op]);
         let from = at + 1;
         for (const name of names) {
           const to = endOfNumber(wasm, from);
@@ -73,12 +75,8 @@ export function splitWasm(wasm) {
     done = end;
   }
   literal(done, wasm.length);
-
-  const number = new Map([...streams.keys()].map((name, index) => [name, index]));
-  const kinds = Array.from({ length: 0x43 }, (_, op) =>
-    streamsOf(op).reduce((sum, name, place) => sum + ((number.get(name) ?? 0) << (8 * place)), 0),
-  );
-  return { streams: [...streams.values()], kinds };
+  const kinds = Array.from({ length: 256 }, (_, op) => (op === LITERAL ? [LENGTHS, LITERALS] : streamsOf(op)));
+  return { streams, kinds };
 }
 
 /** Sections of a module: all of it, and what is behind id and length. */

@@ -35,9 +35,9 @@ use crate::time::{Instant, whole};
 use record::Recorded as Governor;
 use view::{View, write_denial, write_grant, write_output};
 
-/// Returned in place of a grant.
-const DENIED: i32 = -1;
-const QUEUED: i32 = -2;
+/// Returned in place of a grant, without the bit of [`DUE`].
+const DENIED: i32 = -2;
+const QUEUED: i32 = -4;
 /// A grant is the slot, above these bits.
 const SLOT_SHIFT: u32 = 3;
 /// The shell has something to do after the command: see what has changed in the view.
@@ -140,8 +140,7 @@ impl Core {
         } else {
             self.enqueue(now, flags, &request, deadline)
         };
-        let due = self.publish();
-        if due && code >= 0 { code | DUE } else { code }
+        if self.publish() { code | DUE } else { code }
     }
 
     /// 1 if it was waiting.
