@@ -10,6 +10,8 @@ use crate::codec::{Reader, Writer};
 use crate::list::List;
 use crate::time::CoreTime;
 
+use super::counters::Account;
+
 /// How many idle actors are looked at for one that is forgotten.
 const LOOKS: usize = 8;
 
@@ -21,6 +23,8 @@ struct Actor {
     refs: u32,
     /// When it was last refused for concurrency; counts while it is in the list of the starved.
     refused: CoreTime,
+    /// What it has consumed. Here, because a call that looks at one of them looks at both.
+    account: Account,
     alive: bool,
 }
 
@@ -84,6 +88,21 @@ impl Actors {
         self.slots.get(handle as usize).map_or(0, |actor| actor.held)
     }
 
+    /// What an actor has consumed; of nobody nothing.
+    #[inline]
+    pub(super) fn account(&self, handle: u32) -> Account {
+        self.slots.get(handle as usize).map_or_else(Account::default, |actor| actor.account)
+    }
+
+    #[inline]
+    pub(super) fn account_mut(&mut self, handle: u32) -> Option<(u32, &mut Account)> {
+        self.slots.get_mut(handle as usize).map(|actor| (handle, &mut actor.account))
+    }
+
+    pub(super) fn accounts_mut(&mut self) -> impl Iterator<Item = (u32, &mut Account)> {
+        (0u32..).zip(&mut self.slots).map(|(handle, actor)| (handle, &mut actor.account))
+    }
+
     pub(crate) fn is_active(&self, handle: u32) -> bool {
         self.held(handle) > 0 || self.starved.contains(handle)
     }
@@ -111,18 +130,19 @@ impl Actors {
 
     /// A new actor, and the handle of the idle one that made place for it: of a few that have been idle longest that which
     /// has consumed least. Without a place: the overflow actor.
-    pub(crate) fn create(&mut self, consumed: impl Fn(u32) -> u64) -> (u32, Option<u32>) {
+    pub(super) fn create(&mut self) -> (u32, Option<(u32, Account)>) {
         if self.alive < self.max {
             self.alive = self.alive.saturating_add(1);
             return (self.place(), None);
         }
-        let idle = self.idle.iter().take(LOOKS).min_by_key(|&idle| consumed(idle));
+        let idle = self.idle.iter().take(LOOKS).min_by_key(|&idle| self.account(idle).counter);
         let Some(evicted) = idle else { return (self.overflow(), None) };
         self.idle.remove(evicted);
+        let account = self.account(evicted);
         if let Some(actor) = self.slots.get_mut(evicted as usize) {
-            actor.alive = false;
+            *actor = Actor::default();
         }
-        (self.place(), Some(evicted))
+        (self.place(), Some((evicted, account)))
     }
 
     /// Makes a handle that was taken away usable again.
@@ -258,6 +278,7 @@ impl Actors {
         for actor in &self.slots {
             w.bool(actor.alive);
             w.u64(actor.refused.as_micros());
+            actor.account.write(w);
         }
         w.option(self.overflow.map(u64::from));
         for list in [&self.idle, &self.starved] {
@@ -271,8 +292,8 @@ impl Actors {
     /// Reads what `write` wrote, before the leases are held again.
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
         r.each(|r| {
-            let alive = r.bool();
-            self.slots.push(Actor { alive, refused: CoreTime::from_micros(r.u64()), ..Actor::default() });
+            let (alive, refused) = (r.bool(), CoreTime::from_micros(r.u64()));
+            self.slots.push(Actor { alive, refused, account: Account::read(r), ..Actor::default() });
         });
         let overflow = r.option();
         // A handle above 32 bits is known to nobody.

@@ -52,24 +52,44 @@ pub(crate) struct Consumption {
     pub(crate) held_us: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Account {
-    counter: u64,
-    /// In thousandths.
-    share: u32,
+/// What is known of one actor. Kept in its record, see `actors`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Account {
+    pub(super) counter: u64,
+    /// In thousandths. What is charged from now on is divided by it.
+    pub(super) share: u32,
     /// Interactive and background waiters.
     waiting: [u32; 2],
 }
 
-const NEW: Account = Account { counter: 0, share: SHARE_UNIT, waiting: [0; 2] };
+impl Default for Account {
+    fn default() -> Self {
+        Self { counter: 0, share: SHARE_UNIT, waiting: [0; 2] }
+    }
+}
+
+impl Account {
+    #[inline]
+    fn waits(&self, class: Priority) -> bool {
+        self.waiting.get(class as usize).is_some_and(|&waiting| waiting > 0)
+    }
+
+    /// What can be made again from the waiters is left out: an image has none.
+    pub(super) fn write(&self, w: &mut Writer) {
+        w.u64(self.counter);
+        w.u32(self.share);
+    }
+
+    pub(super) fn read(r: &mut Reader<'_>) -> Self {
+        Self { counter: r.u64(), share: r.u32().max(1), ..Self::default() }
+    }
+}
 
 #[derive(Debug)]
-pub(crate) struct Counters {
+pub(super) struct Counters {
     unit: Option<Unit>,
     /// Of tokens a call, or of microseconds held: 16 times that, and 0 before the first.
     mean: u64,
-    /// By handle.
-    accounts: Vec<Account>,
     /// By slot of the lease: what was charged for it.
     charges: Vec<u64>,
     /// Of both classes: the actors that wait, by counter.
@@ -78,58 +98,20 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn new(counts_tokens: bool) -> Self {
+    pub(super) fn new(counts_tokens: bool) -> Self {
         let unit = counts_tokens.then_some(Unit::Tokens);
-        let (accounts, charges, waiting) = (Vec::new(), Vec::new(), [Heap::default(), Heap::default()]);
-        Self { unit, mean: 0, accounts, charges, waiting, floors: [0; 2] }
-    }
-
-    #[inline]
-    fn get(&self, actor: u32) -> Account {
-        self.accounts.get(actor as usize).copied().unwrap_or(NEW)
-    }
-
-    #[inline]
-    fn get_mut(&mut self, actor: u32) -> Option<&mut Account> {
-        if self.accounts.len() <= actor as usize {
-            self.grow(actor);
-        }
-        self.accounts.get_mut(actor as usize)
-    }
-
-    #[cold]
-    fn grow(&mut self, actor: u32) {
-        self.accounts.resize((actor as usize).saturating_add(1), NEW);
-    }
-
-    pub(crate) fn counter(&self, actor: u32) -> u64 {
-        self.get(actor).counter
+        let (charges, waiting) = (Vec::new(), [Heap::default(), Heap::default()]);
+        Self { unit, mean: 0, charges, waiting, floors: [0; 2] }
     }
 
     /// An idle actor is forgotten: whoever comes anew has consumed as much.
-    pub(crate) fn close(&mut self, actor: u32) {
-        let counter = self.counter(actor);
-        self.floors = self.floors.map(|floor| floor.max(counter));
-        if let Some(account) = self.get_mut(actor) {
-            *account = NEW;
-        }
+    pub(super) fn close(&mut self, account: Account) {
+        self.floors = self.floors.map(|floor| floor.max(account.counter));
     }
 
-    /// In thousandths. What is charged from now on is divided by it.
-    pub(crate) fn set_share(&mut self, actor: u32, share: u32) {
-        if let Some(account) = self.get_mut(actor) {
-            account.share = share.max(1);
-        }
-    }
-
-    /// What an actor is charged for a call.
+    /// What an actor of this share is charged for a call.
     #[inline]
-    pub(crate) fn charge_for(&self, actor: u32, call: &Consumption) -> u64 {
-        self.charge(self.get(actor).share, call)
-    }
-
-    #[inline]
-    fn charge(&self, share: u32, call: &Consumption) -> u64 {
+    pub(super) fn charge(&self, share: u32, call: &Consumption) -> u64 {
         let amount = match (self.unit, call.tokens) {
             (Some(Unit::Tokens) | None, Some(tokens)) => tokens,
             _ => self.amount_of(call),
@@ -149,11 +131,6 @@ impl Counters {
         }
     }
 
-    #[inline]
-    fn waits(&self, actor: u32, class: Priority) -> bool {
-        self.get(actor).waiting.get(class as usize).is_some_and(|&waiting| waiting > 0)
-    }
-
     /// The floor of a class, which rises to the least counter of those who wait.
     #[inline]
     fn floor(&self, class: Priority) -> u64 {
@@ -164,52 +141,48 @@ impl Counters {
 
     /// Where an actor goes on that asks now.
     #[inline]
-    pub(crate) fn start(&self, actor: u32, class: Priority) -> u64 {
-        let counter = self.counter(actor);
-        if self.waits(actor, class) { counter } else { counter.max(self.floor(class)) }
+    pub(super) fn start(&self, account: &Account, class: Priority) -> u64 {
+        let counter = account.counter;
+        if account.waits(class) { counter } else { counter.max(self.floor(class)) }
     }
 
     /// Where one goes on that has no handle yet.
-    pub(crate) fn start_of_new(&self, class: Priority) -> u64 {
+    pub(super) fn start_of_new(&self, class: Priority) -> u64 {
         self.floor(class)
     }
 
     #[inline]
-    fn set_counter(&mut self, actor: u32, counter: u64) {
-        let Some(account) = self.get_mut(actor) else { return };
+    fn set_counter(&mut self, (actor, account): (u32, &mut Account), counter: u64) {
         account.counter = counter;
         if account.waiting != [0; 2] {
-            self.move_waiting(actor, counter);
+            self.move_waiting(actor, account);
         }
     }
 
     #[inline(never)]
-    fn move_waiting(&mut self, actor: u32, counter: u64) {
-        let waiting = self.get(actor).waiting;
-        for (heap, _) in self.waiting.iter_mut().zip(waiting).filter(|(_, waiting)| *waiting > 0) {
-            heap.push(actor, counter);
+    fn move_waiting(&mut self, actor: u32, account: &Account) {
+        for (heap, _) in self.waiting.iter_mut().zip(account.waiting).filter(|(_, waiting)| *waiting > 0) {
+            heap.push(actor, account.counter);
         }
     }
 
     /// One waiter more of an actor; what that has consumed.
-    pub(crate) fn begin_wait(&mut self, actor: u32, class: Priority) -> u64 {
-        let (floor, start) = (self.floor(class), self.start(actor, class));
+    pub(super) fn begin_wait(&mut self, (actor, account): (u32, &mut Account), class: Priority) -> u64 {
+        let (floor, start) = (self.floor(class), self.start(account, class));
         if let Some(own) = self.floors.get_mut(class as usize) {
             *own = floor;
         }
-        if let Some(waiting) = self.get_mut(actor).and_then(|account| account.waiting.get_mut(class as usize)) {
+        if let Some(waiting) = account.waiting.get_mut(class as usize) {
             *waiting = waiting.saturating_add(1);
         }
-        self.set_counter(actor, start);
+        self.set_counter((actor, account), start);
         start
     }
 
     /// One waiter less.
-    pub(crate) fn end_wait(&mut self, actor: u32, class: Priority) {
+    pub(super) fn end_wait(&mut self, (actor, account): (u32, &mut Account), class: Priority) {
         let floor = self.floor(class);
-        let Some(waiting) = self.get_mut(actor).and_then(|account| account.waiting.get_mut(class as usize)) else {
-            return;
-        };
+        let Some(waiting) = account.waiting.get_mut(class as usize) else { return };
         *waiting = waiting.saturating_sub(1);
         if *waiting == 0
             && let (Some(heap), Some(own)) = (self.waiting.get_mut(class as usize), self.floors.get_mut(class as usize))
@@ -220,19 +193,26 @@ impl Counters {
     }
 
     /// A call is granted as the lease at `slot`; what its actor has consumed with it.
-    pub(crate) fn grant(&mut self, actor: u32, slot: u32, class: Priority, call: &Consumption) -> u64 {
+    #[inline]
+    pub(super) fn grant(
+        &mut self,
+        (actor, account): (u32, &mut Account),
+        slot: u32,
+        class: Priority,
+        call: &Consumption,
+    ) -> u64 {
         self.unit.get_or_insert(unit_of(call));
-        let start = self.start(actor, class);
+        let start = self.start(account, class);
         for (floor, waiting) in self.floors.iter_mut().zip(&self.waiting) {
             *floor = waiting.peek().map_or(start, |(least, _)| least).max(*floor);
         }
-        let charge = self.charge_for(actor, call);
+        let charge = self.charge(account.share, call);
         match self.charges.get_mut(slot as usize) {
             Some(own) => *own = charge,
             None => self.first_charge(slot, charge),
         }
         let counter = start.saturating_add(charge);
-        self.set_counter(actor, counter);
+        self.set_counter((actor, account), counter);
         counter
     }
 
@@ -244,7 +224,13 @@ impl Counters {
 
     /// The lease at `slot` has ended; what its actor has consumed, if that is not what was charged. `None` in place of a call
     /// takes all back.
-    pub(crate) fn settle(&mut self, actor: u32, slot: u32, call: Option<&Consumption>) -> Option<u64> {
+    #[inline]
+    pub(super) fn settle(
+        &mut self,
+        (actor, account): (u32, &mut Account),
+        slot: u32,
+        call: Option<&Consumption>,
+    ) -> Option<u64> {
         let own = self.charges.get_mut(slot as usize)?;
         // Nothing is charged of what was granted before anything counted.
         let charged = Some(core::mem::take(own)).filter(|&charged| charged > 0)?;
@@ -252,12 +238,12 @@ impl Counters {
         if call.is_some() && sample.is_none() {
             return None;
         }
-        let spent = call.map_or(0, |call| self.charge_for(actor, call));
+        let spent = call.map_or(0, |call| self.charge(account.share, call));
         if let Some(sample) = sample {
             self.learn(sample.min(MOST));
         }
-        let counter = self.counter(actor).saturating_sub(charged).saturating_add(spent);
-        self.set_counter(actor, counter);
+        let counter = account.counter.saturating_sub(charged).saturating_add(spent);
+        self.set_counter((actor, account), counter);
         Some(counter)
     }
 
@@ -267,31 +253,23 @@ impl Counters {
     }
 
     /// Counts tokens from now on, if it counted time: all begin anew.
-    pub(crate) fn count_tokens(&mut self) {
+    pub(super) fn count_tokens<'a>(&mut self, all: impl Iterator<Item = (u32, &'a mut Account)>) {
         if self.unit.replace(Unit::Tokens) == Some(Unit::Time) {
             (self.mean, self.floors) = (0, [0; 2]);
             self.charges.clear();
-            for actor in 0..self.accounts.len() as u32 {
-                self.set_counter(actor, 0);
-            }
+            all.for_each(|account| self.set_counter(account, 0));
         }
     }
 
-    /// What can be made again from the waiters is left out: an image has none.
-    pub(crate) fn write(&self, w: &mut Writer) {
+    pub(super) fn write(&self, w: &mut Writer) {
         w.u8(self.unit.map_or(0, |unit| unit as u8).saturating_add(u8::from(self.unit.is_some())));
         w.u64(self.mean);
         self.floors.iter().for_each(|&floor| w.u64(floor));
-        w.len(self.accounts.len());
-        for account in &self.accounts {
-            w.u64(account.counter);
-            w.u32(account.share);
-        }
         w.len(self.charges.len());
         self.charges.iter().for_each(|&charge| w.u64(charge));
     }
 
-    pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
+    pub(super) fn restore<'a>(&mut self, r: &mut Reader<'_>, all: impl Iterator<Item = (u32, &'a mut Account)>) {
         let unit = match r.u8() {
             1 => Some(Unit::Tokens),
             2 => Some(Unit::Time),
@@ -304,10 +282,9 @@ impl Counters {
         self.unit = unit;
         self.mean = r.u64().min(MOST.saturating_mul(MEAN_OVER));
         self.floors = [r.u64(), r.u64()];
-        r.each(|r| self.accounts.push(Account { counter: r.u64(), share: r.u32().max(1), ..NEW }));
         r.each(|r| self.charges.push(r.u64()));
         if counts_tokens {
-            self.count_tokens();
+            self.count_tokens(all);
         }
     }
 }

@@ -108,7 +108,7 @@ impl Governor {
                     limits.hold(t, &own);
                 }
             }
-            fairness.as_ref().zip(waiter.actor).map_or(0, |(fairness, actor)| fairness.counters.counter(actor))
+            fairness.as_ref().zip(waiter.actor).map_or(0, |(fairness, actor)| fairness.counter(actor))
         });
     }
 }

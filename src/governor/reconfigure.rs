@@ -118,8 +118,8 @@ impl Governor {
             waiter.why.move_places(&|place| adopted.place(place));
             waiter.actor = waiter.actor.filter(|_| fairness.is_some());
             let Some((fairness, actor)) = fairness.as_ref().zip(waiter.actor) else { return 0 };
-            waiter.charge = fairness.counters.charge_for(actor, &call_of(&waiter.request));
-            fairness.counters.counter(actor)
+            waiter.charge = fairness.charge_for(actor, &call_of(&waiter.request));
+            fairness.counter(actor)
         });
         self.config = config;
         self.serve(t);

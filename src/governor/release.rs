@@ -144,7 +144,7 @@ impl Governor {
         if let Some(fairness) = self.fairness.as_mut().filter(|_| held.actor != NO_ACTOR) {
             let held_us = Some(t.since(held.admitted));
             let call = used.map(|tokens| Consumption { weight: held.weight, tokens, held_us });
-            let counter = fairness.counters.settle(held.actor, lease.slot, call.as_ref());
+            let counter = fairness.settle(held.actor, lease.slot, call.as_ref());
             fairness.actors.let_go(held.actor, held.weight);
             if let Some(counter) = counter.filter(|_| !self.queue.is_empty()) {
                 self.queue.set_counter(held.actor, counter);

@@ -121,7 +121,7 @@ impl Governor {
     #[doc(hidden)]
     #[must_use]
     pub fn consumed(&self, actor: ActorHandle) -> u64 {
-        self.fairness.as_ref().map_or(0, |fairness| fairness.counters.counter(actor.0))
+        self.fairness.as_ref().map_or(0, |fairness| fairness.counter(actor.0))
     }
 
     /// Checks what must hold between any two commands, for tests.

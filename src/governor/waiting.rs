@@ -109,10 +109,9 @@ impl Governor {
         let actor = Some(self.admit(who)).filter(|&actor| actor != NO_ACTOR);
         let (mut counter, mut charge) = (0, 0);
         if let (Some(fairness), Some(actor)) = (&mut self.fairness, actor) {
-            fairness.actors.attach(actor);
             fairness.note_share(actor, request.share);
-            counter = fairness.counters.begin_wait(actor, request.priority);
-            charge = fairness.counters.charge_for(actor, &call_of(request));
+            counter = fairness.begin_wait(actor, request.priority);
+            charge = fairness.charge_for(actor, &call_of(request));
         }
         let request = Request { keys: self.limits.hold(t, &request.keys), ..*request };
         let waiter = Waiter { request, actor, why, charge };
@@ -172,8 +171,7 @@ impl Governor {
     fn forget(&mut self, t: CoreTime, waiter: &Waiter) {
         self.limits.let_go(t, &waiter.request.keys);
         if let (Some(fairness), Some(actor)) = (&mut self.fairness, waiter.actor) {
-            fairness.counters.end_wait(actor, waiter.request.priority);
-            fairness.actors.detach(actor);
+            fairness.end_wait(actor, waiter.request.priority);
         }
     }
 
@@ -351,7 +349,7 @@ impl Governor {
         // Who waited before there was fairness has no actor.
         let Some(fairness) = self.fairness.as_mut().filter(|_| actor != NO_ACTOR) else { return };
         fairness.note_share(actor, request.share);
-        let counter = fairness.counters.grant(actor, slot, request.priority, &call_of(request));
+        let counter = fairness.grant(actor, slot, request.priority, &call_of(request));
         if !self.queue.is_empty() {
             self.queue.set_counter(actor, counter);
         }
