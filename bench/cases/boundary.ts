@@ -3,7 +3,7 @@
  * same decisions; the shell reads the clock, checks arguments, keeps the strings, and makes ids and answers.
  */
 import { readFileSync } from 'node:fs';
-import { NO_HANDLE, SLOT_SHIFT, View, type CoreHandle } from '../../js/core/binding.ts';
+import { DENIED, DUE, NO_HANDLE, SLOT_SHIFT, View, type CoreHandle } from '../../js/core/binding.ts';
 import { readConfig } from '../../js/core/config.ts';
 import { createLoader, type Instance } from '../../js/core/loader.ts';
 import { loop, type Batch } from '../harness.ts';
@@ -29,7 +29,6 @@ export const BOUNDARY_CASES: readonly Case[] = [
 /** The instant of the first call in ms. It moves on by 1 ms about as often as it does under a governor at full speed. */
 const START_MS = 1_000_000;
 const TICK = 'if ((i & 2047) === 0) now += 1;';
-const REFUSED = -1;
 
 interface Bare {
   readonly core: CoreHandle;
@@ -78,6 +77,7 @@ function bareRefusal(): Batch {
   const { core } = bare({ ...configFor(0), ...SLOTS_TAKEN });
   const body = `
     ${TICK}
-    if (core.acquire(now, ${NO_HANDLE | 0}, 0, 1, 100, 200, -1, 0, NaN) !== ${REFUSED}) throw new Error('expected a refusal');`;
+    const code = core.acquire(now, ${NO_HANDLE | 0}, 0, 1, 100, 200, -1, 0, NaN);
+    if ((code & ${~DUE}) !== ${DENIED}) throw new Error('expected a refusal');`;
   return loop(body, ['core', 'now'], [core, START_MS]);
 }

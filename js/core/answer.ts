@@ -98,7 +98,8 @@ export function kindOf({ kind, why }: AnswerReading): number {
 /** What of an answer settles its call. @param estimated tokens of the prompt, where only the sum is told */
 export function answeredBy({ usage, counts }: AnswerReading, estimated: number): NonNullable<About['answered']> {
   const { inputTokens, outputTokens, totalTokens = NaN } = usage ?? {};
-  const prompt = inputTokens ?? Math.min(totalTokens, estimated);
+  // Whole, as the core counts it, or the sum would be rounded up twice.
+  const prompt = inputTokens ?? Math.min(totalTokens, Math.ceil(estimated));
   const output = outputTokens ?? totalTokens - prompt;
   return { settle: counts?.settle, used: prompt >= 0 && output >= 0 ? [prompt, output] : undefined };
 }

@@ -98,6 +98,7 @@ export class Answers {
   /** Hands the core a configuration. @throws ConfigError; nothing has changed then */
   reconfigure(now: number, plain: object, found: ReadonlyMap<string, unknown>, placed: PlacedLimits): void {
     const core = this.#port.use();
+    this.#owes = true; // A command that follows in the same call hears of no change that this one makes.
     try {
       core.reconfigure(now, plain);
     } catch (error) {

@@ -190,7 +190,7 @@ export class LeaseTable {
   /** The lease that holds an idempotency key. */
   claim(key: string): LeaseRef | undefined {
     const slot = this.#slotOfKey.get(key);
-    return slot === undefined ? undefined : { slot, generation: this.generations[slot] ?? 0 };
+    return slot === undefined ? undefined : { slot, generation: this.generations[slot]! };
   }
 
   /** All rows that are filled. */

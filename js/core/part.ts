@@ -10,8 +10,8 @@ const PARTS_MAX = 100;
 const SAYS =
   /"(?:content|text|delta|thinking|reasoning(?:_content|_text)?|arguments|partial_json|refusal|completion|response|data)"\s*:\s*"[^"]|"functionCall"\s*:\s*\{|^data: ?[^\s{[]/m;
 
-/** What the Responses API opens a stream with: an echo of the request, which may hold content. */
-const ECHOES = /"type"\s*:\s*"response\.(?:created|queued|in_progress)"/;
+/** What the Responses API opens a stream with: an echo of the request, which may hold content. Other events may follow it. */
+const ECHOES = /^.*"type"\s*:\s*"response\.(?:created|queued|in_progress)".*$/gm;
 
 /** Whether a part says something. After the first that does it need not say so again. Never throws. */
 export type Says<Part> = (part: Part) => boolean;
@@ -19,10 +19,11 @@ export type Says<Part> = (part: Part) => boolean;
 /** For streams of JSON: server-sent events, or lines. What is cut apart counts where its next piece says something. */
 export const firstBytes = (): Says<Uint8Array> => first((bytes: Uint8Array) => new TextDecoder().decode(bytes));
 
-/** For streams of objects that were read from such, or of what says something by itself: text, numbers. */
+/** For streams of such bytes, of objects that were read from such, or of what says something by itself: text, numbers. */
 export function firstChunk(): Says<unknown> {
-  const says = first((chunk: unknown) => JSON.stringify(chunk));
-  return (chunk) => (typeof chunk === 'object' ? says(chunk) : chunk !== '');
+  const [bytes, object] = [firstBytes(), first((chunk: unknown) => JSON.stringify(chunk))];
+  return (chunk) =>
+    ArrayBuffer.isView(chunk) ? bytes(chunk as Uint8Array) : typeof chunk === 'object' ? object(chunk) : chunk !== '';
 }
 
 function first<Part>(textOf: (part: Part) => string): Says<Part> {
@@ -30,8 +31,7 @@ function first<Part>(textOf: (part: Part) => string): Says<Part> {
   return (part) => {
     if (left-- <= 0) return false;
     try {
-      const text = textOf(part);
-      if (!SAYS.test(text) || ECHOES.test(text)) return false;
+      if (!SAYS.test(textOf(part).replace(ECHOES, ''))) return false;
     } catch {
       return false; // No JSON, or a platform without a decoder for what was cut apart.
     }

@@ -118,8 +118,18 @@ impl Adaptive {
     /// When the next call may be sent, if not now.
     #[inline(never)]
     pub(crate) fn opens_at(&self) -> Option<CoreTime> {
-        let at = self.opens_at.max(self.refusals.opens_at(self.now)).max(self.stall.opens_at);
+        let at = self.paused_until().max(self.stall.opens_at);
         (at > self.now).then(|| instant(at))
+    }
+
+    /// Nothing is sent before, whatever is answered. A stall ends with the next answer.
+    pub(crate) fn holds_until(&self) -> CoreTime {
+        instant(self.paused_until())
+    }
+
+    /// What refusals have taught.
+    fn paused_until(&self) -> f64 {
+        self.opens_at.max(self.refusals.opens_at(self.now))
     }
 
     /// When more may be allowed without any call's end.
@@ -190,7 +200,7 @@ impl Adaptive {
         (self.config.adjust_interval_us as f64).max(2.0 * self.latency.mean_us)
     }
 
-    /// A call was answered in a way that says nothing else.
+    /// A call was answered, however.
     pub(crate) fn answered(&mut self, admitted: CoreTime) {
         self.stall.answered(admitted.as_micros() as f64);
     }
@@ -211,7 +221,8 @@ impl Adaptive {
             _ => self.answered(ended.admitted),
         }
         if ended.outcome == Outcome::Success {
-            self.stall.took(ended.latency_us as f64);
+            // Not what was reported, which others' ages cannot be compared with.
+            self.stall.took(now - admitted);
         }
         if ended.outcome == Outcome::Cancelled || admitted < self.down_since {
             return;
@@ -296,6 +307,7 @@ impl Adaptive {
             *number = r.f64();
             r.require(number.is_finite());
         });
+        r.require(self.stall.is_sane());
     }
 }
 

@@ -67,7 +67,7 @@ impl Stall {
     /// A call that was sent at `admitted` was answered, however.
     #[inline(never)]
     pub(super) fn answered(&mut self, admitted: f64) {
-        if self.forget(0.0, admitted, AWAITED) {
+        if self.forget(f64::NEG_INFINITY, admitted, AWAITED) {
             self.end();
         }
     }
@@ -84,10 +84,11 @@ impl Stall {
         }
     }
 
-    /// Whoever sent a call at `admitted` waits for it no longer.
+    /// Whoever sent a call at `admitted` waits for it no longer. That says nothing of the others, which may be more than are
+    /// looked at.
     pub(super) fn given_up(&mut self, admitted: f64) {
         self.forget(admitted, admitted, 1);
-        if !self.are_enough() {
+        if self.awaited.first() == Some(&0.0) {
             self.end();
         }
     }
@@ -154,6 +155,11 @@ impl Stall {
         chance
     }
 
+    /// Whether it can ever notice anything, which numbers of an image may prevent.
+    pub(super) fn is_sane(&self) -> bool {
+        self.counted >= 0.0
+    }
+
     /// Everything, in the order of an image.
     #[cold]
     #[inline(never)]
@@ -177,7 +183,7 @@ mod tests {
 
     const S: f64 = 1_000_000.0;
 
-    /// A provider whose calls have taken so long, 20 of them in flight since, one in a tenth of a second.
+    /// A provider whose calls have taken so long, some of them in flight since, one in a tenth of a second.
     fn waiting(seconds: impl Fn(u32) -> f64, calls: u32) -> Stall {
         let mut stall = Stall::new();
         (0..100).for_each(|call| stall.took(seconds(call) * S));
@@ -275,17 +281,22 @@ mod tests {
         assert_eq!(stall.awaited.iter().filter(|&&sent| sent > 0.0).count(), 20);
         stall.advance(110.0 * S, S);
         let give_up = |stall: &mut Stall, call: u32| stall.given_up(100.0 * S + f64::from(call) * 0.1 * S);
-        (0..2).for_each(|call| give_up(&mut stall, call));
+        let mut few = waiting(usual, 20);
+        (0..3).for_each(|call| give_up(&mut few, call));
+        assert_eq!(stalled_after(&few), f64::INFINITY);
+        // A stall is none any more when nobody waits for anything.
+        (0..19).for_each(|call| give_up(&mut stall, call));
         assert_eq!(stall.opens_at, 111.0 * S);
-        give_up(&mut stall, 2);
-        assert_eq!((stall.opens_at, stalled_after(&stall)), (0.0, f64::INFINITY));
+        give_up(&mut stall, 19);
+        assert_eq!(stall.opens_at, 0.0);
         // As only an image could say: a pause, though nothing is awaited.
         (stall.pause, stall.opens_at) = (S, 1e18);
         stall.clear();
         assert_eq!((&stall.awaited, stall.pause, stall.opens_at), (&vec![0.0; AWAITED], 0.0, 0.0));
-        stall.opens_at = 1e18;
+        (stall.opens_at, stall.awaited[0], stall.counted) = (1e18, -1.0, -1.0);
+        assert!(!stall.is_sane());
         stall.clear();
-        assert_eq!(stall.opens_at, 0.0);
+        assert_eq!((&stall.awaited, stall.opens_at), (&vec![0.0; AWAITED], 0.0));
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Governor {
             {
                 return Some(Check::Share);
             }
-            if self.controller_opens_at().is_some() {
+            if self.controller_opens().is_some() {
                 return Some(Check::Provider);
             }
         }
@@ -252,9 +252,9 @@ impl Governor {
                 self.explain_share(&mut reasons, t, request, fairness, handle);
             }
         }
-        // The next answer may end a stall: who waits is not refused for it.
-        if let Some(at) = self.controller_opens_at() {
+        if let Some((at, holds_until)) = self.controller_opens() {
             reasons.frees(Some(at), None);
+            reasons.not_before = reasons.not_before.max(holds_until);
             reasons.bound = (At::SLOTS, Why { reason: Reason::Rate, free_at: Some(at) });
             reasons.say(|| Denial {
                 retry_after_ms: polite_ms(at.since(t)),
@@ -336,8 +336,9 @@ impl Governor {
 
     /// When the controller lets the next call through, if not now.
     #[inline]
-    fn controller_opens_at(&self) -> Option<CoreTime> {
-        self.adaptive.as_ref()?.opens_at()
+    fn controller_opens(&self) -> Option<(CoreTime, CoreTime)> {
+        let adaptive = self.adaptive.as_ref()?;
+        Some((adaptive.opens_at()?, adaptive.holds_until()))
     }
 
     #[inline]

@@ -28,6 +28,9 @@ impl Governor {
     /// Tells the gate what a provider has answered.
     pub(super) fn note_answer(&mut self, t: CoreTime, seen: &Observation, admitted: Option<CoreTime>) {
         let Observation { family, answered, retry_at, .. } = *seen;
+        if let (Some(adaptive), Some(admitted)) = (&mut self.adaptive, admitted) {
+            adaptive.answered(admitted);
+        }
         let refused = matches!(answered, Answered::Transient | Answered::Overload | Answered::Terminal);
         let change = if refused {
             let until = retry_at.map(|at| self.clock.to_core(at));

@@ -187,7 +187,8 @@ impl Hidden {
     #[inline(never)]
     fn opened(&self, now: CoreTime) -> u64 {
         let steps = steps_since(now, self.opens_at, self.window_us / STEP);
-        steps.map_or(0, |steps| doubled(steps, self.unit))
+        // In the end anything, however much was sent since.
+        steps.map_or(0, |steps| if steps < STEPS { doubled(steps, self.unit) } else { u64::MAX })
     }
 
     #[inline(never)]
@@ -233,7 +234,7 @@ impl Hidden {
             }
             fits_at = counted_at(at).unwrap_or(fits_at).min(fits_at);
         }
-        let mut opens = (0..STEPS).map(|step| self.opens_at.plus(step.saturating_mul(self.window_us / STEP)));
+        let mut opens = (0..=STEPS).map(|step| self.opens_at.plus(step.saturating_mul(self.window_us / STEP)));
         let opens_at = opens.find(|&at| self.sent == 0 || self.sent.saturating_add(amount) <= self.opened(at));
         let even_at = if self.evenly { self.even_at } else { now };
         Some(fits_at.max(opens_at.unwrap_or(now)).max(even_at))
@@ -329,8 +330,8 @@ impl Hidden {
             if explains == Some(false) && self.strange < STRANGE {
                 self.strange = self.strange.saturating_add(1);
                 if self.evenly {
-                    // All that is sent until the next one is heard may be refused too.
-                    self.open(retry_at.unwrap_or(now).max(now), amount);
+                    // All that is sent until the next one is heard may be refused too. What asks for a pause is the gate's.
+                    self.open(now, amount);
                 }
                 return false;
             }
@@ -420,10 +421,10 @@ impl Hidden {
         let instants = [(); 5].map(|()| r.u64()).map(CoreTime::from_micros);
         [self.heard_at, self.opens_at, self.even_at, self.since, self.full_at] = instants;
         [self.pauses, self.waits, self.strange] = [r.u32(), r.u32(), r.u32()];
-        let sane = self.pauses <= PAUSE_DOUBLINGS && self.waits <= WAIT_DOUBLINGS && self.strange <= STRANGE;
-        r.require(
-            sane && self.even_at <= now.plus(self.window_us) && self.heard_at.max(self.since).max(self.full_at) <= now,
-        );
+        let counts = self.pauses <= PAUSE_DOUBLINGS && self.waits <= WAIT_DOUBLINGS && self.strange <= STRANGE;
+        // Else nothing would be sent any more, and no refusal could tell more.
+        let lets_through = self.unit > 0 && self.even_at <= now.plus(self.window_us);
+        r.require(counts && lets_through && self.heard_at.max(self.since).max(self.full_at) <= now);
     }
 }
 

@@ -30,6 +30,7 @@ impl Limits {
             note.keys.write(w);
             w.bool(note.unlimited);
             w.bool(note.refused);
+            w.bool(note.explained);
         }
     }
 
@@ -207,5 +208,6 @@ fn read_note(r: &mut Reader<'_>, metrics: usize) -> Note {
         let amount = r.u64();
         amounts.custom.get_mut(index).into_iter().for_each(|own| *own = amount);
     }
-    Note { amounts: amounts.capped(), keys: Keys::read(r), unlimited: r.bool(), refused: r.bool() }
+    let (amounts, keys) = (amounts.capped(), Keys::read(r));
+    Note { amounts, keys, unlimited: r.bool(), refused: r.bool(), explained: r.bool() }
 }

@@ -63,14 +63,14 @@ impl Meter {
     pub(super) fn advance(&mut self, now: CoreTime, periods: &mut Periods) {
         match self {
             Self::Sliding(window) => window.advance(now),
-            _ => self.advance_other(now, periods),
+            _ => self.advance_any(now, periods),
         }
     }
 
     #[inline(never)]
-    fn advance_other(&mut self, now: CoreTime, periods: &mut Periods) {
+    fn advance_any(&mut self, now: CoreTime, periods: &mut Periods) {
         match self {
-            Self::Sliding(_) => {}
+            Self::Sliding(window) => window.advance(now),
             Self::Hidden(hidden) => hidden.advance(now),
             Self::Bucket(bucket) => bucket.advance(now),
             Self::Fixed(window) => {

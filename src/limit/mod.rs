@@ -47,6 +47,8 @@ struct Note {
     unlimited: bool,
     /// The provider has refused the call: hidden limits count it no more.
     refused: bool,
+    /// One of them says why.
+    explained: bool,
 }
 
 /// All limits of a governor, in the order in which they are checked.
@@ -317,7 +319,7 @@ impl Limits {
             self.notes.push(Note::default());
         }
         if let Some(note) = self.notes.get_mut(at) {
-            *note = Note { amounts: request.amounts.capped(), keys, unlimited, refused: false };
+            *note = Note { amounts: request.amounts.capped(), keys, unlimited, ..Note::default() };
         }
     }
 
@@ -385,8 +387,8 @@ impl Limits {
         self.keyed.change_all(admitted, &note.keys, &mut self.outputs, correct);
     }
 
-    /// The provider has refused the call of the lease at `slot`: hidden limits learn from it, and count it no more. Whether one of them
-    /// is why it was refused, as far as anybody can know. `moved` is called with the places of those whose state has changed.
+    /// The provider has refused the call of the lease at `slot`: hidden limits learn from it once, and count it no more. Whether one of
+    /// them is why it was refused, as far as anybody can know. `moved` is called with the places of those whose state has changed.
     #[inline(never)]
     pub(crate) fn refused(
         &mut self,
@@ -395,10 +397,10 @@ impl Limits {
         retry_at: Option<CoreTime>,
         moved: &mut dyn FnMut(u32),
     ) -> bool {
-        let Some(note) = self.notes.get_mut(slot as usize).filter(|note| !note.refused && !note.unlimited) else {
-            return false;
-        };
-        note.refused = true;
+        let Some(note) = self.notes.get_mut(slot as usize).filter(|note| !note.unlimited) else { return false };
+        if core::mem::replace(&mut note.refused, true) {
+            return note.explained;
+        }
         let Note { amounts, keys, .. } = *note;
         let call = Counts { tokens, amounts: &amounts };
         let refusal = |rule: &Rule| Refusal { admitted, amount: call.of(rule.metric), retry_at };
@@ -418,6 +420,9 @@ impl Limits {
         let tell = &mut Tell { outputs: &mut self.outputs, key: None };
         self.rules.iter_mut().zip(&mut self.meters).for_each(|(rule, meter)| learn(rule, meter, tell));
         self.keyed.change_all(admitted, &keys, &mut self.outputs, learn);
+        if let Some(note) = self.notes.get_mut(slot as usize) {
+            note.explained = explains;
+        }
         explains
     }
 

@@ -40,15 +40,15 @@ impl Counts<'_> {
         match metric {
             Metric::Requests => 1,
             Metric::Tokens => self.tokens.total(),
-            _ => self.of_other(metric),
+            _ => self.of_any(metric),
         }
     }
 
     #[inline(never)]
-    fn of_other(&self, metric: Metric) -> u64 {
+    fn of_any(&self, metric: Metric) -> u64 {
         match metric {
-            // `of` has answered.
-            Metric::Requests | Metric::Tokens => 0,
+            Metric::Requests => 1,
+            Metric::Tokens => self.tokens.total(),
             Metric::InputTokens => self.tokens.prompt,
             Metric::OutputTokens => self.tokens.output,
             Metric::CostUsd => self.amounts.cost_micros.min(TOKENS_MAX),

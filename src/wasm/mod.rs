@@ -432,7 +432,7 @@ fn timer_ms(at: Instant) -> f64 {
 #[wasm_bindgen]
 pub fn random_seed() -> Result<f64, JsValue> {
     let mut bytes = [0u8; 8];
-    getrandom::fill(&mut bytes).map_err(|_| js_sys::Error::new("no source of randomness: give a seed"))?;
+    getrandom::fill(&mut bytes).map_err(|_| js_sys::Error::new("no source of randomness"))?;
     Ok((u64::from_le_bytes(bytes) >> 11) as f64)
 }
 

@@ -63,6 +63,11 @@ const BODIES: Record<string, [type: string, first: number, ...pieces: string[]]>
     message('response.output_item.added', { item: { type: 'message', content: [] } }),
     message('response.output_text.delta', { delta: 'Hi' }),
   ],
+  'OpenAI, responses, all in one piece': [
+    ...([STREAM, 1] as const),
+    message('response.created', { response: { instructions: 'You are' } }) +
+      message('response.output_text.delta', { delta: 'Hi' }),
+  ],
   Anthropic: [
     ...([STREAM, 4, message('message_start', { message: { content: [], usage: { input_tokens: 9 } } })] as const),
     message('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),

@@ -111,6 +111,16 @@ test('what a reader of the user’s estimates is rounded up', (t) => {
   assert.equal(governor.snapshot().limits![0]!.used, 13);
 });
 
+test('a sum is not more for an estimate with a fraction', (t) => {
+  const reader = () =>
+    ({ kind: 'ok', usage: { totalTokens: 100 }, counts: { settle: 'headers' } }) as unknown as AnswerReading;
+  const { governor } = bench(t, { readAnswer: reader, limits: { tokens: '10k/m' } });
+  const leaseId = granted(governor.acquire({ ...chat, estimate: { promptTokens: 10.5 } }));
+  governor.observe({ status: 200 }, { leaseId });
+  governor.release(leaseId);
+  assert.equal(governor.snapshot().limits![0]!.used, 100);
+});
+
 test('without a word of the configuration a family is settled as its provider settles', (t) => {
   const { governor } = bench(t, { readAnswer, limits: { tokens: '10k/m' } });
   const leaseId = granted(governor.acquire(chat));

@@ -40,3 +40,13 @@ test('what changes between two commands of one call is taken in by the second', 
   assert.deepEqual(clock.delays, [5000, 5000], 'the same instant, by a clock that was set back');
   denied(governor.acquire(long));
 });
+
+test('what making a family changes is taken in by the call that it is made for', (t) => {
+  const models = (): object => ({ limits: { tokens: '1000/m' } });
+  const { governor, clock } = withLostTimers({ models, reaperIntervalMs: 5000, leaseTtlMs: 600_000 });
+  t.after(() => governor.close());
+  granted(governor.acquire(ask('a', { model: 'one' })));
+  clock.time -= 50_000;
+  granted(governor.acquire(ask('a', { model: 'two' })));
+  assert.deepEqual(clock.delays, [5000, 5000], 'the same instant, by a clock that was set back');
+});

@@ -186,22 +186,25 @@ test('the first of a stream, of any kind, has its time in the report; what is wh
   await wrapFunction(governor, async () => clock.advance(40), { key: 'k' })();
   assert.deepEqual(told, [{ outcome: 'success', latencyMs: 40 }]);
   told.length = 0;
-  // Chunks of an SDK: what opens a stream comes early, also from a provider that is overloaded.
-  const chunks = [
+  // Chunks of an SDK, or the bytes they are read from: what opens a stream comes early, also from a provider that is overloaded.
+  const chunks: object[] = [
     { type: 'message_start', message: { content: [] } },
     { type: 'content_block_delta', delta: { text: 'Hi' } },
   ];
-  const stream = wrapFunction(
-    governor,
-    async function* () {
-      for (const chunk of chunks) {
-        clock.advance(40);
-        yield chunk;
-      }
-    },
-    { key: 'k' },
-  );
-  await all(stream());
-  await settled();
-  assert.equal(told[0]!.firstTokenMs, 80);
+  const bytes = chunks.map((chunk) => new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\n\n`));
+  for (const parts of [chunks, bytes, bytes.map((part) => Buffer.from(part))]) {
+    const stream = wrapFunction(
+      governor,
+      async function* () {
+        for (const part of parts) {
+          clock.advance(40);
+          yield part;
+        }
+      },
+      { key: 'k' },
+    );
+    await all(stream());
+    await settled();
+    assert.equal(told.pop()!.firstTokenMs, 80);
+  }
 });

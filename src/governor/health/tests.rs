@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::*;
 use crate::config::{Adaptive, Algorithm, Concurrency, Config, Limit};
-use crate::decision::{Decision, Enqueued, Metric, Outcome, Reason, Request, Subject};
+use crate::decision::{Cause, Decision, Enqueued, Metric, Outcome, Reason, Request, Subject};
 
 const IN_FLIGHT: usize = 20;
 
@@ -23,11 +23,15 @@ fn end(governor: &mut Governor, ms: u64, lease: LeaseId, outcome: Outcome) {
     let _ = governor.release(at(ms), lease, &Report { outcome, latency_us: Some(1_000_000), ..Report::default() });
 }
 
-/// A provider whose calls took a second each, and since second 100 calls are in flight, one each tenth.
-fn hanging(limits: Vec<Limit>) -> (Governor, Vec<LeaseId>) {
+fn governor(limits: Vec<Limit>) -> Governor {
     let concurrency = Some(Concurrency { max_in_flight: 64_000_000, interactive_reserve: 0 });
     let adaptive = Some(Adaptive::default());
-    let mut governor = Governor::new(Config { concurrency, adaptive, limits, ..Config::default() }).unwrap();
+    Governor::new(Config { concurrency, adaptive, limits, ..Config::default() }).unwrap()
+}
+
+/// A provider whose calls took a second each, and since second 100 calls are in flight, one each tenth.
+fn hanging(limits: Vec<Limit>) -> (Governor, Vec<LeaseId>) {
+    let mut governor = governor(limits);
     for call in 0..50 {
         let lease = send(&mut governor, 2_000 * call);
         end(&mut governor, 2_000 * call + 1_000, lease, Outcome::Success);
@@ -60,7 +64,6 @@ fn single_calls_go_out_while_nothing_is_answered_and_an_answer_ends_that() {
         send(&mut governor, 107_100);
         assert!(stalled(&mut governor, 107_101).is_some(), "one at a time");
         end(&mut governor, 107_200, leases[0], outcome);
-        // A refusal is obeyed for a while, but the gate's.
         assert_eq!(governor.adaptive.as_ref().and_then(crate::adaptive::Adaptive::opens_at), None, "{outcome:?}");
     }
 }
@@ -79,28 +82,63 @@ fn who_waits_is_not_refused_for_a_stall_that_the_next_answer_ends() {
 }
 
 #[test]
-fn a_refusal_that_a_hidden_limit_explains_is_an_answer() {
-    for explained in [false, true] {
+fn who_waits_is_refused_where_a_pause_after_refusals_is_longer_than_it_may_wait() {
+    let (mut governor, leases) = hanging(vec![]);
+    leases[..15].iter().for_each(|&lease| end(&mut governor, 102_000, lease, Outcome::Success));
+    end(&mut governor, 102_000, leases[IN_FLIGHT - 1], Outcome::Refused);
+    // What is sent next is refused too.
+    let lease = send(&mut governor, 102_001);
+    end(&mut governor, 102_100, lease, Outcome::Refused);
+    let now = 102_100;
+    let opens_at = stalled(&mut governor, now).expect("it pauses");
+    let late = governor.enqueue(at(now), &Request::default(), Some(at(now + 1)));
+    assert!(opens_at > at(now + 1));
+    assert!(matches!(late, Enqueued::Denied(denial) if denial.cause == Cause::Deadline), "{late:?}");
+    let waits = governor.enqueue(at(now), &Request::default(), Some(opens_at));
+    assert!(matches!(waits, Enqueued::Waiting { .. }), "{waits:?}");
+}
+
+#[test]
+fn a_refusal_that_a_hidden_limit_explains_is_an_answer_observed_first_or_not() {
+    for (explained, observed) in [(false, false), (true, false), (true, true)] {
         let hidden = Limit { algorithm: Algorithm::Hidden, ..Limit::new("rpm", Metric::Requests, 1 << 40, 60_000_000) };
         let (mut governor, leases) = hanging(vec![hidden]);
+        let before = governor.adaptive.as_ref().unwrap().effective_max();
         if explained {
             // As many were let in during a minute as it holds, and one that was sent last is refused for it.
-            end(&mut governor, 102_000, leases[IN_FLIGHT - 1], Outcome::Refused);
+            let lease = leases[IN_FLIGHT - 1];
+            if observed {
+                let seen = Observation { lease: Some(lease), answered: Answered::Transient, ..Observation::default() };
+                let _ = governor.observe(at(102_000), &seen);
+            }
+            end(&mut governor, 102_000, lease, Outcome::Refused);
             assert!(governor.known_limit(0).is_some());
         }
         governor.handle_timeout(at(106_000));
         let adaptive = governor.adaptive.as_ref().unwrap();
-        assert_eq!(adaptive.opens_at().is_none(), explained);
+        assert_eq!((adaptive.opens_at().is_none(), adaptive.effective_max()), (explained, before), "{observed}");
     }
 }
 
 #[test]
-fn calls_that_were_never_sent_are_not_awaited() {
-    for annulled in [0, IN_FLIGHT / 2] {
-        let (mut governor, leases) = hanging(vec![]);
-        for &lease in &leases[..annulled] {
-            assert!(governor.annul(at(102_000), lease));
+fn an_answer_that_has_begun_is_one() {
+    let (mut governor, leases) = hanging(vec![]);
+    let seen = Observation { lease: leases.last().copied(), answered: Answered::Ok, ..Observation::default() };
+    let _ = governor.observe(at(102_000), &seen);
+    assert_eq!(stalled(&mut governor, 106_000), None);
+}
+
+#[test]
+fn what_callers_report_as_latency_is_not_how_long_others_wait() {
+    // Leases are held for ten times as long as is reported, from the first call on.
+    let mut governor = governor(vec![]);
+    let mut held: Vec<LeaseId> = Vec::new();
+    for step in 0..600 {
+        let now = 1_000 + 333 * step;
+        held.push(send(&mut governor, now));
+        if held.len() > 30 {
+            let lease = held.remove(0);
+            end(&mut governor, now, lease, Outcome::Success);
         }
-        assert_eq!(stalled(&mut governor, 106_000).is_none(), annulled > 0);
     }
 }

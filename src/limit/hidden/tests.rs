@@ -271,7 +271,7 @@ fn a_large_limit_is_met_by_few_calls_at_a_time_until_it_is_known() {
         knowing.push(drive(&run).knowing);
     });
     knowing.sort_unstable();
-    assert!(knowing[25] <= 5 && knowing[40] <= 10, "{knowing:?}");
+    assert!(knowing[25] <= 5 && knowing[40] <= 10 && knowing[49] <= 18, "{knowing:?}");
 }
 
 #[test]
@@ -398,17 +398,33 @@ fn sent_evenly_at_most_four_go_at_once() {
 }
 
 #[test]
-fn an_instant_in_the_past_lets_no_crowd_follow_a_refusal_that_is_not_explained() {
+fn single_calls_follow_a_refusal_that_is_not_explained_whatever_pause_it_asks_for() {
     let mut hidden = refused_twice();
     hidden.evenly = true;
     let now = S + 3 * WINDOW;
     hidden.advance(at(now));
-    let refusal = Refusal { admitted: at(now - S), amount: 100, retry_at: Some(at(S)) };
-    assert_eq!(hidden.explains(&refusal), Some(false));
-    assert!(!hidden.refused(at(now), &refusal, false));
-    assert_eq!(hidden.opens_at, at(now));
-    hidden.evenly = false;
-    assert_eq!(burst(&hidden, now), 1);
+    for retry_at in [None, Some(at(S)), Some(at(now + 10 * WINDOW))] {
+        let mut hidden = hidden.copy();
+        let refusal = Refusal { admitted: at(now - S), amount: 100, retry_at };
+        assert_eq!(hidden.explains(&refusal), Some(false));
+        assert!(!hidden.refused(at(now), &refusal, false));
+        assert_eq!(hidden.opens_at, at(now));
+        hidden.evenly = false;
+        assert_eq!(burst(&hidden, now), 1);
+    }
+}
+
+#[test]
+fn however_much_was_sent_the_way_up_ends() {
+    let mut hidden = refused_twice();
+    let now = at(4 * WINDOW);
+    (hidden.sent, hidden.opens_at) = (u64::MAX, now);
+    hidden.advance(now);
+    assert!(!hidden.fits(100));
+    let end = now.plus(WINDOW / STEP * STEPS);
+    assert_eq!(hidden.fits_at(now, 100), Some(end));
+    hidden.advance(end);
+    assert!(hidden.fits(100));
 }
 
 #[test]
