@@ -1,13 +1,15 @@
 //! Decides nothing itself: it asks the leaf modules in the documented order, takes from all or from none, and tells what
-//! happened. Arithmetic is theirs, coordination is here: `acquire` (admission), `release` (settlement, expiry), `waiting`
-//! (the queue), `limits` (amounts at run time, recorded calls), `observe` (what providers answer), `health` (how calls went),
-//! `reconfigure` (another configuration, diagnosis), `view` (getters), `image` (save and restore).
+//! happened. Arithmetic is theirs, coordination is here: `acquire` (admission), `explain` (why not, and when), `release`
+//! (settlement, expiry), `waiting` (the queue), `limits` (amounts at run time, recorded calls), `observe` (what providers
+//! answer), `health` (how calls went), `reconfigure` (another configuration, diagnosis), `view` (getters), `image` (save and
+//! restore).
 //!
 //! Invariants, checked by [`Governor::check_invariants`] after every step of the simulation: the weight in flight is the
 //! sum of the live leases' weights; every live lease is charged once in every limit; a waiter or lease is never in two
 //! places; while a lease is held, a timeout is pending.
 
 mod acquire;
+mod explain;
 mod health;
 mod image;
 mod limits;

@@ -1,7 +1,8 @@
 //! The queue's part: who is let in, served, refused or taken out. Whose turn it is, `queue` decides; what fits, `acquire`.
 
 use super::Governor;
-use super::acquire::{Refusal, normal};
+use super::acquire::normal;
+use super::explain::Refusal;
 use crate::config::{Queue, QueueOverflow};
 use crate::decision::{ActorHandle, Cause, Denial, Enqueued, Output, Reason, Request, Subject, WaiterId};
 use crate::fairness::{Consumption, Who};
