@@ -35,27 +35,26 @@ pub(crate) fn digits(mut number: u64) -> String {
     text.into_iter().rev().map(char::from).collect()
 }
 
-/// A number with at most six decimals; what is larger than 2^63 or smaller than half a millionth only by its size.
+/// A number with at most six decimals; what is beyond 2^64 or less than half a millionth only by its size.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     let millionths = ((size - (size as u64) as f64) * 1e6 + 0.5) as u64;
     let whole = (size as u64).saturating_add(millionths / 1_000_000);
     let decimals = millionths % 1_000_000;
     let minus = if value < 0.0 { "-" } else { "" };
-    let told = if value.is_nan() {
-        "NaN"
+    if value.is_nan() {
+        joined(&["NaN"])
     } else if size.is_infinite() {
-        "Infinity"
+        joined(&[minus, "Infinity"])
     } else if whole == u64::MAX {
-        "a number above 2^63"
+        joined(&["beyond ", minus, "2^64"])
     } else if size > 0.0 && whole == 0 && decimals == 0 {
-        "0.0000001 or less"
+        joined(&["nearly 0"])
     } else {
         let decimals = digits(decimals.saturating_add(1_000_000));
         let decimals = decimals.get(1..).unwrap_or_default().trim_end_matches('0');
-        return joined(&[minus, &digits(whole), if decimals.is_empty() { "" } else { "." }, decimals]);
-    };
-    joined(&[minus, told])
+        joined(&[minus, &digits(whole), if decimals.is_empty() { "" } else { "." }, decimals])
+    }
 }
 
 #[cfg(test)]
@@ -75,8 +74,12 @@ mod tests {
             (1.000_001, "1.000001"),
             (0.999_999_9, "1"),
             (9_007_199_254_740_992.0, "9007199254740992"),
-            (1e300, "a number above 2^63"),
-            (-1e-9, "-0.0000001 or less"),
+            (1e300, "beyond 2^64"),
+            (-1e300, "beyond -2^64"),
+            (2f64.powi(63), "9223372036854775808"),
+            (4e-7, "nearly 0"),
+            (5e-7, "0.000001"),
+            (-1e-9, "nearly 0"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ];

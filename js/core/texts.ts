@@ -55,7 +55,7 @@ export function denialText(numbers: DenialNumbers, actorId: string): string {
         `Waiting cannot help; ask for less.`
       );
     case TEXT.Cooldown:
-      return `The provider refuses calls. ${retry}.`;
+      return `The provider takes no calls now. ${retry}.`;
     case TEXT.Circuit:
       return `The provider fails calls. ${retry}.`;
     case TEXT.KeyCap:

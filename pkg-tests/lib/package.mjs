@@ -32,6 +32,7 @@ export function packageChecks(tarball) {
     { name: 'an error that nobody catches is told below one short line of code', run: uncaught },
     { name: 'the wasm of the main entry, the same in both forms, without what is for tests', run: wasm },
     { name: 'the wasm of the providers, the same in both forms, and no other', run: providersWasm },
+    { name: 'code in ASCII, which engines keep with one byte a character', run: ascii },
     { name: 'licences of what the wasm contains', run: notices },
     { name: 'publint, strict', run: () => publint(tarball) },
     { name: 'are the types wrong', run: () => attw(tarball) },
@@ -145,6 +146,13 @@ function wasm() {
   );
   inlined(file, GOVERNS);
   if (lab.length > 0) throw new Error(`exports that are for tests: ${lab.map(({ name }) => name)}`);
+}
+
+function ascii() {
+  for (const file of shipped().filter((name) => /\.c?js$/.test(name))) {
+    const odd = /[^\0-\x7f]/.exec(readFileSync(join(installed, file), 'utf8'));
+    if (odd !== null) throw new Error(`${file} has a ${JSON.stringify(odd[0])} at ${odd.index}`);
+  }
 }
 
 function notices() {

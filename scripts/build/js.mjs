@@ -88,6 +88,11 @@ function endLines(chunk) {
   chunk.code = inLines(inAscii(chunk.code));
 }
 
-/** One character above U+00FF would make engines hold, and read, the whole file with two bytes a character. In literals only. */
-const inAscii = (code) =>
-  code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/**
+ * One character above U+00FF would make engines hold, and read, the whole file with two bytes a character. In literals only: nothing
+ * here reads how they are written.
+ */
+const inAscii = (code) => {
+  if (code.includes('String.raw')) throw new StepError('String.raw would show the escapes that characters become');
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+};

@@ -30,7 +30,7 @@ use stall::Stall;
 
 /// After this long without a call what was learned begins to be forgotten, in microseconds.
 const SILENCE_US: f64 = 15_000_000.0;
-/// The shortest window, as a part of `adjust_interval`, which is the longest pause between two adjustments.
+/// The shortest window, as a part of `adjust_interval`.
 const WINDOW: f64 = 0.2;
 
 /// The controller's state.

@@ -140,7 +140,7 @@ pub enum Cause {
     Limit,
     /// A budget is spent.
     Budget,
-    /// The provider asked for a pause.
+    /// The provider asked for a pause, refuses calls, or does not answer any.
     Cooldown,
     /// The queue is full.
     QueueFull,
@@ -332,7 +332,8 @@ pub struct Report {
     pub prompt_tokens: Option<u64>,
     /// Output tokens really used; `None` keeps the estimate.
     pub output_tokens: Option<u64>,
-    /// How long the provider asked for a pause, in microseconds, if it refused the call.
+    /// How long the provider asked for a pause, in microseconds, if it refused the call. Obeyed however long it is: see
+    /// [`reopen`](crate::Governor::reopen).
     pub retry_after_us: Option<u64>,
     /// What else was really used.
     pub amounts: ReportedAmounts,

@@ -14,7 +14,8 @@ use crate::queue::At;
 use crate::time::{CoreTime, Instant};
 
 impl Governor {
-    /// Opens the gate of a family, whatever closed it: somebody has acted. Whether it was closed.
+    /// Opens the gate of a family, whatever closed it: somebody has acted. Whether it was closed. A hidden limit that was refused
+    /// keeps its own pause.
     pub fn reopen(&mut self, now: Instant, family: u32) -> bool {
         let t = self.advance(now);
         let opened = self.gates.open(t, family);

@@ -50,7 +50,7 @@ const WAIT_DOUBLINGS: u32 = 3;
 /// Steps, at most: more than doublings of any amount.
 const STEPS: u64 = 40;
 /// Sent evenly: the time between two calls, as a part of what is allowed in the mean, so that callers who ask unevenly use it; and
-/// so many at once.
+/// as much at once as so many of the refused call.
 const EVENLY: f64 = 0.75;
 const AT_ONCE: u64 = 4;
 /// In use: so many sixteenths of what is allowed are counted.

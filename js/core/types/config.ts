@@ -34,15 +34,24 @@ export interface FairnessConfig {
   starvationWindowMs?: number | null | undefined;
 }
 
-/** Moves the effective maximum of `concurrency` with latency and denials. Needs `concurrency`. */
+/**
+ * Moves the effective maximum of `concurrency` with latency and with what the provider refuses, fails or leaves unanswered. Without
+ * `concurrency` only gates close after failures in a row.
+ */
 export interface AdaptiveConfig {
   /** Weight of a new sample in the moving averages. Default 0.2. Range: above 0 to 1. */
   alpha?: number | null | undefined;
-  /** Part of the calls of an interval in which none ended that may be denied before the maximum is lowered. Default 0.05. Range: 0 to 1. */
+  /**
+   * Part of the calls that the provider may refuse while its limit is looked for; also the denials tolerated in an interval in which
+   * no call ended. Default 0.05. Range: 0 to 1.
+   */
   targetDenyRate?: number | null | undefined;
   /** Latency over baseline above which the maximum is lowered. Default 1.5. Range: 1 to 1000. */
   latencyThreshold?: number | null | undefined;
-  /** Time between two adjustments in ms. Default 5000. Range: 1 to 366 days. */
+  /**
+   * A fifth of this many ms, or a mean latency where that is longer, is the shortest time between two adjustments, unless the evidence
+   * is strong; own denials count in one of it in which no call ended. Default 5000. Range: 1 to 366 days.
+   */
   adjustIntervalMs?: number | null | undefined;
   /** The maximum is never lowered below this weight. Default 1. Range: above 0 to `maxInFlight`. */
   minConcurrency?: number | null | undefined;

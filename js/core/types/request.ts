@@ -42,7 +42,7 @@ export interface AcquireRequest {
    * the queue waits for all of its estimate, as far as that can ever fit.
    */
   canShrink?: boolean | null | undefined;
-  /** While a lease of this actor under this key is live, it is returned again instead of a second one. */
+  /** While a lease of this actor and tenant under this key is live, it is returned again instead of a second one. */
   idempotencyKey?: string | null | undefined;
 }
 

@@ -22,7 +22,7 @@ for (const [retryAfterMs, adaptive] of [1, 999.5, 86_400_000].flatMap(
     const opens = Math.ceil(clock.time + retryAfterMs);
     const denial = denied(governor.acquire(ask('a')));
     assert.deepEqual([denial.reason, denial.cause, denial.retryAt], ['rate', 'cooldown', opens]);
-    assert.match(denial.recommendation, /^The provider refuses calls\. Retry in \d+ms\.$/);
+    assert.match(denial.recommendation, /^The provider takes no calls now\. Retry in \d+ms\.$/);
     clock.advance(opens - 1 - clock.time);
     assert.equal(denied(governor.acquire(ask('a'))).cause, 'cooldown');
     clock.advance(1);

@@ -19,7 +19,7 @@ const EXPECTED: Record<keyof typeof TEXT, string> = {
   Limit: 'Limit "pages/1m" reached (3/5 pages). Retry in 250ms.',
   Budget: 'Budget "pages/1m" spent (3/5). Retry in 250ms.',
   TooLarge: '8 pages can never be granted by limit "pages/1m" (at most 4). Waiting cannot help; ask for less.',
-  Cooldown: 'The provider refuses calls. Retry in 250ms.',
+  Cooldown: 'The provider takes no calls now. Retry in 250ms.',
   Circuit: 'The provider fails calls. Retry in 250ms.',
   KeyCap: 'As many keys of limits are remembered as this governor may remember (3/5). Retry in 250ms.',
 };

@@ -47,6 +47,25 @@ test('every method of a governor and every function of the package has a row', (
     if (typeof value === 'function' && /^[a-z]/.test(name)) assert.match(rows, new RegExp(`\`${name}\\(`), name);
 });
 
+test('every event has a row with all of its fields', () => {
+  const types = readFileSync(new URL('js/core/types/events.ts', root), 'utf8');
+  const behaviour = readFileSync(new URL('docs/behaviour.md', root), 'utf8');
+  const rows = behaviour.split('\n').filter((line) => line.startsWith('| `'));
+  const events = [...types.matchAll(/interface \w+Event extends ([^{]*)\{(.*?)\n\}/gs)];
+  assert.equal(events.length, 8);
+  for (const [, parents = '', body = ''] of events) {
+    const type = /type: '(\w+)'/.exec(body)![1]!;
+    const own = [...body.matchAll(/^ {2}(\w+)\??: (?!never)/gm)].map(([, name]) => name!);
+    const fields = own.filter((name) => name !== 'type' && name !== 'timestamp');
+    if (parents.includes('LeaseFields')) fields.push('leaseId');
+    const like = (row: string): string => row.replace(/the same|as `acquire`/, '`leaseId`');
+    const fits = rows.filter(
+      (row) => row.startsWith(`| \`${type}\``) && fields.every((name) => like(row).includes(`\`${name}\``)),
+    );
+    assert.equal(fits.length, 1, `${type}: ${fields.join(', ')}`);
+  }
+});
+
 test('every cause of a denial that occurs has a row', () => {
   for (const cause of CAUSES) assert.equal(rowsOf('API').includes(`\`${cause}\``), cause !== 'store', cause);
 });
