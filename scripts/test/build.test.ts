@@ -8,7 +8,6 @@ import { toFactory } from '../build/glue.mjs';
 import { inLines } from '../build/lines.mjs';
 import { lebOf } from '../build/wasm-streams.mjs';
 import { wasmTextModule } from '../build/wasm-text.mjs';
-import { at } from '../lib/paths.mjs';
 
 const GLUE = `export class Core {}
 export function random_seed() { return wasm.random_seed(); }
