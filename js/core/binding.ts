@@ -12,8 +12,8 @@ export interface CoreHandle {
   /** Byte offset of this governor's `f64` view in linear memory. Stable for the life of the handle. */
   view_ptr(): number;
   /**
-   * Returns, perhaps with `DUE`, a grant (>= 0: the slot of the lease above `GRANT_*`; `View.GENERATION`, `View.EXPIRES_AT`, `View.ACTOR` are
-   * filled), `DENIED` (the `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`,
+   * Returns, perhaps with `DUE`, a grant (>= 0: the slot of the lease above `GRANT_*`; `View.GENERATION`, `View.EXPIRES_AT`,
+   * `View.ACTOR` are filled), `DENIED` (the `View.DENY_*` fields are filled), or with a deadline `QUEUED` (`View.WAITER`,
    * `View.WAITER_GENERATION` are filled and a `Granted` or `Refused` output follows).
    *
    * @param actor handle from `View.ACTOR` of an earlier grant, or `NO_HANDLE` for an id the core has no handle for

@@ -9,6 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { at } from '../lib/paths.mjs';
+import { StepError } from '../lib/run.mjs';
 import { assemble } from './opt.mjs';
 import { splitWasm } from './wasm-streams.mjs';
 
@@ -48,7 +49,7 @@ export function wasmTextModule(wasm) {
   const coded = [...streams].sort(([, a], [, b]) => mean(a) - mean(b)).map(([name, bytes]) => ({
     name,
     text: bytes.map((byte) => (name === 'lengths' ? lengthAsText(byte) : codes.get(byte))).join(''),
-  })); // prettier-ignore
+  }));
   const text = coded.map((stream) => stream.text).join('');
   const out = TEXT_AT + text.length;
   const pages = Math.ceil((out + wasm.length + BEHIND) / PAGE_BYTES);
@@ -97,6 +98,8 @@ function tablesOf(codes, coded, kinds) {
   let start = TEXT_AT;
   for (const { name, text } of coded) {
     if (!numbers.has(name)) numbers.set(name, numbers.size - 1);
+    // From 32 on a second stream is one of literal bytes.
+    if (numbers.size > 32) throw new StepError('more streams than scripts/build/read-text.wat can tell apart');
     tables.setUint32(STREAMS_AT + 4 * numbers.get(name), start, true);
     start += text.length;
   }
