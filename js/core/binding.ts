@@ -73,8 +73,8 @@ export interface CoreHandle {
     outputTokens: number,
     reserved: boolean,
   ): CoreDiagnosis;
-  /** 1 if the limit at a place now allows `amount`, 0 if it cannot have that. @param money in dollars, counted in millionths */
-  set_limit(now: number, place: number, amount: number, money: boolean): number;
+  /** The limit at a place allows `amount` from now on; throws as the constructor does. @param money in dollars, counted in millionths */
+  set_limit(now: number, place: number, amount: number, money: boolean): void;
   /** Counts a call that was made elsewhere. @param flags only those matter that say what counts it, and what of it */
   record(now: number, flags: number, promptTokens: number, outputTokens: number): void;
   /**

@@ -3,6 +3,7 @@ import type { Answers } from './answers.ts';
 import type { Asking } from './asking.ts';
 import { FLAG_AMOUNTS, FLAG_KEYS } from './binding.ts';
 import { known, settle } from './costs.ts';
+import { refusalFrom } from './config.ts';
 import { InputError } from './errors.ts';
 import { bad, readReport, type Told } from './input.ts';
 import type { Port } from './port.ts';
@@ -26,13 +27,24 @@ export class Ledger {
   setLimit(name: string, limit: number): void {
     const limits = this.#answers.places.all;
     const place = limits.findIndex((known) => known.name === name);
-    if (place < 0) throw bad('name', name, 'the name of a limit');
+    if (place < 0) {
+      const names = limits.map((known) => `"${known.name}"`).join(', ');
+      throw bad('name', name, names === '' ? 'the name of a limit, and there is none' : `one of ${names}`);
+    }
     const now = this.#answers.time.read();
     const money = limits[place]!.metric === 'costUsd';
     const amount = typeof limit === 'number' ? limit : NaN;
-    const changed = this.#answers.call((core) => core.set_limit(now, place, amount, money)) === 1;
+    const core = this.#port.use();
+    let refusal: InputError | undefined;
+    try {
+      core.set_limit(now, place, amount, money);
+    } catch (error) {
+      const refused = refusalFrom(error, new Map(), { limits: [], fields: [] });
+      if (refused === undefined) throw this.#answers.lose(error);
+      refusal = bad('limit', limit, refused.allowed);
+    }
     this.#answers.finish(now);
-    if (!changed) throw bad('limit', limit, 'an amount that the limit may have in a configuration');
+    if (refusal !== undefined) throw refusal;
     this.#asking.counting.setAmount(name, limit);
   }
 

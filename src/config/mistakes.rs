@@ -63,7 +63,10 @@ impl<'a> Mistakes<'a> {
     #[inline(never)]
     pub(super) fn dollars(&mut self, field: &str, micros: u64, min: u64, max: u64) {
         if !(min..=max).contains(&micros) {
-            let [value, min, max] = [micros, min, max].map(|micros| number(micros as f64 / 1e6));
+            // To the cent where a millionth would be rounded, perhaps to what is not allowed.
+            let dollars =
+                |micros: u64| if micros >> 50 == 0 { micros as f64 / 1e6 } else { (micros / 10_000) as f64 / 100.0 };
+            let [value, min, max] = [micros, min, max].map(|micros| number(dollars(micros)));
             self.note(field, &value, &joined(&["an amount of dollars from ", &min, " to ", &max]));
         }
     }

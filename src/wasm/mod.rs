@@ -217,12 +217,13 @@ impl Core {
         u32::from(self.governor.is_live(LeaseId { slot, generation }))
     }
 
-    /// 1 if the limit at a place now allows `amount`: dollars of money, whole units of anything else.
-    pub fn set_limit(&mut self, now: f64, place: u32, amount: f64, money: bool) -> u32 {
+    /// The limit at a place allows `amount` from now on: dollars of money, whole units of anything else. Throws what the constructor
+    /// throws.
+    pub fn set_limit(&mut self, now: f64, place: u32, amount: f64, money: bool) -> Result<(), JsValue> {
         let amount = if money { amount * 1e6 + 0.5 } else { amount };
         let changed = self.governor.set_limit(Instant::from_millis(now), place, whole(amount));
         self.tell();
-        u32::from(changed.is_ok())
+        changed.map_err(|error| config::describe(&error))
     }
 
     /// Goes by another configuration from now on; throws what the constructor throws.

@@ -137,17 +137,25 @@ test('a limit is changed while it counts: what is counted stays', (t) => {
   governor.setLimit('spend', 0.75);
   const denial = denied(governor.acquire(costs(0.25)));
   assert.deepEqual([denial.limitsHint, denial.retryAt], [{ rateUsed: 1.5, rateLimit: 0.75 }, 161_000]);
-  for (const [name, limit, field] of [
-    ['none', 5, 'name'],
-    ['spend', 0, 'limit'],
-    ['spend', NaN, 'limit'],
-    ['requests', '5', 'limit'],
+  const dollars = 'an amount of dollars from 0.000001 to 9007199254.74';
+  for (const [name, limit, field, allowed] of [
+    ['none', 5, 'name', /^one of "requests", .*"spend"/],
+    ['spend', 0, 'limit', dollars],
+    ['spend', NaN, 'limit', dollars],
+    ['requests', '5', 'limit', 'a number from 1 to 9007199254740991'],
   ] as const) {
     assert.throws(
       () => governor.setLimit(name, limit as never),
-      (error) => InputError.isInstance(error) && error.field === field,
+      (error) => {
+        assert.ok(InputError.isInstance(error));
+        assert.equal(error.field, field);
+        if (typeof allowed === 'string') assert.equal(error.allowed, allowed);
+        else assert.match(error.allowed, allowed);
+        return true;
+      },
     );
   }
+  governor.setLimit('spend', 9007199254.74);
   assert.equal(governor.rateLimit, 10);
 });
 

@@ -292,11 +292,35 @@ test('only what happens after the warm-up counts, and who still waits at the end
   );
 });
 
-test('a scheduler that fails ends the simulation, and so does a name that is there twice', async () => {
+test('a scheduler that fails ends the simulation; what none can be made of is named', async () => {
   const failing: Scheduler = { ...open, ask: () => Promise.reject(new Error('out of order')) };
   const simulation = { seed: 1, actors: one({}), server: unlimitedServer, scheduler: () => failing };
   await assert.rejects(simulate(simulation), /out of order/);
-  await assert.rejects(simulate({ ...simulation, actors: [...one({}), ...one({})] }), { code: 'input' });
+  const [actor] = one({});
+  const bad: [field: string, wrong: object | null][] = [
+    ['simulation', null],
+    ['seed', { seed: 1.5 }],
+    ['durationMs', { durationMs: 0 }],
+    ['warmUpMs', { warmUpMs: -1 }],
+    ['actors', { actors: [] }],
+    ['actors[0]', { actors: [null] }],
+    ['actors[0].id', { actors: [{ ...actor, id: 1 }] }],
+    ['actors[1].id', { actors: [actor, actor] }],
+    ['actors[0].service', { actors: [{ ...actor, service: 5 }] }],
+    ['server', { server: 'fast' }],
+    ['scheduler', { scheduler: undefined }],
+  ];
+  for (const [field, wrong] of bad)
+    await assert.rejects(simulate((wrong && { ...simulation, ...wrong }) as never), { code: 'input', field });
+});
+
+test('without a server every call is worked on at once', async () => {
+  const { makespanMs } = await simulate({
+    seed: 1,
+    actors: one({ arrivals: burst(50), service: constant(700) }),
+    scheduler: ({ clock }) => governed(createGovernor({ clock })),
+  });
+  assert.equal(makespanMs, 700);
 });
 
 test('inversions, late grants and overdue refusals are found', async () => {

@@ -1,7 +1,8 @@
 /** Runs a simulation: actors, a scheduler and a server in virtual time. */
-import { InputError } from '../../core/errors.ts';
+import { bad, readMs } from '../../core/input.ts';
 import type { Random } from '../random.ts';
 import { Account, type ActorResult } from './measures.ts';
+import { unlimitedServer } from './servers.ts';
 import type { Answer, Scheduler, SchedulerMaker, Server, ServerMaker, SimulatedActor, SimulatedCall } from './types.ts';
 import { World } from './world.ts';
 
@@ -9,14 +10,14 @@ import { World } from './world.ts';
 export interface Simulation {
   /** An integer: the same one gives the same run. */
   readonly seed: number;
-  /** How long, in ms. Default: until nothing is left to happen. */
+  /** How long, in ms. Default: until nothing is left to happen. Range: above 0. */
   readonly durationMs?: number;
-  /** What happens in so many ms from the start does not count. Default 0. */
+  /** What happens in so many ms from the start does not count. Default 0. Range: from 0. */
   readonly warmUpMs?: number;
-  /** Ids must differ. */
+  /** At least one. Ids must differ. */
   readonly actors: readonly SimulatedActor[];
-  /** Default: works on every call at once. */
-  readonly server: ServerMaker;
+  /** Default: `unlimitedServer`, which works on every call at once. */
+  readonly server?: ServerMaker;
   readonly scheduler: SchedulerMaker;
 }
 
@@ -41,7 +42,7 @@ class Run {
   readonly #hooks: ((() => void) | undefined)[] = [];
   #makespan = 0;
 
-  constructor({ seed, durationMs = Infinity, warmUpMs = 0, actors, server, scheduler }: Simulation) {
+  constructor({ seed, durationMs = Infinity, warmUpMs = 0, actors, server = unlimitedServer, scheduler }: Simulation) {
     this.world = new World(seed, durationMs);
     this.#accounts = actors.map((actor) => new Account(actor, warmUpMs));
     this.#server = server(this.world);
@@ -126,7 +127,7 @@ class Run {
 /**
  * Plays a simulation through. Minutes of many calls take milliseconds, and two runs of one seed are the same.
  *
- * @throws what the scheduler throws; InputError where two actors have one id
+ * @throws what the scheduler throws; InputError for a bad simulation, such as two actors with one id
  *
  * @example
  * const { actors } = await simulate({
@@ -142,8 +143,29 @@ class Run {
  * console.log(actors.map(({ id, done }) => `${id}: ${done}`));
  */
 export async function simulate(simulation: Simulation): Promise<SimulationResult> {
-  const ids = simulation.actors.map(({ id }) => id);
-  const twice = ids.find((id, index) => ids.indexOf(id) < index);
-  if (twice !== undefined) throw new InputError({ field: 'actors', value: twice, allowed: 'ids that differ' });
+  check(simulation);
   return new Run(simulation).play();
+}
+
+/** @throws InputError for what no run can be made of */
+function check(simulation: Simulation): void {
+  if (typeof simulation !== 'object' || simulation === null) throw bad('simulation', simulation, 'an object');
+  const { seed, durationMs, warmUpMs, actors, server, scheduler } = simulation;
+  if (!Number.isSafeInteger(seed)) throw bad('seed', seed, 'an integer');
+  readMs(durationMs, 'durationMs', { absent: Infinity, open: true, infinite: true });
+  readMs(warmUpMs, 'warmUpMs', { absent: 0 });
+  if (!Array.isArray(actors) || actors.length === 0) throw bad('actors', actors, 'a list of at least one actor');
+  const isMaker = (value: unknown): boolean => typeof value === 'function';
+  if (server !== undefined && !isMaker(server)) throw bad('server', server, 'a function that makes a server');
+  if (!isMaker(scheduler)) throw bad('scheduler', scheduler, 'a function that makes a scheduler');
+  const ids = new Set<unknown>();
+  for (const [index, actor] of (actors as readonly SimulatedActor[]).entries()) {
+    const field = `actors[${index}]`;
+    if (typeof actor !== 'object' || actor === null) throw bad(field, actor, 'an object with id, arrivals and service');
+    if (typeof actor.id !== 'string') throw bad(`${field}.id`, actor.id, 'a text');
+    if (ids.has(actor.id)) throw bad(`${field}.id`, actor.id, 'an id that no other actor has');
+    ids.add(actor.id);
+    for (const name of ['arrivals', 'service'] as const)
+      if (!isMaker(actor[name])) throw bad(`${field}.${name}`, actor[name], 'a function, such as those of this module');
+  }
 }
