@@ -26,7 +26,6 @@ import type { Counting } from './counting.ts';
 import { Denials } from './denials.ts';
 import { Driver, LOST_AFTER_MS } from './driver.ts';
 import type { GovernorError } from './errors.ts';
-import { Events } from './events.ts';
 import { newHolders, reserveHold, type Holders } from './holders.ts';
 import type { Tables } from './image.ts';
 import type { Ask } from './input.ts';
@@ -36,20 +35,9 @@ import { runnerHere, stayUntil, type Runner } from './own-request.ts';
 import { Places, unbounded, unitOf, type ReadGauge } from './places.ts';
 import type { Port } from './port.ts';
 import { drawSeed } from './seed.ts';
-import { badReportText, heldLongText, limitWarnText } from './texts.ts';
+import { Telling } from './telling.ts';
 import { abortReason, workEndsWithRequest } from './timers.ts';
-import type {
-  AcquireGranted,
-  DenyEvent,
-  DenyReason,
-  Diagnosis,
-  GovernorDecision,
-  GovernorDenied,
-  GovernorSnapshot,
-  LeaseOutcome,
-  LimitEvent,
-  SignalLike,
-} from './types.ts';
+import type { AcquireGranted, Diagnosis, GovernorDecision, LeaseOutcome, SignalLike } from './types.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 
 export class Answers {
@@ -58,19 +46,15 @@ export class Answers {
   readonly holders: Holders = newHolders();
   readonly places: Places;
   readonly time: Time;
+  readonly telling: Telling = new Telling();
   readonly #port: Port;
   readonly #seed: number | undefined;
   #counting: Counting;
-  #strict: boolean;
-  #events: Events | undefined;
   readonly #driver: Driver<Answers>;
   readonly #waiters: Waiters = new Waiters();
   readonly #denials: Denials;
   /** Something has changed that only `finish` takes in. */
   #owes = false;
-  #denyReason: DenyReason | undefined;
-  #deniedAt = 0;
-  #deniedActor = '';
 
   constructor(port: Port, read: ReadConfig, counting: Counting) {
     const { clock, seed } = read;
@@ -82,16 +66,13 @@ export class Answers {
     this.places = new Places(gauge, counting);
     this.#denials = new Denials(gauge, this.places);
     this.#counting = counting;
-    this.#strict = read.strict;
     this.configured(read, counting);
   }
 
   /** The core has this configuration now. */
-  configured({ strict, onEvent }: ReadConfig, counting: Counting): void {
+  configured(read: ReadConfig, counting: Counting): void {
     this.#counting = counting;
-    this.#strict = strict;
-    if (onEvent === undefined || this.#events === undefined) this.#events = onEvent && new Events(onEvent);
-    else this.#events.handler = onEvent;
+    this.telling.configured(read);
     this.places.configured(counting);
   }
 
@@ -186,7 +167,7 @@ export class Answers {
     const { actorId, action, weight } = ask;
     const denial = this.#denials.make(this.#port.look(), now, actorId);
     if ((code & DUE) !== 0) this.#takeOutputs(now);
-    this.#noteDenial(denial, now, actorId, action, weight);
+    this.telling.denied(denial, now, actorId, action, weight);
     this.#finishDue(now, code & DUE);
     return denial;
   }
@@ -239,11 +220,6 @@ export class Answers {
     });
   }
 
-  /** Whether anybody is told of what happens. */
-  get tells(): boolean {
-    return this.#events !== undefined;
-  }
-
   /** A lease that was held has been released. @param code what the core said. @param problem what was wrong with the report */
   released(
     leaseId: string,
@@ -253,17 +229,13 @@ export class Answers {
     problem: Error | undefined,
     now: number,
   ): void {
-    const { leases } = this;
-    const events = this.#events;
-    if (events !== undefined) {
+    const { leases, telling } = this;
+    if (telling.tells) {
       const view = this.#port.look();
       const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
       const lease = { timestamp: now, leaseId, actorId, action, weight: view[View.WEIGHT]! / 1e6 };
-      if ((code & ~RELEASE_DUE) === ReleaseCode.ReleasedLate && this.#strict) {
-        events.push({ type: 'warn', ...lease, message: heldLongText(view[View.HELD_US]!, view[View.TTL_US]!) });
-      }
-      if (problem !== undefined) events.push({ type: 'warn', ...lease, message: badReportText(problem.message) });
-      events.push({ type: 'release', ...lease, outcome });
+      const isLate = (code & ~RELEASE_DUE) === ReleaseCode.ReleasedLate;
+      telling.released(lease, outcome, isLate ? [view[View.HELD_US]!, view[View.TTL_US]!] : undefined, problem);
     }
     leases.drop(slot);
     this.#finishDue(now, code & RELEASE_DUE);
@@ -271,7 +243,7 @@ export class Answers {
 
   /** The end of the commands that are most frequent: mostly there is nothing to do. @param due what the core said of that */
   #finishDue(now: number, due: number): void {
-    if (due !== 0 || this.#owes || this.#events !== undefined || !this.#driver.isArmed(now)) this.finish(now);
+    if (due !== 0 || this.#owes || this.telling.tells || !this.#driver.isArmed(now)) this.finish(now);
   }
 
   /** The end of a command: outputs, timer, signals, events. */
@@ -283,7 +255,7 @@ export class Answers {
     const waiting = view[View.WAITING] !== 0;
     if (this.#driver.mustUpdate(timeout, waiting, now)) this.#driver.update(timeout, waiting, now);
     this.#waiters.leaveSignals();
-    this.#events?.tell();
+    this.telling.tell();
   }
 
   /** What the timer does. Never throws: nobody is there to catch it. */
@@ -332,21 +304,18 @@ export class Answers {
     const { leases } = this;
     const leaseId = leases.id(slot);
     const [actorId, action] = [leases.actors[slot]!, leases.actions[slot]!];
-    this.#events?.push({ type: 'expire', timestamp: now, leaseId, actorId, action, weight });
+    this.telling.expired(now, leaseId, actorId, action, weight);
     leases.expire(slot);
   }
 
   #warned(now: number, place: number, index: number, view: Float64Array): void {
     const limit = this.places.listed(place);
-    if (this.#events === undefined || limit === undefined) return;
+    if (!this.telling.tells || limit === undefined) return;
     const { known, plain } = limit;
     const unit = unitOf(known);
     const [used, max] = [view[View.OUT_C]! / unit, view[View.OUT_D]! / unit];
     const part = (plain['warnAt'] as number[])[index]!;
-    const key = this.#counting.keyBehind(known, view[View.OUT_E]!);
-    const message = limitWarnText(known, used, max, part, key ?? {});
-    const event = { type: 'warn', timestamp: now, message, limit: known.name, used, max, part } as const;
-    this.#events.push(key === undefined ? event : { ...event, key });
+    this.telling.warned(now, known, used, max, part, this.#counting.keyBehind(known, view[View.OUT_E]!));
   }
 
   #grantedLater(now: number, index: number, waiterGeneration: number, view: Float64Array): void {
@@ -370,7 +339,7 @@ export class Answers {
     const waiter = this.#waiters.take(index, generation);
     if (waiter === undefined) return;
     const denial = this.#denials.make(view, now, waiter.actorId);
-    this.#noteDenial(denial, now, waiter.actorId, waiter.action, waiter.weight);
+    this.telling.denied(denial, now, waiter.actorId, waiter.action, waiter.weight);
     waiter.resolve(denial);
   }
 
@@ -387,30 +356,8 @@ export class Answers {
   ): string {
     if (!this.leases.named) this.leases.name((this.#seed ?? drawSeed(this.#port, now)).toString(36));
     const leaseId = this.leases.add(slot, generation, actorId, action, key, about);
-    this.#events?.push({ type: 'acquire', timestamp: now, leaseId, actorId, action, weight });
+    this.telling.granted(now, leaseId, actorId, action, weight);
     return leaseId;
-  }
-
-  #noteDenial(denial: GovernorDenied, now: number, actorId: string, action: string, weight: number): void {
-    this.#denyReason = denial.reason;
-    this.#deniedAt = now;
-    this.#deniedActor = actorId;
-    if (this.#events === undefined) return;
-    const { reason, retryAfterMs, recommendation, cause, retryAt, limit } = denial;
-    const event: DenyEvent = {
-      type: 'deny',
-      timestamp: now,
-      actorId,
-      action,
-      reason,
-      retryAfterMs,
-      recommendation,
-      weight,
-      cause,
-      retryAt,
-    };
-    if (limit !== undefined) event.limit = limit;
-    this.#events.push(event);
   }
 
   /** Keeps a handle that the core has given an actor. */
@@ -454,15 +401,9 @@ export class Answers {
     return { granted, denial: this.#denials.make(this.#port.look(), now, actorId), limits: said };
   }
 
-  /** The most recent denial. */
-  get lastDeny(): GovernorSnapshot['lastDeny'] {
-    const reason = this.#denyReason;
-    return reason === undefined ? null : { reason, timestamp: this.#deniedAt, actorId: this.#deniedActor };
-  }
-
   /** The strings of all that is held, for an image. */
   tables(): Tables {
-    const { leases, actors, lastDeny } = this;
+    const { leases, actors } = this;
     const { keys, added } = this.#counting;
     return {
       part: leases.part,
@@ -471,7 +412,7 @@ export class Answers {
       actors: actors.entries(),
       keys: keys.entries(),
       added,
-      lastDeny,
+      lastDeny: this.telling.lastDeny,
     };
   }
 
@@ -489,48 +430,20 @@ export class Answers {
     if (this.gauge(0, Gauge.ReadsActors) === 1)
       for (const [handle, actorId] of actors) this.actors.learn(actorId, handle);
     this.#counting.keys.restore(keys);
-    if (lastDeny !== null) {
-      this.#denyReason = lastDeny.reason;
-      this.#deniedAt = lastDeny.timestamp;
-      this.#deniedActor = lastDeny.actorId ?? '';
-    }
+    this.telling.restore(lastDeny);
     return true;
   }
 
-  /** The gate of a family has closed or opened. */
   #gateMoved(now: number, number: number, until: number, view: Float64Array): void {
-    const model = this.#counting.gateName(number);
-    const open = view[View.OUT_C] === 1;
-    const cause = view[View.OUT_D] === 1 ? 'circuit' : 'cooldown';
-    const state = open ? ({ state: 'open' } as const) : ({ state: 'closed', cause } as const);
-    this.#events?.push({
-      type: 'gate',
-      timestamp: now,
-      model,
-      ...state,
-      until: open || until === Infinity ? null : until,
-    });
-  }
-
-  /** The provider has told of a limit, or of another amount of it; or a hidden one was learnt, with these bounds. */
-  limitTold(
-    now: number,
-    limit: string,
-    max: number,
-    before: number | undefined,
-    bounds?: readonly [number, number],
-  ): void {
-    const event: LimitEvent = { type: 'limit', timestamp: now, limit, max };
-    if (before !== undefined) event.before = before;
-    if (bounds !== undefined) event.bounds = bounds;
-    this.#events?.push(event);
+    const [open, isCircuit] = [view[View.OUT_C] === 1, view[View.OUT_D] === 1];
+    this.telling.gateMoved(now, this.#counting.gateName(number), open, until, isCircuit);
   }
 
   /** A refusal has changed what is known of a hidden limit. */
   #learnt(now: number, place: number, max: number, view: Float64Array): void {
     const bounds = [view[View.OUT_C]!, unbounded(view[View.OUT_D]!)] as const;
     const before = view[View.OUT_E]!;
-    this.limitTold(now, this.places.at(place)!.name, max, before === before ? before : undefined, bounds);
+    this.telling.limitTold(now, this.places.at(place)!.name, max, before === before ? before : undefined, bounds);
   }
 
   /** What the core does not keep of a call, if anything will need it. */

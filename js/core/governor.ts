@@ -253,7 +253,7 @@ export class Governor {
     if (about !== undefined) problem = settle(about, told, this.#asking.counting.money) ?? problem;
     if (told.flags !== 0) this.#port.hand(told.amounts.list);
     let flags = outcomeCode(outcome) | told.flags;
-    if (this.#answers.tells) flags |= FLAG_TELL;
+    if (this.#answers.telling.tells) flags |= FLAG_TELL;
     if (!Number.isNaN(told.status) || !Number.isNaN(told.firstTokenMs)) {
       const view = this.#port.look();
       view[View.STATUS] = told.status;
@@ -457,7 +457,7 @@ export class Governor {
       timestamp: now,
       ...view,
       concurrency: aliased,
-      lastDeny: this.#answers.lastDeny,
+      lastDeny: this.#answers.telling.lastDeny,
       limits: this.#answers.places.allNow(now),
       keys: this.#answers.gauge(now, Gauge.Keys),
     };

@@ -79,7 +79,7 @@ export class Observing {
       const { name } = this.#answers.places.at(place)!;
       if (before !== undefined && before !== limit.limit)
         this.#answers.call((core) => core.set_limit(now, place, limit.limit, false));
-      if (before !== limit.limit) this.#answers.limitTold(now, name, limit.limit, before);
+      if (before !== limit.limit) this.#answers.telling.limitTold(now, name, limit.limit, before);
       return { ...limit, place };
     });
   }
