@@ -94,12 +94,9 @@ function tablesOf(codes, coded, kinds) {
     tables.setUint16(2 * first, code.length > 1 ? PAIR : byte, true);
     if (code.length > 1) tables.setUint8(PAIRS_AT + (((first & 1) << 7) | second), byte);
   }
-  const numbers = new Map(Object.entries(NUMBERS));
+  const numbers = numbersOf(coded, kinds);
   let start = TEXT_AT;
   for (const { name, text } of coded) {
-    if (!numbers.has(name)) numbers.set(name, numbers.size - 1);
-    // From 32 on a second stream is one of literal bytes.
-    if (numbers.size > 32) throw new StepError('more streams than scripts/build/read-text.wat can tell apart');
     tables.setUint32(STREAMS_AT + 4 * numbers.get(name), start, true);
     start += text.length;
   }
@@ -108,6 +105,16 @@ function tablesOf(codes, coded, kinds) {
     places.forEach((place, index) => tables.setUint8(KINDS_AT + 2 * op + index, place));
   });
   return new Uint8Array(tables.buffer);
+}
+
+/** By name: the number of each stream. Second streams come first, since from 32 on the reader takes them for literal bytes. */
+function numbersOf(coded, kinds) {
+  const numbers = new Map(Object.entries(NUMBERS));
+  const second = kinds.flatMap((names) => names.slice(1));
+  for (const name of [...second, ...coded.map((stream) => stream.name)])
+    if (!numbers.has(name)) numbers.set(name, numbers.size - 1);
+  if (numbers.size > NUMBERS.literals) throw new StepError('more streams than scripts/build/read-text.wat has places for');
+  return numbers;
 }
 
 /** The reader, which brings its tables along. */

@@ -114,12 +114,11 @@ impl Recorded {
         self.apply(&Input::Annul { now, lease }) == Answer::Annulled(true)
     }
 
-    /// The shell only asks whether it was done.
-    pub(super) fn set_limit(&mut self, now: Instant, place: u32, amount: u64) -> Result<(), ()> {
-        match self.apply(&Input::SetLimit { now, place, amount }) {
-            Answer::Changed(true) => Ok(()),
-            _ => Err(()),
-        }
+    pub(super) fn set_limit(&mut self, now: Instant, place: u32, amount: u64) -> Result<(), ConfigError> {
+        // The answer of a trace does not say why not.
+        let checked = self.config().clone().set_limit(place, amount);
+        self.apply(&Input::SetLimit { now, place, amount });
+        checked
     }
 
     pub(super) fn reconfigure(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
