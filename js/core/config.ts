@@ -161,6 +161,12 @@ export interface PlacedLimits {
   readonly fields: readonly string[];
 }
 
+/** What the core threw, if that is how it refuses what a user wrote. */
+export function coreRefusal(error: unknown): CoreConfigError | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return error.code === 'config' || error.code === 'image' ? (error as CoreConfigError) : undefined;
+}
+
 /**
  * The error to throw for what the core threw at a configuration; undefined if it was no refusal.
  *
@@ -172,9 +178,9 @@ export function refusalFrom(
   { limits, fields }: PlacedLimits,
   image?: unknown,
 ): ConfigError | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  if (error.code !== 'config' && error.code !== 'image') return undefined;
-  const { code, field, allowed, message } = error as CoreConfigError;
+  const refusal = coreRefusal(error);
+  if (refusal === undefined) return undefined;
+  const { code, field, allowed, message } = refusal;
   if (code === 'image')
     return new ConfigError({ field, value: image, allowed }, `${field} must be ${allowed}: ${message}`);
   const [, index = -1, part = ''] = /^limits\[(\d+)\](?:\.(\w+))?/.exec(field) ?? [];

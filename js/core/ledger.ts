@@ -3,7 +3,7 @@ import type { Answers } from './answers.ts';
 import type { Asking } from './asking.ts';
 import { FLAG_AMOUNTS, FLAG_KEYS } from './binding.ts';
 import { known, settle } from './costs.ts';
-import { refusalFrom } from './config.ts';
+import { coreRefusal } from './config.ts';
 import { InputError } from './errors.ts';
 import { bad, readReport, type Told } from './input.ts';
 import type { Port } from './port.ts';
@@ -39,7 +39,7 @@ export class Ledger {
     try {
       core.set_limit(now, place, amount, money);
     } catch (error) {
-      const refused = refusalFrom(error, new Map(), { limits: [], fields: [] });
+      const refused = coreRefusal(error);
       if (refused === undefined) throw this.#answers.lose(error);
       refusal = bad('limit', limit, refused.allowed);
     }

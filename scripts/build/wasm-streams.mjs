@@ -12,6 +12,8 @@ import { StepError } from '../lib/run.mjs';
 const CODE = 10;
 /** No opcode. */
 const LITERAL = 0xff;
+/** Longer than any that `fits`: a character says how long one is. */
+const STRETCH_MAX = 127;
 /** The names of what is no stream of numbers. The first one is never what follows an opcode. */
 const [OPCODES, LENGTHS, LITERALS] = ['opcodes', 'lengths', 'literals'];
 
@@ -44,7 +46,7 @@ export function splitWasm(wasm, fits) {
   };
   const literal = (from, to) => {
     while (from < to) {
-      let length = Math.min(to - from, 127);
+      let length = Math.min(to - from, STRETCH_MAX);
       while (!fits(length)) length--;
       put(OPCODES, [LITERAL]);
       put(LENGTHS, [length]);

@@ -10,6 +10,9 @@ for (const text of TEXTS) {
     const bytes = new TextEncoder().encode(text);
     assert.deepEqual(new PlainEncoder().encode(text), bytes);
     assert.equal(new PlainDecoder().decode(bytes), text);
+    const [into, platform] = [new Uint8Array(bytes.length + 2), new Uint8Array(bytes.length + 2)];
+    assert.deepEqual(new PlainEncoder().encodeInto(text, into), new TextEncoder().encodeInto(text, platform));
+    assert.deepEqual(into, platform);
   });
 }
 

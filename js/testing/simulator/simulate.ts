@@ -42,7 +42,7 @@ class Run {
   readonly #hooks: ((() => void) | undefined)[] = [];
   #makespan = 0;
 
-  constructor({ seed, durationMs = Infinity, warmUpMs = 0, actors, server = unlimitedServer, scheduler }: Simulation) {
+  constructor({ seed, durationMs, warmUpMs, actors, server, scheduler }: Required<Simulation>) {
     this.world = new World(seed, durationMs);
     this.#accounts = actors.map((actor) => new Account(actor, warmUpMs));
     this.#server = server(this.world);
@@ -143,20 +143,19 @@ class Run {
  * console.log(actors.map(({ id, done }) => `${id}: ${done}`));
  */
 export async function simulate(simulation: Simulation): Promise<SimulationResult> {
-  check(simulation);
-  return new Run(simulation).play();
+  return new Run(read(simulation)).play();
 }
 
-/** @throws InputError for what no run can be made of */
-function check(simulation: Simulation): void {
+/** With what was left out. @throws InputError for what no run can be made of */
+function read(simulation: Simulation): Required<Simulation> {
   if (typeof simulation !== 'object' || simulation === null) throw bad('simulation', simulation, 'an object');
-  const { seed, durationMs, warmUpMs, actors, server, scheduler } = simulation;
+  const { seed, actors, server = unlimitedServer, scheduler } = simulation;
   if (!Number.isSafeInteger(seed)) throw bad('seed', seed, 'an integer');
-  readMs(durationMs, 'durationMs', { absent: Infinity, open: true, infinite: true });
-  readMs(warmUpMs, 'warmUpMs', { absent: 0 });
+  const durationMs = readMs(simulation.durationMs, 'durationMs', { absent: Infinity, open: true, infinite: true });
+  const warmUpMs = readMs(simulation.warmUpMs, 'warmUpMs', { absent: 0 });
   if (!Array.isArray(actors) || actors.length === 0) throw bad('actors', actors, 'a list of at least one actor');
   const isMaker = (value: unknown): boolean => typeof value === 'function';
-  if (server !== undefined && !isMaker(server)) throw bad('server', server, 'a function that makes a server');
+  if (!isMaker(server)) throw bad('server', server, 'a function that makes a server');
   if (!isMaker(scheduler)) throw bad('scheduler', scheduler, 'a function that makes a scheduler');
   const ids = new Set<unknown>();
   for (const [index, actor] of (actors as readonly SimulatedActor[]).entries()) {
@@ -168,4 +167,5 @@ function check(simulation: Simulation): void {
     for (const name of ['arrivals', 'service'] as const)
       if (!isMaker(actor[name])) throw bad(`${field}.${name}`, actor[name], 'a function, such as those of this module');
   }
+  return { seed, durationMs, warmUpMs, actors, server, scheduler };
 }
