@@ -17,7 +17,7 @@ import { judge } from './targets.ts';
 import { VARIANTS } from './terms.ts';
 
 /** Far from what the controller was made with: 1000 to 1004, 7000 to 7004 and 8100 to 8104. When a stall is sure was chosen with these. */
-const FIRST_SEED = 31_001;
+const FIRST_SEED = 91_001;
 /** Elsewhere these are played beside the governor: the best known on some provider, and what happens without any. */
 const SERIOUS = ['fixed', 'AIMD', 'Gradient2', 'cubic rate'];
 

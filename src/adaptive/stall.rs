@@ -2,15 +2,16 @@
 //!
 //! An outage in which calls hang shows nothing before the first of them times out, and until then every slot fills. Looked at are
 //! the calls that were sent after the newest one that was answered. The chance that none of them is answered yet is the
-//! product of the parts of all calls that take longer than their ages. When that is next to nothing one caller is let
-//! through now and then, each time after twice the pause, until one of those calls is answered. So calls that all take the same
-//! time are no stall, whatever is in flight, nor is a queue that holds up all alike. Calls that all take much longer than
-//! those before them are, until the first of them ends.
+//! product of the parts of all calls that take longer than their ages. The smaller it is the longer is the pause between two
+//! callers. When it is next to nothing one is let through now and then, each time after twice the pause. One answer to any of
+//! those calls ends it. So calls that all take the same time are no stall, whatever is in flight, nor is a queue that holds up
+//! all alike. Calls that all take much longer than those before them are, until the first of them ends.
 //!
 //! Instants and durations in microseconds. O(1): a look at the ages goes through two short lists, and is taken a few times
 //! in a mean latency. Used by `mod`. Source: the phi accrual failure detector (Hayashibara et al., 2004), with what was
 //! measured in place of a normal distribution.
 
+use super::maths::{cbrt, sqrt};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -19,8 +20,10 @@ const AWAITED: usize = 32;
 /// So many must be late at least, since none makes it less likely than this part.
 const LEAST: usize = 18;
 const SAYS_MOST: f64 = 0.25;
-/// What is next to nothing, 2^-36: `LEAST` calls that each say most. (In the simulator 2^-26 holds back where a queue with heavy
-/// tails has lost most of its workers, and 2^-40 sends more than 3 % of the calls into an outage.)
+/// Callers are held apart when the chance is less. (In the simulator 2^-6 costs a little where calls hang now and then.)
+const DOUBT: f64 = 1.0 / 256.0;
+/// What is next to nothing, 2^-36: `LEAST` calls that each say most. The pause is one mean latency then, and half as long for
+/// each six bits before. (In the simulator 2^-26 holds back where a queue with heavy tails has lost most of its workers.)
 const CHANCE: f64 = 1.0 / (1_u64 << (2 * LEAST)) as f64;
 /// Durations are counted in four bins for each octave, from 2^13 us (8 ms) on; what is shorter is in the first. A call that is as
 /// old as its bin is not late yet: others may all have taken as long as the bin is wide.
@@ -30,7 +33,7 @@ const FIRST_BIN: u64 = (1_023 + 13) << 2;
 const COUNTED: (f64, f64) = (32.0, 1_024.0);
 /// Looks in a mean latency.
 const LOOKS: f64 = 16.0;
-/// The longest pause, in mean latencies. The first is one.
+/// The longest pause, in mean latencies.
 const PAUSE_MOST: f64 = 16.0;
 
 /// The state. Lists whose length the compiler knew would be loops unrolled, 2 KB of wasm.
@@ -42,9 +45,9 @@ pub(super) struct Stall {
     /// When the calls were sent that are newer than any that was answered, oldest first; 0 after the last.
     awaited: Vec<f64>,
     looks_at: f64,
-    /// How long the next caller waits after the one before; 0: it has not stalled.
+    /// How long the next caller waits after the one before; 0: there is no doubt. From a mean latency on it has stalled.
     pause: f64,
-    /// Nothing is sent before; 0: it has not stalled.
+    /// Nothing is sent before; 0: there is no doubt.
     pub(super) opens_at: f64,
 }
 
@@ -59,8 +62,10 @@ impl Stall {
             *free = now;
         }
         if self.pause > 0.0 {
-            self.pause = (2.0 * self.pause).min(PAUSE_MOST * mean_us);
             self.opens_at = now + self.pause;
+            if self.pause >= mean_us {
+                self.pause = (2.0 * self.pause).min(PAUSE_MOST * mean_us);
+            }
         }
     }
 
@@ -129,12 +134,13 @@ impl Stall {
 
     /// Time has passed.
     pub(super) fn advance(&mut self, now: f64, mean_us: f64) {
-        if now < self.looks_at || self.pause > 0.0 || self.counted < COUNTED.0 || !self.are_enough() {
+        if now < self.looks_at || self.counted < COUNTED.0 || !self.are_enough() {
             return;
         }
         self.looks_at = now + mean_us / LOOKS;
-        if self.chance(now) <= CHANCE {
-            (self.pause, self.opens_at) = (mean_us, now + mean_us);
+        let chance = self.chance(now);
+        if chance <= DOUBT {
+            self.pause = self.pause.max(mean_us * sqrt(cbrt(CHANCE / chance)).min(1.0));
         }
     }
 
@@ -195,7 +201,7 @@ mod tests {
         let has_stalled = |tenth: &u32| {
             let mut later = stall.clone();
             later.advance((100.0 + 0.1 * f64::from(*tenth)) * S, S);
-            later.pause > 0.0
+            later.pause >= S
         };
         (0..600).find(has_stalled).map_or(f64::INFINITY, |tenth| 0.1 * f64::from(tenth))
     }
@@ -258,18 +264,44 @@ mod tests {
     fn who_tries_waits_twice_as_long_each_time_until_a_later_call_is_answered() {
         let mut stall = waiting(usual, 20);
         stall.advance(110.0 * S, S);
-        let mut now = stall.opens_at;
-        assert_eq!(now, 111.0 * S);
-        for pause in [2.0, 4.0, 8.0, 16.0, 16.0] {
+        let mut now = 110.0 * S;
+        for pause in [1.0, 2.0, 4.0, 8.0, 16.0, 16.0] {
+            assert!(stall.opens_at <= now);
             stall.sent(now, S);
             assert_eq!(stall.opens_at, now + pause * S);
             now = stall.opens_at;
+            stall.advance(now, S);
         }
         stall.answered(99.0 * S);
         stall.given_up(99.0 * S);
         assert_eq!(stall.opens_at, now);
         stall.answered(100.0 * S);
         assert_eq!((stall.opens_at, stall.pause), (0.0, 0.0));
+    }
+
+    #[test]
+    fn callers_are_held_apart_the_farther_the_less_likely_it_is_that_nothing_is_answered() {
+        let mut stall = waiting(usual, 20);
+        let pauses = [101.9, 102.0, 102.2, 102.5, 104.0].map(|at| {
+            stall.advance(at * S, S);
+            let mut next = stall.clone();
+            next.sent(at * S, S);
+            (next.opens_at - at * S) / S
+        });
+        assert!(pauses[0] > 1.0 / 26.0 && pauses.windows(2).all(|two| two[0] < two[1]), "{pauses:?}");
+        assert_eq!(pauses[4], 1.0);
+        // So many at once: after three quarters of a second nine of ten take longer, which nobody wonders at.
+        let mut many = waiting(usual, 0);
+        (0..20).for_each(|_| many.sent(100.0 * S, S));
+        many.advance(100.75 * S, S);
+        assert_eq!(many.pause, 0.0);
+        many.advance(100.85 * S, S);
+        assert!(many.pause > 0.0);
+        // An answer to an older call says nothing of these.
+        stall.answered(99.0 * S);
+        assert_eq!(stall.pause, S);
+        stall.answered(100.0 * S);
+        assert_eq!((stall.pause, stall.opens_at), (0.0, 0.0));
     }
 
     #[test]
@@ -280,14 +312,15 @@ mod tests {
         stall.given_up(101.9 * S);
         assert_eq!(stall.awaited.iter().filter(|&&sent| sent > 0.0).count(), 20);
         stall.advance(110.0 * S, S);
+        stall.sent(110.0 * S, S);
         let give_up = |stall: &mut Stall, call: u32| stall.given_up(100.0 * S + f64::from(call) * 0.1 * S);
         let mut few = waiting(usual, 20);
         (0..3).for_each(|call| give_up(&mut few, call));
         assert_eq!(stalled_after(&few), f64::INFINITY);
         // A stall is none any more when nobody waits for anything.
-        (0..19).for_each(|call| give_up(&mut stall, call));
+        (0..20).for_each(|call| give_up(&mut stall, call));
         assert_eq!(stall.opens_at, 111.0 * S);
-        give_up(&mut stall, 19);
+        stall.given_up(110.0 * S);
         assert_eq!(stall.opens_at, 0.0);
         // As only an image could say: a pause, though nothing is awaited.
         (stall.pause, stall.opens_at) = (S, 1e18);

@@ -59,11 +59,12 @@ fn single_calls_go_out_while_nothing_is_answered_and_an_answer_ends_that() {
     for outcome in [Outcome::Success, Outcome::Error, Outcome::Refused] {
         let (mut governor, leases) = hanging(vec![]);
         assert_eq!(stalled(&mut governor, 102_500), None);
-        let opens_at = stalled(&mut governor, 106_000).expect("it has stalled");
-        assert!(opens_at > at(106_000) && opens_at <= at(107_100), "{opens_at:?}");
+        send(&mut governor, 106_000);
+        let opens_at = stalled(&mut governor, 106_001).expect("it has stalled");
+        assert!(opens_at > at(106_900) && opens_at <= at(107_100), "{opens_at:?}");
         send(&mut governor, 107_100);
-        assert!(stalled(&mut governor, 107_101).is_some(), "one at a time");
-        end(&mut governor, 107_200, leases[0], outcome);
+        assert!(stalled(&mut governor, 108_900).is_some(), "one at a time");
+        end(&mut governor, 108_900, leases[0], outcome);
         assert_eq!(governor.adaptive.as_ref().and_then(crate::adaptive::Adaptive::opens_at), None, "{outcome:?}");
     }
 }
@@ -71,6 +72,7 @@ fn single_calls_go_out_while_nothing_is_answered_and_an_answer_ends_that() {
 #[test]
 fn who_waits_is_not_refused_for_a_stall_that_the_next_answer_ends() {
     let (mut governor, leases) = hanging(vec![]);
+    send(&mut governor, 106_000);
     let opens_at = stalled(&mut governor, 106_000).expect("it has stalled");
     let deadline = at(106_100);
     assert!(opens_at > deadline);
@@ -114,7 +116,7 @@ fn a_refusal_that_a_hidden_limit_explains_is_an_answer_observed_first_or_not() {
             end(&mut governor, 102_000, lease, Outcome::Refused);
             assert!(governor.known_limit(0).is_some());
         }
-        governor.handle_timeout(at(106_000));
+        send(&mut governor, 106_000);
         let adaptive = governor.adaptive.as_ref().unwrap();
         assert_eq!((adaptive.opens_at().is_none(), adaptive.effective_max()), (explained, before), "{observed}");
     }
