@@ -16,7 +16,7 @@ import { longTable } from './table.ts';
 import { judge } from './targets.ts';
 import { VARIANTS } from './terms.ts';
 
-/** Far from what the controller was made with: 1000 to 1004, 7000 to 7004 and 8100 to 8104. When a stall is sure was chosen with these. */
+/** Nothing was chosen by these. */
 const FIRST_SEED = 91_001;
 /** Elsewhere these are played beside the governor: the best known on some provider, and what happens without any. */
 const SERIOUS = ['fixed', 'AIMD', 'Gradient2', 'cubic rate'];
@@ -69,20 +69,33 @@ function contendersOf({ scenario, variant }: Place): Contender[] {
   return [GOVERNOR, ...OTHERS.filter(({ name }) => all || SERIOUS.includes(name))];
 }
 
+/** What a run that was broken off had played. */
+interface Kept {
+  readonly seeds: readonly number[];
+  readonly results: readonly CellResult[];
+}
+
 /** JSON has no NaN. */
-const saved = (results: readonly CellResult[]): string =>
-  JSON.stringify(results, (_, value: unknown) =>
+const saved = (kept: Kept): string =>
+  JSON.stringify(kept, (_, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? `${value}` : value,
   );
-const restored = (text: string): CellResult[] =>
-  JSON.parse(text, (key, value: unknown) => (key !== 'variant' && (value === 'NaN' || value === 'Infinity') ? Number(value) : value)) as CellResult[]; // prettier-ignore
+const restored = (text: string): Kept =>
+  JSON.parse(text, (key, value: unknown) => (key !== 'variant' && (value === 'NaN' || value === 'Infinity') ? Number(value) : value)) as Kept; // prettier-ignore
+
+function keptIn(file: string | undefined, seeds: readonly number[]): readonly CellResult[] {
+  if (file === undefined || !existsSync(file)) return [];
+  const kept = restored(readFileSync(file, 'utf8'));
+  if (`${kept.seeds}` !== `${seeds}`) throw new Error(`${file} keeps seeds ${kept.seeds}, not ${seeds}`);
+  return kept.results;
+}
 
 async function playAll(
   places: readonly Place[],
   seeds: readonly number[],
   file: string | undefined,
 ): Promise<CellResult[]> {
-  const kept = file !== undefined && existsSync(file) ? restored(readFileSync(file, 'utf8')) : [];
+  const kept = keptIn(file, seeds);
   const results: CellResult[] = [];
   console.log(`${places.length} places, seeds ${seeds[0]} to ${seeds.at(-1)}, virtual time`);
   for (const place of places) {
@@ -91,7 +104,7 @@ async function playAll(
     const played = had.length > 0 ? had : await playAt(place, contendersOf(place), seeds);
     console.log(`${variant}\n${longTable(played, HEADS)}`);
     results.push(...played);
-    if (file !== undefined && had.length === 0) writeFileSync(file, saved([...kept, ...results.filter((one) => !kept.includes(one))])); // prettier-ignore
+    if (file !== undefined && had.length === 0) writeFileSync(file, saved({ seeds, results: [...kept, ...results.filter((one) => !kept.includes(one))] })); // prettier-ignore
   }
   return results;
 }
