@@ -42,8 +42,10 @@ impl List {
         Some(self.tail).filter(|&id| id != NONE)
     }
 
+    #[inline]
     pub(crate) fn contains(&self, id: u32) -> bool {
-        self.links.get(id as usize).is_some_and(|link| link.prev != OUT)
+        // Links of an empty list are not worth a miss of the cache.
+        self.len > 0 && self.links.get(id as usize).is_some_and(|link| link.prev != OUT)
     }
 
     /// The id after `id`.

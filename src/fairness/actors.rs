@@ -7,25 +7,44 @@
 use alloc::vec::Vec;
 
 use crate::codec::{Reader, Writer};
+use crate::config::SHARE_UNIT;
+use crate::decision::Priority;
 use crate::list::List;
 use crate::time::CoreTime;
-
-use super::counters::Account;
 
 /// How many idle actors are looked at for one that is forgotten.
 const LOOKS: usize = 8;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Actor {
+/// What is known of one actor. In one record, because a call that looks at a part of it looks at all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Actor {
     /// Weight of its leases, in millionths.
     held: u64,
+    /// What it has consumed, see `counters`.
+    pub(super) counter: u64,
+    /// In thousandths. What is charged from now on is divided by it. 0: nobody has this handle.
+    pub(super) share: u32,
     /// Leases and waiters that name it.
     refs: u32,
     /// When it was last refused for concurrency; counts while it is in the list of the starved.
     refused: CoreTime,
-    /// What it has consumed. Here, because a call that looks at one of them looks at both.
-    account: Account,
-    alive: bool,
+    /// Interactive and background waiters.
+    pub(super) waiting: [u32; 2],
+}
+
+impl Actor {
+    const NEW: Self =
+        Self { held: 0, counter: 0, share: SHARE_UNIT, refs: 0, refused: CoreTime::from_micros(0), waiting: [0; 2] };
+    const NOBODY: Self = Self { share: 0, ..Self::NEW };
+
+    const fn is_known(&self) -> bool {
+        self.share > 0
+    }
+
+    #[inline]
+    pub(super) fn waits(&self, class: Priority) -> bool {
+        self.waiting.get(class as usize).is_some_and(|&waiting| waiting > 0)
+    }
 }
 
 #[derive(Debug)]
@@ -56,7 +75,7 @@ impl Actors {
 
     /// The handles that are known.
     pub(crate) fn known(&self) -> Vec<u32> {
-        let own = |(handle, actor): &(u32, &Actor)| actor.alive && !self.is_overflow(*handle);
+        let own = |(handle, actor): &(u32, &Actor)| actor.is_known() && !self.is_overflow(*handle);
         (0u32..).zip(&self.slots).filter(own).map(|(handle, _)| handle).collect()
     }
 
@@ -80,7 +99,7 @@ impl Actors {
 
     #[inline]
     pub(crate) fn knows(&self, handle: u32) -> bool {
-        self.slots.get(handle as usize).is_some_and(|actor| actor.alive)
+        self.slots.get(handle as usize).is_some_and(Actor::is_known)
     }
 
     #[inline]
@@ -88,19 +107,18 @@ impl Actors {
         self.slots.get(handle as usize).map_or(0, |actor| actor.held)
     }
 
-    /// What an actor has consumed; of nobody nothing.
     #[inline]
-    pub(super) fn account(&self, handle: u32) -> Account {
-        self.slots.get(handle as usize).map_or_else(Account::default, |actor| actor.account)
+    pub(super) fn get(&self, handle: u32) -> Actor {
+        self.slots.get(handle as usize).copied().unwrap_or(Actor::NOBODY)
     }
 
     #[inline]
-    pub(super) fn account_mut(&mut self, handle: u32) -> Option<(u32, &mut Account)> {
-        self.slots.get_mut(handle as usize).map(|actor| (handle, &mut actor.account))
+    pub(super) fn get_mut(&mut self, handle: u32) -> Option<(u32, &mut Actor)> {
+        self.slots.get_mut(handle as usize).map(|actor| (handle, actor))
     }
 
-    pub(super) fn accounts_mut(&mut self) -> impl Iterator<Item = (u32, &mut Account)> {
-        (0u32..).zip(&mut self.slots).map(|(handle, actor)| (handle, &mut actor.account))
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Actor)> {
+        (0u32..).zip(&mut self.slots)
     }
 
     pub(crate) fn is_active(&self, handle: u32) -> bool {
@@ -130,19 +148,16 @@ impl Actors {
 
     /// A new actor, and the handle of the idle one that made place for it: of a few that have been idle longest that which
     /// has consumed least. Without a place: the overflow actor.
-    pub(super) fn create(&mut self) -> (u32, Option<(u32, Account)>) {
+    pub(super) fn create(&mut self) -> (u32, Option<(u32, Actor)>) {
         if self.alive < self.max {
             self.alive = self.alive.saturating_add(1);
             return (self.place(), None);
         }
-        let idle = self.idle.iter().take(LOOKS).min_by_key(|&idle| self.account(idle).counter);
+        let idle = self.idle.iter().take(LOOKS).min_by_key(|&idle| self.get(idle).counter);
         let Some(evicted) = idle else { return (self.overflow(), None) };
         self.idle.remove(evicted);
-        let account = self.account(evicted);
-        if let Some(actor) = self.slots.get_mut(evicted as usize) {
-            *actor = Actor::default();
-        }
-        (self.place(), Some((evicted, account)))
+        let gone = self.slots.get_mut(evicted as usize).map(|slot| (evicted, core::mem::replace(slot, Actor::NOBODY)));
+        (self.place(), gone)
     }
 
     /// Makes a handle that was taken away usable again.
@@ -152,14 +167,13 @@ impl Actors {
 
     #[inline]
     fn place(&mut self) -> u32 {
-        let actor = Actor { alive: true, ..Actor::default() };
         if let Some(handle) = self.free.pop() {
             if let Some(slot) = self.slots.get_mut(handle as usize) {
-                *slot = actor;
+                *slot = Actor::NEW;
             }
             return handle;
         }
-        self.slots.push(actor);
+        self.slots.push(Actor::NEW);
         (self.slots.len() as u32).saturating_sub(1)
     }
 
@@ -233,7 +247,7 @@ impl Actors {
     #[inline]
     pub(crate) fn forgive(&mut self, now: CoreTime, window_us: u64) {
         while let Some(handle) = self.starved.front() {
-            let refused = self.slots.get(handle as usize).map_or(now, |actor| actor.refused);
+            let refused = self.refusal_of(handle).unwrap_or(now);
             if now.since(refused) < window_us {
                 return;
             }
@@ -276,9 +290,10 @@ impl Actors {
     pub(crate) fn write(&self, w: &mut Writer, pending: &[u32]) {
         w.len(self.slots.len());
         for actor in &self.slots {
-            w.bool(actor.alive);
+            w.bool(actor.is_known());
             w.u64(actor.refused.as_micros());
-            actor.account.write(w);
+            w.u64(actor.counter);
+            w.u32(actor.share);
         }
         w.option(self.overflow.map(u64::from));
         for list in [&self.idle, &self.starved] {
@@ -292,13 +307,15 @@ impl Actors {
     /// Reads what `write` wrote, before the leases are held again.
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
         r.each(|r| {
-            let (alive, refused) = (r.bool(), CoreTime::from_micros(r.u64()));
-            self.slots.push(Actor { alive, refused, account: Account::read(r), ..Actor::default() });
+            let (known, refused) = (r.bool(), CoreTime::from_micros(r.u64()));
+            let (counter, share) = (r.u64(), r.u32().max(1));
+            let share = if known { share } else { 0 };
+            self.slots.push(Actor { counter, share, refused, ..Actor::NEW });
         });
         let overflow = r.option();
         // A handle above 32 bits is known to nobody.
         self.overflow = overflow.map(|handle| u32::try_from(handle).unwrap_or(u32::MAX));
-        let all = self.slots.iter().filter(|actor| actor.alive).count();
+        let all = self.slots.iter().filter(|actor| actor.is_known()).count();
         self.alive = (all as u32).saturating_sub(u32::from(self.overflow.is_some()));
         for list in 0..2 {
             r.each(|r| {
@@ -322,13 +339,13 @@ impl Actors {
         });
         // More actors than a cap that was lowered since are kept until they are idle.
         let overflow_known = self.overflow.is_none_or(|handle| self.knows(handle) && !self.idle.contains(handle));
-        let all_placed = self.slots.iter().zip(&seen).all(|(actor, free)| actor.alive != *free);
+        let all_placed = self.slots.iter().zip(&seen).all(|(actor, free)| actor.is_known() != *free);
         r.require(overflow_known && all_placed);
     }
 
     /// After the leases are held again: whom nothing names any more is idle. (Waiters are not part of an image.)
     pub(crate) fn rest_unused(&mut self) {
-        let unused = |(_, actor): &(u32, &Actor)| actor.alive && actor.refs == 0;
+        let unused = |(_, actor): &(u32, &Actor)| actor.is_known() && actor.refs == 0;
         let handles: Vec<u32> = (0u32..).zip(&self.slots).filter(unused).map(|(handle, _)| handle).collect();
         for handle in handles {
             if !self.idle.contains(handle) {
@@ -339,7 +356,7 @@ impl Actors {
 
     /// Whether every actor is in use, idle, starved, or stands for others: nobody is kept for nothing.
     pub(crate) fn all_accounted_for(&self) -> bool {
-        (0u32..).zip(&self.slots).filter(|(_, actor)| actor.alive).all(|(handle, actor)| {
+        (0u32..).zip(&self.slots).filter(|(_, actor)| actor.is_known()).all(|(handle, actor)| {
             let idle = self.idle.contains(handle);
             let needed = actor.refs > 0 || self.starved.contains(handle) || self.is_overflow(handle);
             idle != needed && (actor.refs > 0 || actor.held == 0)

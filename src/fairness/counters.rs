@@ -24,6 +24,8 @@ use crate::config::SHARE_UNIT;
 use crate::decision::Priority;
 use crate::heap::Heap;
 
+use super::actors::Actor;
+
 /// Parts of a token or of a microsecond.
 const PARTS: u64 = 1 << 10;
 /// The most that one call counts: 2 x 10^12 tokens, or 25 days of a slot. With the least share it is 2^61.
@@ -52,39 +54,6 @@ pub(crate) struct Consumption {
     pub(crate) held_us: Option<u64>,
 }
 
-/// What is known of one actor. Kept in its record, see `actors`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Account {
-    pub(super) counter: u64,
-    /// In thousandths. What is charged from now on is divided by it.
-    pub(super) share: u32,
-    /// Interactive and background waiters.
-    waiting: [u32; 2],
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Self { counter: 0, share: SHARE_UNIT, waiting: [0; 2] }
-    }
-}
-
-impl Account {
-    #[inline]
-    fn waits(&self, class: Priority) -> bool {
-        self.waiting.get(class as usize).is_some_and(|&waiting| waiting > 0)
-    }
-
-    /// What can be made again from the waiters is left out: an image has none.
-    pub(super) fn write(&self, w: &mut Writer) {
-        w.u64(self.counter);
-        w.u32(self.share);
-    }
-
-    pub(super) fn read(r: &mut Reader<'_>) -> Self {
-        Self { counter: r.u64(), share: r.u32().max(1), ..Self::default() }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Counters {
     unit: Option<Unit>,
@@ -105,8 +74,8 @@ impl Counters {
     }
 
     /// An idle actor is forgotten: whoever comes anew has consumed as much.
-    pub(super) fn close(&mut self, account: Account) {
-        self.floors = self.floors.map(|floor| floor.max(account.counter));
+    pub(super) fn close(&mut self, actor: &Actor) {
+        self.floors = self.floors.map(|floor| floor.max(actor.counter));
     }
 
     /// What an actor of this share is charged for a call.
@@ -141,9 +110,9 @@ impl Counters {
 
     /// Where an actor goes on that asks now.
     #[inline]
-    pub(super) fn start(&self, account: &Account, class: Priority) -> u64 {
-        let counter = account.counter;
-        if account.waits(class) { counter } else { counter.max(self.floor(class)) }
+    pub(super) fn start(&self, actor: &Actor, class: Priority) -> u64 {
+        let counter = actor.counter;
+        if actor.waits(class) { counter } else { counter.max(self.floor(class)) }
     }
 
     /// Where one goes on that has no handle yet.
@@ -152,42 +121,42 @@ impl Counters {
     }
 
     #[inline]
-    fn set_counter(&mut self, (actor, account): (u32, &mut Account), counter: u64) {
-        account.counter = counter;
-        if account.waiting != [0; 2] {
-            self.move_waiting(actor, account);
+    fn set_counter(&mut self, (handle, actor): (u32, &mut Actor), counter: u64) {
+        actor.counter = counter;
+        if actor.waiting != [0; 2] {
+            self.move_waiting(handle, actor);
         }
     }
 
     #[inline(never)]
-    fn move_waiting(&mut self, actor: u32, account: &Account) {
-        for (heap, _) in self.waiting.iter_mut().zip(account.waiting).filter(|(_, waiting)| *waiting > 0) {
-            heap.push(actor, account.counter);
+    fn move_waiting(&mut self, handle: u32, actor: &Actor) {
+        for (heap, _) in self.waiting.iter_mut().zip(actor.waiting).filter(|(_, waiting)| *waiting > 0) {
+            heap.push(handle, actor.counter);
         }
     }
 
     /// One waiter more of an actor; what that has consumed.
-    pub(super) fn begin_wait(&mut self, (actor, account): (u32, &mut Account), class: Priority) -> u64 {
-        let (floor, start) = (self.floor(class), self.start(account, class));
+    pub(super) fn begin_wait(&mut self, (handle, actor): (u32, &mut Actor), class: Priority) -> u64 {
+        let (floor, start) = (self.floor(class), self.start(actor, class));
         if let Some(own) = self.floors.get_mut(class as usize) {
             *own = floor;
         }
-        if let Some(waiting) = account.waiting.get_mut(class as usize) {
+        if let Some(waiting) = actor.waiting.get_mut(class as usize) {
             *waiting = waiting.saturating_add(1);
         }
-        self.set_counter((actor, account), start);
+        self.set_counter((handle, actor), start);
         start
     }
 
     /// One waiter less.
-    pub(super) fn end_wait(&mut self, (actor, account): (u32, &mut Account), class: Priority) {
+    pub(super) fn end_wait(&mut self, (handle, actor): (u32, &mut Actor), class: Priority) {
         let floor = self.floor(class);
-        let Some(waiting) = account.waiting.get_mut(class as usize) else { return };
+        let Some(waiting) = actor.waiting.get_mut(class as usize) else { return };
         *waiting = waiting.saturating_sub(1);
         if *waiting == 0
             && let (Some(heap), Some(own)) = (self.waiting.get_mut(class as usize), self.floors.get_mut(class as usize))
         {
-            heap.remove(actor);
+            heap.remove(handle);
             *own = floor;
         }
     }
@@ -196,23 +165,23 @@ impl Counters {
     #[inline]
     pub(super) fn grant(
         &mut self,
-        (actor, account): (u32, &mut Account),
+        (handle, actor): (u32, &mut Actor),
         slot: u32,
         class: Priority,
         call: &Consumption,
     ) -> u64 {
         self.unit.get_or_insert(unit_of(call));
-        let start = self.start(account, class);
+        let start = self.start(actor, class);
         for (floor, waiting) in self.floors.iter_mut().zip(&self.waiting) {
             *floor = waiting.peek().map_or(start, |(least, _)| least).max(*floor);
         }
-        let charge = self.charge(account.share, call);
+        let charge = self.charge(actor.share, call);
         match self.charges.get_mut(slot as usize) {
             Some(own) => *own = charge,
             None => self.first_charge(slot, charge),
         }
         let counter = start.saturating_add(charge);
-        self.set_counter((actor, account), counter);
+        self.set_counter((handle, actor), counter);
         counter
     }
 
@@ -227,7 +196,7 @@ impl Counters {
     #[inline]
     pub(super) fn settle(
         &mut self,
-        (actor, account): (u32, &mut Account),
+        (handle, actor): (u32, &mut Actor),
         slot: u32,
         call: Option<&Consumption>,
     ) -> Option<u64> {
@@ -238,12 +207,12 @@ impl Counters {
         if call.is_some() && sample.is_none() {
             return None;
         }
-        let spent = call.map_or(0, |call| self.charge(account.share, call));
+        let spent = call.map_or(0, |call| self.charge(actor.share, call));
         if let Some(sample) = sample {
             self.learn(sample.min(MOST));
         }
-        let counter = account.counter.saturating_sub(charged).saturating_add(spent);
-        self.set_counter((actor, account), counter);
+        let counter = actor.counter.saturating_sub(charged).saturating_add(spent);
+        self.set_counter((handle, actor), counter);
         Some(counter)
     }
 
@@ -253,11 +222,11 @@ impl Counters {
     }
 
     /// Counts tokens from now on, if it counted time: all begin anew.
-    pub(super) fn count_tokens<'a>(&mut self, all: impl Iterator<Item = (u32, &'a mut Account)>) {
+    pub(super) fn count_tokens<'a>(&mut self, all: impl Iterator<Item = (u32, &'a mut Actor)>) {
         if self.unit.replace(Unit::Tokens) == Some(Unit::Time) {
             (self.mean, self.floors) = (0, [0; 2]);
             self.charges.clear();
-            all.for_each(|account| self.set_counter(account, 0));
+            all.for_each(|actor| self.set_counter(actor, 0));
         }
     }
 
@@ -269,7 +238,7 @@ impl Counters {
         self.charges.iter().for_each(|&charge| w.u64(charge));
     }
 
-    pub(super) fn restore<'a>(&mut self, r: &mut Reader<'_>, all: impl Iterator<Item = (u32, &'a mut Account)>) {
+    pub(super) fn restore<'a>(&mut self, r: &mut Reader<'_>, all: impl Iterator<Item = (u32, &'a mut Actor)>) {
         let unit = match r.u8() {
             1 => Some(Unit::Tokens),
             2 => Some(Unit::Time),

@@ -70,7 +70,7 @@ impl Fairness {
         self.overflow = config.caps.overflow;
         self.actors.set_max(config.caps.actors);
         if counts_tokens {
-            self.counters.count_tokens(self.actors.accounts_mut());
+            self.counters.count_tokens(self.actors.iter_mut());
         }
     }
 
@@ -154,8 +154,8 @@ impl Fairness {
     pub(crate) fn admit_new(&mut self) -> (u32, Option<u32>) {
         self.stranger_refused = None;
         let (actor, forgotten) = self.actors.create();
-        let forgotten = forgotten.map(|(forgotten, account)| {
-            self.counters.close(account);
+        let forgotten = forgotten.map(|(forgotten, actor)| {
+            self.counters.close(&actor);
             forgotten
         });
         (actor, forgotten)
@@ -174,31 +174,31 @@ impl Fairness {
         if self.actors.is_overflow(actor) {
             return;
         }
-        if let Some((_, account)) = self.actors.account_mut(actor) {
-            account.share = share.max(1);
+        if let Some((_, actor)) = self.actors.get_mut(actor) {
+            actor.share = share.max(1);
         }
     }
 
     /// What an actor has consumed.
     pub(crate) fn counter(&self, actor: u32) -> u64 {
-        self.actors.account(actor).counter
+        self.actors.get(actor).counter
     }
 
     /// What an actor is charged for a call.
     pub(crate) fn charge_for(&self, actor: u32, call: &Consumption) -> u64 {
-        self.counters.charge(self.actors.account(actor).share, call)
+        self.counters.charge(self.actors.get(actor).share, call)
     }
 
     /// One waiter more of an actor; what that has consumed.
     pub(crate) fn begin_wait(&mut self, actor: u32, class: Priority) -> u64 {
         self.actors.attach(actor);
-        self.actors.account_mut(actor).map_or(0, |account| self.counters.begin_wait(account, class))
+        self.actors.get_mut(actor).map_or(0, |actor| self.counters.begin_wait(actor, class))
     }
 
     /// One waiter less.
     pub(crate) fn end_wait(&mut self, actor: u32, class: Priority) {
-        if let Some(account) = self.actors.account_mut(actor) {
-            self.counters.end_wait(account, class);
+        if let Some(waiter) = self.actors.get_mut(actor) {
+            self.counters.end_wait(waiter, class);
         }
         self.actors.detach(actor);
     }
@@ -206,21 +206,20 @@ impl Fairness {
     /// A call is granted as the lease at `slot`; what its actor has consumed with it.
     #[inline]
     pub(crate) fn grant(&mut self, actor: u32, slot: u32, class: Priority, call: &Consumption) -> u64 {
-        let account = self.actors.account_mut(actor);
-        account.map_or(0, |account| self.counters.grant(account, slot, class, call))
+        self.actors.get_mut(actor).map_or(0, |actor| self.counters.grant(actor, slot, class, call))
     }
 
     /// The lease at `slot` has ended; what its actor has consumed, if that is not what was charged. `None` in place of a call
     /// takes all back.
     #[inline]
     pub(crate) fn settle(&mut self, actor: u32, slot: u32, call: Option<&Consumption>) -> Option<u64> {
-        self.actors.account_mut(actor).and_then(|account| self.counters.settle(account, slot, call))
+        self.actors.get_mut(actor).and_then(|actor| self.counters.settle(actor, slot, call))
     }
 
     /// What an actor has consumed when it asks now.
     pub(crate) fn start_of(&self, who: Who, class: Priority) -> u64 {
         match who {
-            Who::Known(actor) => self.counters.start(&self.actors.account(actor), class),
+            Who::Known(actor) => self.counters.start(&self.actors.get(actor), class),
             Who::New => self.counters.start_of_new(class),
         }
     }
@@ -234,7 +233,7 @@ impl Fairness {
     pub(crate) fn restore(&mut self, r: &mut Reader<'_>) {
         self.stranger_refused = r.option().map(CoreTime::from_micros);
         self.actors.restore(r);
-        self.counters.restore(r, self.actors.accounts_mut());
+        self.counters.restore(r, self.actors.iter_mut());
     }
 }
 
