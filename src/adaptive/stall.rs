@@ -17,11 +17,12 @@ use alloc::vec::Vec;
 
 /// The calls that are looked at: those that have waited longest.
 const AWAITED: usize = 32;
-/// So many must be late at least, since none makes it less likely than this part.
+/// Fewer say nothing.
 const LEAST: usize = 18;
+/// No call makes it less likely than by this factor.
 const SAYS_MOST: f64 = 0.25;
-/// Callers are held apart when the chance is less. (In the simulator 2^-6 sends 2 calls of 44 less into an
-/// outage, and half a hundredth less when there is none.)
+/// Callers are held apart when the chance is less. (In the simulator 2^-6 sends 42 calls into an outage in place of 44, and
+/// answers four in a thousand fewer when there is none.)
 const DOUBT: f64 = 1.0 / 256.0;
 /// What is next to nothing, 2^-36: `LEAST` calls that each say most. The pause is one mean latency then, and half as long for
 /// each six bits before. (In the simulator 2^-26 holds back where a queue with heavy tails has lost most of its workers.)
