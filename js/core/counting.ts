@@ -177,6 +177,8 @@ export class Counting {
       const { plain } = this.#placed.limits[place] ?? {};
       if (plain === undefined) return [];
       const before = missing.includes(each) ? undefined : (plain['limit'] as number);
+      // What a provider tells anew replaces what `setLimit` said before.
+      if (before !== each.limit) this.#amounts.delete(name);
       plain['limit'] = each.limit;
       return [{ ...each, place, before }];
     });
@@ -210,7 +212,9 @@ export class Counting {
     );
     const changed: Record<string, unknown> = own.length === 0 ? { ...plain } : { ...plain, limits: own };
     const rate: Record<string, unknown> = { ...(plain['rate'] as object | undefined) };
-    for (const [name, field] of RATES) if (amounts.has(name)) rate[field] = amounts.get(name);
+    // A limit of the list may have the name of one of `rate`, where that has none.
+    for (const [name, field] of RATES)
+      if (amounts.has(name) && !limits.some(({ known }) => known.name === name)) rate[field] = amounts.get(name);
     if (Object.keys(rate).length > 0) changed['rate'] = rate;
     return changed;
   }

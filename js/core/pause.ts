@@ -63,10 +63,14 @@ export function headerOf(headers: unknown, name: string): string {
   return String(found ?? '').trim();
 }
 
+/** In every date that HTTP knows. Platforms read years into less: "-45" would be 2045. */
+const TIME_OF_DAY = /\d:\d\d:\d/;
+
 /** `retry-after-ms`, else `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); undefined if neither says so clearly. */
 function pauseOf(headers: unknown, now: number): number | undefined {
   const [ms, seconds] = [headerOf(headers, 'retry-after-ms'), headerOf(headers, 'retry-after')];
-  const pause = [amount(ms), amount(seconds) * 1000, Date.parse(seconds) - now].find((pause) => pause >= 0);
+  const date = TIME_OF_DAY.test(seconds) ? Date.parse(seconds) : NaN;
+  const pause = [amount(ms), amount(seconds) * 1000, date - now].find((pause) => pause >= 0);
   return pause === undefined ? undefined : Math.min(pause, Number.MAX_SAFE_INTEGER);
 }
 

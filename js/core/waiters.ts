@@ -71,14 +71,16 @@ export class Waiters {
     const listening = this.#bySignal.get(signal);
     if (listening !== undefined) {
       listening.waiters.add(waiter);
-      return;
+    } else {
+      const waiters = new Set([waiter]);
+      const listener = (): void => {
+        for (const aborted of [...waiters]) aborted.onAbort();
+      };
+      this.#bySignal.set(signal, { waiters, listener });
+      signal.addEventListener('abort', listener);
     }
-    const waiters = new Set([waiter]);
-    const listener = (): void => {
-      for (const aborted of [...waiters]) aborted.onAbort();
-    };
-    this.#bySignal.set(signal, { waiters, listener });
-    signal.addEventListener('abort', listener);
+    // By what the request called on its way here: that is not told again.
+    if (signal.aborted) waiter.onAbort();
   }
 
   #unlisten(waiter: Waiter): void {

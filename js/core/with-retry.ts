@@ -5,7 +5,7 @@
  * Blog, 2015). A pause that the answer names is never cut short: the jitter comes on top, at most as much again, so that all who
  * were sent away do not come back at once.
  */
-import { isClock, readClock } from './clock.ts';
+import { isClock, Time } from './clock.ts';
 import { tell } from './events.ts';
 import { judge, resultOf, type Ended, type Judge, type Verdict } from './failure.ts';
 import { bad, readCount, readFunction, readGovernor, readId, readMs, readSignal } from './input.ts';
@@ -15,7 +15,7 @@ import { readRetryBudget, RetryBudgets } from './retry-budget.ts';
 import type { Random } from './random.ts';
 import { isSeed, randomFrom, SEEDS } from './seed.ts';
 import { abortReason, DELAY_MAX_MS, sleep } from './timers.ts';
-import type { AttemptReport, ClockWithTimers, RetryStop, SignalLike, WithRetryOptions } from './types.ts';
+import type { AttemptReport, RetryStop, SignalLike, WithRetryOptions } from './types.ts';
 
 const ATTEMPTS_MAX = 3;
 const WAIT_MAX_MS = 60_000;
@@ -36,6 +36,7 @@ interface Terms extends Judge {
   readonly maxBackoffMs: number;
   readonly signal: SignalLike | undefined;
   readonly random: Random;
+  readonly time: Time;
   readonly budgets: Pick<RetryBudgets, 'earn' | 'spend'> | undefined;
   readonly model: string;
   readonly report: (report: AttemptReport) => void;
@@ -66,13 +67,14 @@ export async function withRetry<T>(
 ): Promise<T> {
   readFunction(fn, 'fn');
   const terms = readTerms(options ?? {});
-  const { signal, clock, report } = terms;
+  const { signal, time, report } = terms;
   if (signal?.aborted === true) throw abortReason(signal);
-  terms.budgets?.earn(terms.model, readClock(clock));
+  const start = time.read();
+  terms.budgets?.earn(terms.model, start);
   let waitedMs = 0;
   for (let attempt = 1; ; attempt++) {
     const ended = await attemptOnce(fn, attempt);
-    const verdict = await judge(ended, readClock(clock), terms);
+    const verdict = await judge(ended, time.readOrLast(), terms);
     const about = { attempt, ...('error' in ended && ended), ...(verdict.status && { status: verdict.status }) };
     const delayMs = delayFor(verdict, attempt, terms.maxWaitMs - waitedMs, terms);
     const why = whyStop(verdict, attempt, delayMs, terms);
@@ -84,7 +86,7 @@ export async function withRetry<T>(
     }
     report({ ...about, outcome: 'retry', delayMs });
     void drop(ended);
-    await pause(clock, delayMs, signal);
+    await pause(time, delayMs, signal);
     waitedMs += delayMs;
   }
 }
@@ -112,14 +114,14 @@ function whyStop(
   { kind, sent }: Verdict,
   attempt: number,
   delayMs: number,
-  { signal, maxAttempts, budgets, model, clock }: Terms,
+  { signal, maxAttempts, budgets, model, time }: Terms,
 ): RetryStop | 'success' | undefined {
   if (kind === 'success') return 'success';
   if (signal?.aborted === true) return 'aborted';
   if (kind === 'terminal') return 'terminal';
   if (attempt >= maxAttempts) return 'attempts';
   if (delayMs === Infinity) return 'wait';
-  return !sent || budgets === undefined || budgets.spend(model, readClock(clock)) ? undefined : 'budget';
+  return !sent || budgets === undefined || budgets.spend(model, time.readOrLast()) ? undefined : 'budget';
 }
 
 /** A response that nobody will read frees its connection, and its lease. */
@@ -133,11 +135,11 @@ async function drop(ended: Ended): Promise<void> {
 }
 
 /** Never shorter than `ms`, which may be more than platforms keep. */
-async function pause(clock: ClockWithTimers, ms: number, signal: SignalLike | undefined): Promise<void> {
-  const until = readClock(clock) + ms;
-  for (let left = ms; left > 0; left -= DELAY_MAX_MS) await sleep(clock, Math.min(left, DELAY_MAX_MS), signal);
-  const early = until - readClock(clock);
-  if (early > 0) await sleep(clock, Math.min(early, EARLY_MS), signal);
+async function pause(time: Time, ms: number, signal: SignalLike | undefined): Promise<void> {
+  const until = time.readOrLast() + ms;
+  for (let left = ms; left > 0; left -= DELAY_MAX_MS) await sleep(time.clock, Math.min(left, DELAY_MAX_MS), signal);
+  const early = until - time.readOrLast();
+  if (early > 0) await sleep(time.clock, Math.min(early, EARLY_MS), signal);
 }
 
 /** Budgets of governors that are not of this package. */
@@ -162,8 +164,10 @@ function readTerms(options: WithRetryOptions): Terms {
     if (fn != null) readFunction(fn, `options.${name}`);
   if (seed != null && !isSeed(seed)) throw bad('options.seed', seed, SEEDS);
   if (clock != null && !isClock(clock)) throw bad('options.clock', clock, 'a clock with timers');
+  const read = clock ?? clockOf(governor ?? {});
   return {
-    clock: clock ?? clockOf(governor ?? {}),
+    clock: read,
+    time: new Time(read),
     readAnswer: readAnswer ?? internals?.readerFor?.(model),
     retryIf,
     maxAttempts: readCount(options.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX),

@@ -91,9 +91,12 @@ function parsed(json: string): unknown {
 /** The objects that hold counts, wherever they stand. In a string the quotes would be escaped. */
 const HOLDER = /"(?:usage|usageMetadata|meta)"\s*:\s*(?=\{)/g;
 
+/** Of so many it is looked into, from the last one back: they may stand in one another. */
+const HOLDERS = 16;
+
 /** The last object with usage in JSON of which a part is missing. */
 function usageCutOut(json: string): ProviderUsage | undefined {
-  for (const match of [...json.matchAll(HOLDER)].reverse()) {
+  for (const match of [...json.matchAll(HOLDER)].slice(-HOLDERS).reverse()) {
     const end = endOfObject(json, match.index + match[0].length);
     const usage = end === undefined ? undefined : usageOf(parsed(`{${json.slice(match.index, end)}}`));
     if (usage) return usage;

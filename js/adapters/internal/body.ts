@@ -46,6 +46,8 @@ export function holdStream<Chunk extends object>(
 ): BodyLike<Chunk> {
   const reader = body.getReader();
   unread.resting();
+  // An abort, or a lost connection, while nobody reads.
+  reader.closed?.catch(call.fail);
   // Nothing the registry holds may lead to `stream`, or it would never be collected: closures below must not use it.
   const stream = new web.ReadableStream<Chunk>(
     {

@@ -10,6 +10,7 @@ export interface BodyLike<Chunk = Uint8Array> {
   getReader(): {
     read(): Promise<{ done: boolean; value?: Chunk | undefined }>;
     cancel(reason?: unknown): Promise<void>;
+    readonly closed?: Promise<unknown>;
   };
 }
 

@@ -157,3 +157,33 @@ test('what was read ahead before a body failed is still there for the reader', a
   assert.equal(text, 'one two three');
   assert.equal(released.length, 1);
 });
+
+for (const chunks of [0, 1])
+  test(`an abort while nobody reads ends the lease at once: after ${chunks} chunks`, async (t) => {
+    const { governor, untilReleased } = notedGovernor(t);
+    const origin = await listen(t, (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    });
+    const abort = new AbortController();
+    const answer = await wrapFetch(fetch, { governor, idleMs: 1e6 })(origin, { signal: abort.signal });
+    assert.ok(answer.ok);
+    const reader = answer.response.body!.getReader();
+    for (let read = 0; read < chunks; read++) await reader.read();
+    abort.abort();
+    const [release] = await untilReleased(1);
+    assert.equal(release?.report?.outcome, 'cancelled');
+    await assert.rejects(reader.read(), { name: 'AbortError' });
+  });
+
+test('a connection that is lost while nobody reads ends the lease at once', async (t) => {
+  const { governor, untilReleased } = notedGovernor(t);
+  const origin = await listen(t, (_req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n', () => {
+      setTimeout(() => res.destroy(), 20);
+    });
+  });
+  const answer = await wrapFetch(fetch, { governor, idleMs: 1e6 })(origin);
+  assert.ok(answer.ok);
+  const [release] = await untilReleased(1);
+  assert.equal(release?.report?.outcome, 'error');
+});

@@ -139,3 +139,12 @@ test('a list that Gemini streams without server-sent events tells what it said l
   assert.deepEqual(readAll(list, false, random), { promptTokens: 7, outputTokens: 3 });
   assert.deepEqual(readAll(list.slice(0, -30), false, random), { promptTokens: 7, outputTokens: 2 });
 });
+
+test('of objects that may hold counts the last sixteen are looked into: each may be as long as the body', () => {
+  for (const after of [15, 16]) {
+    const reader = usageReader(true);
+    const event = `data: {"usage":{"prompt_tokens":7,"completion_tokens":5},${'"meta":{'.repeat(after)}`;
+    reader.sees(new TextEncoder().encode(event));
+    assert.deepEqual(reader.usage(), after < 16 ? { promptTokens: 7, outputTokens: 5 } : undefined);
+  }
+});

@@ -166,3 +166,20 @@ test('what is no discovery is a ConfigError', () => {
       (error) => ConfigError.isInstance(error) && error.field === field,
     );
 });
+
+test('what a provider tells anew replaces what setLimit said, also when another limit comes in', (t) => {
+  const { governor } = bench(t, { readAnswer });
+  const limit = (): number | undefined =>
+    governor.snapshot().limits?.find(({ name }) => name === 'provider:tokens/1m/model=gpt-4o')?.limit;
+  const told = (tokens: number, model = 'gpt-4o') => governor.observe(answer(tokens, tokens), { model });
+  told(500);
+  governor.setLimit('provider:tokens/1m/model=gpt-4o', 900);
+  told(500, 'gpt-4o-mini');
+  assert.equal(limit(), 900, 'nothing new was told of it');
+  told(500);
+  assert.equal(limit(), 900);
+  told(300);
+  assert.equal(limit(), 300);
+  told(100, 'gpt-4.1');
+  assert.equal(limit(), 300);
+});

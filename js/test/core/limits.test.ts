@@ -268,3 +268,13 @@ test('bad amounts are refused by their path', (t) => {
   }
   assert.equal(governor.activeLeases, 0);
 });
+
+test('a limit of the list that has a name of `rate` may be set, and others come in later', (t) => {
+  const { governor } = bench(t, { limits: [{ name: 'requests', metric: 'requests', limit: 10, window: '1s' }] });
+  governor.setLimit('requests', 20);
+  governor.wrap(() => 1, { key: 'k', limits: { requests: '100/s' } });
+  assert.deepEqual(
+    governor.snapshot().limits?.map(({ limit }) => limit),
+    [20],
+  );
+});

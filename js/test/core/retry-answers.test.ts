@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
-import type { WithRetryOptions } from 'throttleai';
+import { createTestClock, type WithRetryOptions } from 'throttleai';
 import { readAnswer, type DialectName, type ProviderReading } from 'throttleai/providers';
 import { NOW, once, refusal, sdkError, throwing, tried } from './retry-support.ts';
-import { bench } from './support.ts';
+import { ask, bench, granted } from './support.ts';
 
 /** How many calls are made where the first fails so. */
 async function calls(first: () => unknown, options: WithRetryOptions = {}): Promise<number> {
@@ -168,3 +168,24 @@ for (const file of readdirSync(folder)) {
       assert.ok(at[1]! >= (reading.retryAt ?? NOW), `${at[1]} before ${reading.retryAt}`);
     });
 }
+
+for (const header of ['-45', '+45', 'in 45', '-32', '45s', '1e3', '0x10', '5, 5'])
+  test(`a pause that says nothing clearly is none: ${header}`, async (t) => {
+    const { at } = await tried(once(() => refusal(429, { 'retry-after': header }), 'answer'));
+    assert.ok(at[1]! - NOW <= 1_000, `${at[1]! - NOW} ms`);
+    const { governor, clock } = bench(t, {}, createTestClock(NOW));
+    const leaseId = granted(governor.acquire(ask('a', { model: 'm' })));
+    governor.release(leaseId, { outcome: 'error' });
+    governor.observe({ status: 429, headers: { 'retry-after': header } }, { model: 'm' });
+    clock.advance(60_000);
+    granted(governor.acquire(ask('a', { model: 'm' })));
+  });
+
+for (const date of ['Sun, 06 Nov 2033 08:49:37 GMT', 'Sunday, 06-Nov-33 08:49:37 GMT', 'Sun Nov  6 08:49:37 2033'])
+  test(`each of the dates of HTTP is one: ${date}`, async () => {
+    const { reports } = await tried(() => refusal(429, { 'retry-after': date }), {
+      maxWaitMs: Infinity,
+      maxAttempts: 2,
+    });
+    assert.ok(reports[0]?.outcome === 'retry' && reports[0].delayMs > 2e11);
+  });

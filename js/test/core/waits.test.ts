@@ -51,3 +51,27 @@ test('a deadline is kept to the millisecond on a clock with fractions of one', a
   const late = refusedAt - 100_011.1;
   assert.ok(late >= 0 && late < 1, `${late} ms late`);
 });
+
+test('a signal that is aborted by what a request calls on its way is heard', async (t) => {
+  const before = new AbortController();
+  const abort: (() => void)[] = [];
+  const shares = (actorId: string): number => {
+    if (actorId.startsWith('b')) abort.shift()?.();
+    return 1;
+  };
+  const { governor } = bench(t, { concurrency: { maxInFlight: 1 }, shares });
+  granted(governor.acquire(ask('a')));
+  // One alone under its signal, and one beside another that waits under it.
+  const alone = new AbortController();
+  abort.push(
+    () => alone.abort('late'),
+    () => before.abort('later'),
+  );
+  const rejected = async (actorId: string, signal: AbortSignal): Promise<unknown> =>
+    governor.acquireAsync(ask(actorId), { signal }).catch((reason: unknown) => reason);
+  assert.equal(await rejected('b1', alone.signal), 'late');
+  const first = governor.acquireAsync(ask('c'), { signal: before.signal }).catch((reason: unknown) => reason);
+  assert.equal(await rejected('b2', before.signal), 'later');
+  assert.equal(await first, 'later');
+  assert.equal(governor.snapshot().waiting ?? 0, 0);
+});

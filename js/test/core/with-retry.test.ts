@@ -287,3 +287,26 @@ test('what is no function, and options that are none, are refused', async () => 
   for (const args of [['no function'], [() => 1, 'no options']])
     await assert.rejects(withRetry(...(args as unknown as [() => number])), InputError);
 });
+
+test('a clock that fails after a call costs neither its result nor its error', async () => {
+  for (const fails of [false, true]) {
+    let broken = false;
+    const timers = createTestClock(NOW);
+    const clock: ClockWithTimers = {
+      now: () => (broken ? NaN : timers.now()),
+      setTimeout: (fn, ms) => timers.setTimeout(fn, ms),
+      clearTimeout: (timer) => timers.clearTimeout(timer),
+    };
+    const error = sdkError(500);
+    const calls = withRetry(
+      () => {
+        broken = true;
+        if (fails) throw error;
+        return 'a paid answer';
+      },
+      { clock, maxAttempts: 2 },
+    );
+    const ended = await through(timers, calls).catch((reason: unknown) => reason);
+    assert.equal(ended, fails ? error : 'a paid answer');
+  }
+});
