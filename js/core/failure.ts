@@ -4,11 +4,12 @@
  * Sources of what is retried: the SDKs of OpenAI and Anthropic (408, 409, 429, 5xx, failed connections, `x-should-retry`), RFC
  * 8470 (425). What the dialects say of a provider goes first, where they were handed over.
  */
+import type { Time } from './clock.ts';
 import { bodyOf, codesIn } from './error-body.ts';
 import { DeniedError } from './errors.ts';
 import { causesOf, outcomeOfError, wordsOf } from './outcome.ts';
 import { answered, headerOf, partsOf } from './pause.ts';
-import type { AcquireDenied, AnswerReader, ClockWithTimers, ProviderAnswer } from './types.ts';
+import type { AcquireDenied, AnswerReader, ProviderAnswer } from './types.ts';
 
 /** What a function gave back, or threw. */
 export type Ended = { readonly value: unknown } | { readonly error: unknown };
@@ -24,7 +25,7 @@ export interface Verdict {
 
 /** What `judge` goes by. */
 export interface Judge {
-  readonly clock: ClockWithTimers;
+  readonly time: Time;
   readonly readAnswer: AnswerReader | null | undefined;
   readonly retryIf: ((error: unknown) => boolean) | null | undefined;
 }
@@ -49,8 +50,9 @@ const NO_CONNECTION =
 /** Codes of spent quota, credit or budget, at whatever provider. */
 const SPENT = /^insufficient_quota$|^credit_balance_|_(spend|usage)_limit_/;
 
-/** Never throws. @param now the time in ms */
-export async function judge(ended: Ended, now: number, by: Judge): Promise<Verdict> {
+/** Never throws, once its time has been read. */
+export async function judge(ended: Ended, by: Judge): Promise<Verdict> {
+  const now = by.time.readOrLast();
   const threw = 'error' in ended;
   try {
     const said = threw ? ended.error : resultOf(ended.value);
@@ -99,7 +101,7 @@ async function judgeAnswer(answer: object, thrown: boolean, now: number, by: Jud
   const again = RETRIED.includes(status) || (status >= 500 && !NEVER.includes(status));
   const parts = partsOf(answer)!;
   if (!again || headerOf(parts.headers, 'x-should-retry') === 'false') return verdict('terminal');
-  const body = await bodyOf(answer, by.clock);
+  const body = await bodyOf(answer, by.time.clock);
   if (codesIn(answer, body).some((code) => SPENT.test(code))) return verdict('terminal');
   const reading = read(by.readAnswer, parts as ProviderAnswer, { now, body });
   if (reading?.kind === 'terminal') return verdict('terminal');

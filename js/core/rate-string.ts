@@ -30,7 +30,8 @@ const UNIT = 'ms|s|m|h|d';
 const RATE = new RegExp(`^(${NUMBER})([kM]?)/(${NUMBER})?(${UNIT})$`);
 const DURATION = new RegExp(`^(${NUMBER})(${UNIT})$`);
 
-const DURATION_ALLOWED = 'a duration such as "250ms", "10s", "1m", "1h" or "1d" (a whole number from 1 and a unit)';
+const DURATION_ALLOWED =
+  'a duration such as "250ms", "10s", "1m", "1h" or "1d" (a whole number from 1 and a unit), or "day" or "month"';
 const RATE_ALLOWED =
   'a rate such as "50/s", "5/10s", "200k/m" or "1M/d" (a whole number from 1, "k" or "M" if wanted, "/", a duration or its unit)';
 
@@ -51,7 +52,7 @@ export function parseRate(text: unknown, field: string): Rate {
 }
 
 /**
- * Reads a duration.
+ * Reads a duration, where a limit has no calendar period: what is allowed names these too.
  *
  * @param field what an error calls it, e.g. `limits[0].window`
  * @returns whole ms, from 1

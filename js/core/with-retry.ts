@@ -36,7 +36,6 @@ interface Terms extends Judge {
   readonly maxBackoffMs: number;
   readonly signal: SignalLike | undefined;
   readonly random: Random;
-  readonly time: Time;
   readonly budgets: Pick<RetryBudgets, 'earn' | 'spend'> | undefined;
   readonly model: string;
   readonly report: (report: AttemptReport) => void;
@@ -74,7 +73,7 @@ export async function withRetry<T>(
   let waitedMs = 0;
   for (let attempt = 1; ; attempt++) {
     const ended = await attemptOnce(fn, attempt);
-    const verdict = await judge(ended, time.readOrLast(), terms);
+    const verdict = await judge(ended, terms);
     const about = { attempt, ...('error' in ended && ended), ...(verdict.status && { status: verdict.status }) };
     const delayMs = delayFor(verdict, attempt, terms.maxWaitMs - waitedMs, terms);
     const why = whyStop(verdict, attempt, delayMs, terms);
@@ -164,10 +163,8 @@ function readTerms(options: WithRetryOptions): Terms {
     if (fn != null) readFunction(fn, `options.${name}`);
   if (seed != null && !isSeed(seed)) throw bad('options.seed', seed, SEEDS);
   if (clock != null && !isClock(clock)) throw bad('options.clock', clock, 'a clock with timers');
-  const read = clock ?? clockOf(governor ?? {});
   return {
-    clock: read,
-    time: new Time(read),
+    time: new Time(clock ?? clockOf(governor ?? {})),
     readAnswer: readAnswer ?? internals?.readerFor?.(model),
     retryIf,
     maxAttempts: readCount(options.maxAttempts, 'options.maxAttempts', ATTEMPTS_MAX),

@@ -278,3 +278,11 @@ test('a limit of the list that has a name of `rate` may be set, and others come 
     [20],
   );
 });
+
+test('a window that is none is told of durations and of calendar periods', () => {
+  for (const window of ['week', '1w', undefined])
+    assert.throws(
+      () => createGovernor({ limits: [{ metric: 'requests', limit: 5, window: window as never }] }),
+      (error) => ConfigError.isInstance(error) && /"10s".*"day" or "month"/.test(error.allowed),
+    );
+});
