@@ -634,7 +634,10 @@ impl Oracle {
         let first = self.waiting.values().min_by_key(|waiting| (waiting.request.priority, waiting.arrival));
         let known = |first: &&Waiting| {
             let earliest = self.waiting.values().all(|other| other.arrival >= first.arrival);
-            if counts { self.waiting.len() == 1 && first.actor.is_some() } else { earliest }
+            let alone = self.waiting.len() == 1;
+            // One that came later, was passed elsewhere and has aged counts as interactive before older background work.
+            let is_next = alone || first.request.priority == Priority::Interactive;
+            if counts { alone && first.actor.is_some() } else { earliest && is_next }
         };
         let Some(first) = first.filter(|first| !due && known(first)) else { return };
         // Who waits under a key that many share may get one of its own when it asks again.
