@@ -40,6 +40,8 @@ struct Waiting {
     actor: Option<ActorHandle>,
     /// Order of arrival.
     arrival: u64,
+    /// Since when it waits, in core time.
+    since: i128,
 }
 
 /// An exact log of what was admitted: instant, requests, tokens.
@@ -278,7 +280,8 @@ impl Oracle {
             let due = deadline.map(|at| i128::from(at.as_micros()) - self.clock.to_caller(0));
             self.note_keys(*keys);
             let request = Request { keys: *keys, ..*request };
-            self.waiting.insert(*waiter, Waiting { request, due, actor: *actor, arrival: self.steps });
+            self.waiting
+                .insert(*waiter, Waiting { request, due, actor: *actor, arrival: self.steps, since: self.clock.core });
         }
         let released = matches!(input, Input::Release { .. } | Input::Annul { .. } | Input::Observe { .. });
         if released {
@@ -634,10 +637,16 @@ impl Oracle {
         let first = self.waiting.values().min_by_key(|waiting| (waiting.request.priority, waiting.arrival));
         let known = |first: &&Waiting| {
             let earliest = self.waiting.values().all(|other| other.arrival >= first.arrival);
-            let alone = self.waiting.len() == 1;
             // One that came later, was passed elsewhere and has aged counts as interactive before older background work.
-            let is_next = alone || first.request.priority == Priority::Interactive;
-            if counts { alone && first.actor.is_some() } else { earliest && is_next }
+            let ageing = i128::from(self.config.queue.ageing_us);
+            let may_have_aged = |other: &Waiting| self.clock.core - other.since >= ageing;
+            let is_background = first.request.priority == Priority::Background;
+            let is_kept = || self.waiting.values().any(|other| other.arrival > first.arrival && may_have_aged(other));
+            if counts {
+                self.waiting.len() == 1 && first.actor.is_some()
+            } else {
+                earliest && !(is_background && is_kept())
+            }
         };
         let Some(first) = first.filter(|first| !due && known(first)) else { return };
         // Who waits under a key that many share may get one of its own when it asks again.

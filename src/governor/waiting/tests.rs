@@ -169,6 +169,28 @@ fn background_work_is_not_overtaken_for_ever() {
 }
 
 #[test]
+fn what_was_passed_for_too_long_goes_before_older_background_work_that_waited_elsewhere() {
+    let limit = Limit::new("tokens", Metric::Tokens, 100, 10_000_000);
+    let mut governor = governor(2, Config { limits: vec![limit], ..Config::default() });
+    let asks = |prompt| Request { tokens: Tokens { prompt, output: 0 }, ..Request::default() };
+    let background = |request| Request { priority: Priority::Background, ..request };
+    let spends = granted(governor.acquire(at(0), &asks(100)));
+    let (older, _) = waits(governor.enqueue(at(1), &background(asks(1)), None));
+    let (heavy, _) =
+        waits(governor.enqueue(at(2), &Request { weight: 2_000_000, family: 1, ..background(asks(0)) }, None));
+    let passes = granted(governor.acquire(at(3), &asks(0)));
+    governor.release(at(4), passes.lease, &Report::default());
+    // The older one finds its tokens, and a slot that is kept.
+    governor.handle_timeout(at(10_001));
+    assert_eq!(served(&mut governor), vec![]);
+    governor.release(at(10_002), spends.lease, &Report::default());
+    let first = served(&mut governor);
+    assert_eq!(first.iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [heavy]);
+    governor.release(at(10_003), first[0].1.lease, &Report::default());
+    assert_eq!(served(&mut governor).iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [older]);
+}
+
+#[test]
 fn only_who_needs_what_another_waits_for_stands_behind() {
     let limit = Limit::new("tokens", Metric::Tokens, 100, 60_000_000);
     let mut governor = governor(5, Config { limits: vec![limit], ..Config::default() });
