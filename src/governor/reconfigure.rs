@@ -86,13 +86,12 @@ impl Governor {
     /// ```
     pub fn reconfigure(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        let mut t = self.advance(now);
+        let t = self.advance(now);
         let old = core::mem::replace(&mut self.limits, Limits::new(&config));
         let adopted = self.limits.adopt(old, t);
         self.outputs.retain_mut(|output| output.move_places(&adopted));
         if adopted.begins {
             self.clock.tick();
-            t = self.clock.last();
         }
         self.pool = config.concurrency.map(|concurrency| {
             let mut pool = Pool::new(concurrency);
@@ -122,6 +121,7 @@ impl Governor {
             fairness.counter(actor)
         });
         self.config = config;
+        let t = self.advance(self.clock.to_caller(self.clock.last()));
         self.serve(t);
         Ok(())
     }

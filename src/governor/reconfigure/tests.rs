@@ -3,6 +3,7 @@ use alloc::vec;
 use super::*;
 use crate::config::{Algorithm, Limit, Rate};
 use crate::decision::{Cause, Decision, Enqueued, Reason, Released, Report, Subject, Tokens};
+use crate::observation::{Answered, Observation};
 
 fn at(ms: f64) -> Instant {
     Instant::from_millis(ms)
@@ -61,6 +62,23 @@ fn a_waiter_whose_time_is_up_at_the_change_is_refused_by_the_limits_of_today() {
     governor.reconfigure(at(2_000.0), with(vec![limit("minute", 11)])).unwrap();
     let Some(Output::Refused(_, denial)) = governor.poll_output() else { panic!("the waiter was refused") };
     assert_eq!((denial.binding, denial.limit), (Some(0), 11));
+}
+
+#[test]
+fn who_may_go_when_the_instant_of_a_change_has_ended_is_served() {
+    let mut governor = Governor::new(Config::default()).unwrap();
+    let retry_at = Some(Instant::from_micros(1_000_001));
+    let refused = Observation { answered: Answered::Transient, retry_at, family: 1, ..Observation::default() };
+    governor.observe(at(0.0), &refused);
+    let request = Request { family: 1, ..Request::default() };
+    let Enqueued::Waiting { waiter, .. } = governor.enqueue(at(0.0), &request, None) else {
+        panic!("the gate is shut")
+    };
+    // A limit begins to count a microsecond later, when the gate is open.
+    governor.reconfigure(at(1_000.0), with(vec![limit("new", 10)])).unwrap();
+    let told: Vec<Output> = core::iter::from_fn(|| governor.poll_output()).collect();
+    assert!(matches!(told.last(), Some(Output::Granted(served, _)) if *served == waiter), "{told:?}");
+    governor.check_invariants().unwrap();
 }
 
 #[test]
