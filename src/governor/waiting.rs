@@ -232,8 +232,6 @@ impl Governor {
             match self.keeper(t, &waiter.request, self.queue.passer(lane)) {
                 None => self.serve_head(t, id, &waiter, lane),
                 Some(keeper) => {
-                    // Who keeps the room comes before this one there too, or each park would send it to the other.
-                    self.queue.rise_aged(keeper, t);
                     let why = self.queue.why(keeper).unwrap_or(Why { reason: Reason::Concurrency, free_at: None });
                     self.queue.stand(lane, self.queue.at(keeper), why, t);
                 }

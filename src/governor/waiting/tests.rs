@@ -191,6 +191,28 @@ fn what_was_passed_for_too_long_goes_before_older_background_work_that_waited_el
 }
 
 #[test]
+fn who_comes_to_wait_behind_what_was_passed_for_too_long_stays_behind_it() {
+    let mut governor = governor(3, Config { shares: true, ..Config::default() });
+    let background = Request { priority: Priority::Background, ..Request::default() };
+    let refused = Observation { family: 1, answered: Answered::Transient, ..Observation::default() };
+    governor.observe(at(0), &Observation { retry_at: Some(at(60_000)), ..refused });
+    // Somebody waits from the beginning, and so will have consumed less than who is served meanwhile.
+    let (_, light) = waits(governor.enqueue(at(0), &Request { family: 1, ..background }, None));
+    let spends = granted(governor.acquire(at(1), &Request::default()));
+    let heavy = Request { actor: spends.actor, weight: 3_000_000, ..background };
+    let (heavy, _) = waits(governor.enqueue(at(2), &heavy, None));
+    let passes = granted(governor.acquire(at(3), &Request { actor: light, ..Request::default() }));
+    governor.release(at(4), passes.lease, &Report::default());
+    let (light, _) = waits(governor.enqueue(at(6_000), &Request { actor: light, ..background }, None));
+    assert_eq!(governor.check_invariants(), Ok(()));
+    governor.release(at(6_001), spends.lease, &Report::default());
+    let first = served(&mut governor);
+    assert_eq!(first.iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [heavy]);
+    governor.release(at(6_002), first[0].1.lease, &Report::default());
+    assert_eq!(served(&mut governor).iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [light]);
+}
+
+#[test]
 fn only_who_needs_what_another_waits_for_stands_behind() {
     let limit = Limit::new("tokens", Metric::Tokens, 100, 60_000_000);
     let mut governor = governor(5, Config { limits: vec![limit], ..Config::default() });
