@@ -7,9 +7,10 @@ import { StepError, run } from '../lib/run.mjs';
 
 // What Rust keeps apart stays apart: a function of one caller would be put back into the one it was taken out of, and code that
 // rarely runs would lie between what runs at every call.
-const INLINED_MAX = ['one-caller', 'flexible'].map((kind) => `--${kind}-inline-max-function-size=30`);
-// Once more as long as that makes it smaller.
-const FLAGS = ['--converge', '--strip-debug', '--strip-producers', '--strip-target-features', ...INLINED_MAX];
+const INLINED_MAX = ['one-caller', 'flexible'].map((kind) => `--${kind}-inline-max-function-size=10`);
+// Once more as long as that makes it smaller. Nothing that is not the very end of the stack lies in the first KiB, so a sum
+// that becomes an address may be part of the load: 4 % faster, and smaller.
+const FLAGS = ['--converge', '--low-memory-unused', '--strip-debug', '--strip-producers', '--strip-target-features', ...INLINED_MAX];
 const CORE_EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
 
 /** @param {{ level?: string, exports?: string[] }} about how, and what the loader will ask for */
