@@ -188,7 +188,8 @@ export function refusalFrom(
   // All that the core says of the list is that it is too long.
   if (field === 'limits') return new ConfigError({ field, value: limits.length, allowed });
   // What was written in short, or not at all, is named too.
-  const value = found.get(path) ?? limits[Number(index)]?.plain[part];
+  const given = found.get(path);
+  const value = given === undefined ? limits[Number(index)]?.plain[part] : given;
   // The core has seen a description of what it cannot carry, and would quote that; and its own path.
   return new ConfigError({ field: path, value, allowed }, isPlain(value) && path === field ? message : undefined);
 }

@@ -55,7 +55,10 @@ export class Ledger {
     // A model that is named for the first time may bring limits, and metrics that the usage has; what it costs is read then.
     asking.read(request, 0);
     const problem = readReport({ usage }, told);
-    if (problem !== undefined) throw new InputError({ ...problem, field: problem.field.replace('report.', '') });
+    if (problem !== undefined) {
+      const [field, allowed] = [problem.field, problem.allowed].map((text) => text.replace('report.', ''));
+      throw new InputError({ field: field!, value: problem.value, allowed: allowed! });
+    }
     const now = asking.read(request, told.flags === 0 ? NaN : told.amounts.list[0]);
     const { ask } = asking;
     const { promptTokens: prompt, outputTokens: output } = told;

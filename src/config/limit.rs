@@ -227,7 +227,10 @@ pub(super) fn check(config: &Config, mistakes: &mut Mistakes<'_>) {
             mistakes.note(&item("metrics", index), &quoted(name), "a name that no other metric has");
         }
     }
-    mistakes.count("limits", limits.len() as u64, 0, LIMITS_MAX as u64);
+    if limits.len() > LIMITS_MAX {
+        let allowed = joined(&["at most ", &digits(LIMITS_MAX as u64), " limits"]);
+        mistakes.note("limits", &digits(limits.len() as u64), &allowed);
+    }
     let rate = rate.as_ref().map(|rate| [rate.requests.map(|_| "requests"), rate.tokens.map(|_| "tokens")]);
     let mut names: Index<'_> = rate.into_iter().flatten().flatten().collect();
     for (index, limit) in limits.iter().enumerate().take(LIMITS_MAX) {

@@ -95,6 +95,7 @@ for (const path of NUMBERS) {
     }
     for (const value of [null, undefined]) {
       if (path !== 'concurrency.maxInFlight') createGovernor(withField(path, value)).close();
+      else assert.match(refused(withField(path, value)).message, new RegExp(`, got ${value}$`));
     }
   });
 }

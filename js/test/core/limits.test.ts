@@ -198,6 +198,10 @@ test('calls that were made elsewhere count, and nothing is in flight for them', 
     () => governor.record(ask('a'), { promptTokens: -1 }),
     (error) => InputError.isInstance(error) && error.field === 'usage.promptTokens',
   );
+  assert.throws(() => governor.record(ask('a'), { promptToken: 1 } as object), {
+    field: 'usage.promptToken',
+    message: /^usage\.promptToken must be left out: the fields of usage are promptTokens, .*, got 1$/,
+  });
 });
 
 test('bad limits are refused by their path', () => {

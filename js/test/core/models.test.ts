@@ -177,7 +177,7 @@ test('limits of families are bounded: what comes after is refused, who came befo
   };
   const answers = Array.from({ length: 18 }, (_, i) => acquire(`m${i}x`));
   assert.deepEqual(new Set(answers.slice(0, 16)), new Set(['true']));
-  for (const answer of answers.slice(16)) assert.equal(answer, 'limits must be a number from 0 to 1024, got 1088');
+  for (const answer of answers.slice(16)) assert.equal(answer, 'limits must be at most 1024 limits, got 1088');
   assert.equal(denied(governor.acquire(of('m0x'))).cause, 'limit');
   assert.equal(governor.snapshot().keys, 16);
 });
