@@ -190,7 +190,7 @@ impl Governor {
         while let Some((id, waiter)) = self.queue.overdue(t.minus(1)) {
             self.refuse(t, id, &waiter);
         }
-        self.queue.note_max(self.effective_max());
+        self.queue.note_room(self.effective_max(), self.controller_opens().map(|(at, _)| at));
         self.queue.come(t);
         self.look(t);
         while let Some((id, waiter)) = self.queue.overdue(t) {
