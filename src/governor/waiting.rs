@@ -89,7 +89,8 @@ impl Governor {
         let own = self.queue.stands(&Name::of(request, actor)).filter(|_| actor != NO_ACTOR || self.fairness.is_none());
         let park = own.or_else(|| self.keeper(t, request, self.newcomer(request, who)))?;
         let why = self.queue.why(park)?;
-        Some(((self.queue.at(park), why), self.behind_in(park, request.priority, t)))
+        // To wait may change what its actor has consumed, and so whom it stands behind: it is looked at.
+        Some(((At::READY, why), self.behind_in(park, request.priority, t)))
     }
 
     /// The order of a request that comes now.
@@ -232,6 +233,8 @@ impl Governor {
             match self.keeper(t, &waiter.request, self.queue.passer(lane)) {
                 None => self.serve_head(t, id, &waiter, lane),
                 Some(keeper) => {
+                    // Who keeps the room comes before this one there too, or each park would send it to the other.
+                    self.queue.rise_aged(keeper, t);
                     let why = self.queue.why(keeper).unwrap_or(Why { reason: Reason::Concurrency, free_at: None });
                     self.queue.stand(lane, self.queue.at(keeper), why, t);
                 }

@@ -175,10 +175,6 @@ impl Queue {
 
     /// Puts a lane's head at what binds it now.
     pub(crate) fn stand(&mut self, lane: u32, at: At, why: Why, now: CoreTime) {
-        if let Some(park) = self.parks.find(at) {
-            // Whoever has waited there for too long comes before this one, whose turn may be earlier.
-            self.rise_aged(park, now);
-        }
         if self.lanes.get(lane).is_some_and(|lane| lane.park != NONE) {
             self.lift(lane);
         }
