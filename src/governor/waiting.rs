@@ -365,9 +365,11 @@ impl Governor {
 
     #[inline(never)]
     fn next_turn_of_somebody(&self) -> Option<CoreTime> {
-        let adjustment = self.adaptive.as_ref().map(|adaptive| adaptive.next_change());
-        let slots = [self.leases.next_expiry(), adjustment].into_iter().flatten().min();
-        [self.queue.next_instant(), slots.filter(|_| self.queue.waits_for_slots())].into_iter().flatten().min()
+        let adaptive = self.adaptive.as_ref().filter(|_| self.queue.waits_for_slots());
+        // The end of a lease makes room for those who wait for slots, or for an answer to who tries.
+        let turns =
+            [self.queue.next_instant(), self.leases.next_expiry(), adaptive.map(|adaptive| adaptive.next_change())];
+        turns.into_iter().flatten().min()
     }
 }
 
