@@ -330,6 +330,7 @@ impl Oracle {
             (Input::Timeout { .. } | Input::Boundaries { .. }, Answer::Done) => {}
             (Input::Record { .. } | Input::Observe { .. }, Answer::Recorded(keys)) => {
                 self.note_keys(*keys);
+                self.note_followed(input, *keys);
                 self.note_refused(input);
             }
             (Input::SetLimit { .. } | Input::Reconfigure { .. } | Input::Reopen { .. }, Answer::Changed(_)) => {}
@@ -442,6 +443,16 @@ impl Oracle {
         if let Some(entry) = held.charge.checked_sub(log.dropped).and_then(|at| log.entries.get_mut(at as usize)) {
             log.tokens = log.tokens - entry.2 + u128::from(used.total());
             entry.2 = u128::from(used.total());
+        }
+    }
+
+    /// Waiters of a family are counted by limits that follow what its provider says, though they named no keys.
+    fn note_followed(&mut self, input: &Input, keys: Keys) {
+        let Input::Observe { seen, .. } = input else { return };
+        for waiting in self.waiting.values_mut().filter(|waiting| waiting.request.family == seen.family) {
+            for (set, handle) in keys.iter().filter(|_| seen.family > 0) {
+                let _ = waiting.request.keys.push(set, handle);
+            }
         }
     }
 
