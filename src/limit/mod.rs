@@ -51,6 +51,13 @@ struct Note {
     explained: bool,
 }
 
+impl Note {
+    /// Whether a limit still counts the call.
+    fn counts_in(&self, rule: &Rule) -> bool {
+        !(self.refused && rule.is_hidden())
+    }
+}
+
 /// All limits of a governor, in the order in which they are checked.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
@@ -236,7 +243,7 @@ impl Limits {
         let used = note.amounts.corrected(reported);
         let change = [(from, &note.amounts), (to, &used)].map(|(tokens, amounts)| Counts { tokens, amounts });
         let correct: &mut dyn FnMut(&mut Rule, &mut Meter, &mut Tell<'_>) = &mut |rule, meter, tell| {
-            if !(note.refused && rule.is_hidden()) {
+            if note.counts_in(rule) {
                 rule.correct(meter, (now, admitted), change, tell);
             }
         };
@@ -304,12 +311,13 @@ impl Limits {
             return;
         }
         let call = Counts { tokens, amounts: &note.amounts };
-        for (rule, meter) in self.rules.iter_mut().zip(&mut self.meters) {
-            rule.give_back(meter, (now, admitted), call);
-        }
-        self.keyed.change_all(admitted, &note.keys, &mut self.outputs, &mut |rule, meter, _| {
-            rule.give_back(meter, (now, admitted), call);
-        });
+        let give_back = |rule: &mut Rule, meter: &mut Meter| {
+            if note.counts_in(rule) {
+                rule.give_back(meter, (now, admitted), call);
+            }
+        };
+        self.rules.iter_mut().zip(&mut self.meters).for_each(|(rule, meter)| give_back(rule, meter));
+        self.keyed.change_all(admitted, &note.keys, &mut self.outputs, &mut |rule, meter, _| give_back(rule, meter));
     }
 
     /// Counts a call that was made elsewhere, whether it fits or not; the keys it is counted under. Call `advance` first.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::*;
 use crate::config::{Adaptive, Algorithm, Concurrency, Config, Limit};
-use crate::decision::{Cause, Decision, Enqueued, Metric, Outcome, Reason, Request, Subject};
+use crate::decision::{Cause, Decision, Enqueued, Metric, Outcome, Reason, Request, Subject, Tokens};
 
 const IN_FLIGHT: usize = 20;
 
@@ -71,16 +71,56 @@ fn single_calls_go_out_while_nothing_is_answered_and_an_answer_ends_that() {
 
 #[test]
 fn who_waits_is_not_refused_for_a_stall_that_the_next_answer_ends() {
-    let (mut governor, leases) = hanging(vec![]);
-    send(&mut governor, 106_000);
-    let opens_at = stalled(&mut governor, 106_000).expect("it has stalled");
-    let deadline = at(106_100);
-    assert!(opens_at > deadline);
-    let waits = governor.enqueue(at(106_000), &Request::default(), Some(deadline));
+    for has_begun in [false, true] {
+        let (mut governor, leases) = hanging(vec![]);
+        send(&mut governor, 106_000);
+        let opens_at = stalled(&mut governor, 106_000).expect("it has stalled");
+        let deadline = at(106_100);
+        assert!(opens_at > deadline);
+        let waits = governor.enqueue(at(106_000), &Request::default(), Some(deadline));
+        let Enqueued::Waiting { waiter, .. } = waits else { panic!("{waits:?}") };
+        if has_begun {
+            let seen = Observation { lease: Some(leases[0]), ..Observation::default() };
+            let _ = governor.observe(at(106_050), &seen);
+        } else {
+            end(&mut governor, 106_050, leases[0], Outcome::Success);
+        }
+        let served: Vec<Output> = core::iter::from_fn(|| governor.poll_output()).collect();
+        assert!(served.iter().any(|output| matches!(output, Output::Granted(who, _) if *who == waiter)), "{served:?}");
+    }
+}
+
+#[test]
+fn who_waits_for_an_answer_is_looked_at_when_the_lease_of_who_tries_expires() {
+    let mut governor = Governor::new(Config::default()).unwrap();
+    let retry_at = Some(at(1_000));
+    let refused = Observation { answered: Answered::Transient, retry_at, family: 1, ..Observation::default() };
+    let _ = governor.observe(at(0), &refused);
+    let request = Request { family: 1, ..Request::default() };
+    let Decision::Granted(tries) = governor.acquire(at(1_000), &request) else { panic!("the gate is open") };
+    let waits = governor.enqueue(at(1_000), &request, None);
     let Enqueued::Waiting { waiter, .. } = waits else { panic!("{waits:?}") };
-    end(&mut governor, 106_050, leases[0], Outcome::Success);
+    governor.renew(at(1_000), tries.lease, Some(50_000));
+    let Some((wakes_at, _)) = governor.poll_timeout() else { panic!("somebody waits") };
+    assert_eq!(wakes_at, at(1_050));
+    governor.handle_timeout(wakes_at);
     let served: Vec<Output> = core::iter::from_fn(|| governor.poll_output()).collect();
     assert!(served.iter().any(|output| matches!(output, Output::Granted(who, _) if *who == waiter)), "{served:?}");
+}
+
+#[test]
+fn what_the_provider_has_refused_is_given_back_once() {
+    let hidden = Limit { algorithm: Algorithm::Hidden, ..Limit::new("tpm", Metric::Tokens, 1 << 40, 60_000_000) };
+    let mut governor = Governor::new(Config { limits: vec![hidden], ..Config::default() }).unwrap();
+    let request = Request { tokens: Tokens { prompt: 10, output: 0 }, ..Request::default() };
+    let [lease, _] = [(); 2].map(|()| {
+        let Decision::Granted(grant) = governor.acquire(at(1_000), &request) else { panic!("nothing is known") };
+        grant.lease
+    });
+    let seen = Observation { lease: Some(lease), answered: Answered::Transient, ..Observation::default() };
+    let _ = governor.observe(at(1_100), &seen);
+    assert!(governor.annul(at(1_100), lease));
+    assert_eq!(governor.limit_view(at(1_100), 0).map(|window| window.current), Some(10));
 }
 
 #[test]
