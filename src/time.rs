@@ -145,7 +145,8 @@ impl TimeLine {
     fn observe_jump(&mut self, now: Instant, ahead: i64) {
         if !self.read {
             self.read = true;
-            self.last = CoreTime(to_signed(now.0).unsigned_abs());
+            // Never back, whatever an image says.
+            self.last = self.last.max(CoreTime(to_signed(now.0).unsigned_abs()));
         } else if ahead < 0 && ahead.unsigned_abs() <= CLAMP_US {
             self.clamped = self.clamped.saturating_add(1);
         } else {
@@ -249,6 +250,14 @@ mod tests {
         assert_eq!(line.faults(), (0, 0));
         assert_eq!(at(&mut line, NOW_MS + 36_600.0 * DAY_MS), 1_853_331_200_000_000, "a century ends what a year ends");
         assert_eq!(line.to_caller(line.last), Instant::from_millis(NOW_MS + 36_600.0 * DAY_MS));
+    }
+
+    #[test]
+    fn an_image_of_a_line_that_was_never_read_cannot_turn_it_back() {
+        let mut line = TimeLine { last: CoreTime(5_000_000), ..TimeLine::default() };
+        assert_eq!(at(&mut line, 1_000.0), 5_000_000);
+        assert_eq!(at(&mut line, 1_001.0), 5_000_000, "the clock was set, to the core");
+        assert_eq!(at(&mut line, 1_002.0), 5_001_000);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Governor {
 
     fn read(&mut self, r: &mut Reader<'_>) {
         self.clock = TimeLine::read(r);
-        self.leases = Leases::read(r);
+        self.leases = Leases::read(r, self.clock.last());
         let saved = Limits::read(r, self.clock.last());
         if r.ok().is_ok() && self.limits.adopt(saved, self.clock.last()).begins {
             self.clock.tick();

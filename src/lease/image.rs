@@ -33,11 +33,12 @@ impl Leases {
         w.u64(self.latest.as_micros());
     }
 
-    /// Fails on anything that `write` cannot have written, such as two places for one slot.
-    pub(crate) fn read(r: &mut Reader<'_>) -> Self {
+    /// Fails on anything that `write` cannot have written by `now`, such as two places for one slot.
+    pub(crate) fn read(r: &mut Reader<'_>, now: CoreTime) -> Self {
         let mut leases = Self::default();
         r.each(|r| {
             let entry = read_slot(r);
+            r.require(entry.lease.admitted <= now);
             if entry.state == State::Live {
                 leases.live = leases.live.saturating_add(1);
                 leases.expiry.push(leases.slots.len() as u32, entry.lease.expires_at.as_micros());
