@@ -9,7 +9,7 @@ import { StepError, run } from '../lib/run.mjs';
 // rarely runs would lie between what runs at every call.
 const INLINED_MAX = ['one-caller', 'flexible'].map((kind) => `--${kind}-inline-max-function-size=10`);
 // Once more as long as that makes it smaller. Nothing that is not the very end of the stack lies in the first KiB, so a sum
-// that becomes an address may be part of the load: 4 % faster, and smaller.
+// that becomes an address may be part of the load, which is a hundredth smaller.
 const FLAGS = ['--converge', '--low-memory-unused', '--strip-debug', '--strip-producers', '--strip-target-features', ...INLINED_MAX];
 const CORE_EXPORTS = ['memory', '__stack_pointer', '__wbindgen_start'];
 
