@@ -121,6 +121,7 @@ impl Governor {
             fairness.counter(actor)
         });
         self.config = config;
+        // The instant of before may have ended: what was due just after it is due now.
         let t = self.advance(self.clock.to_caller(self.clock.last()));
         self.serve(t);
         Ok(())

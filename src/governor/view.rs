@@ -59,7 +59,8 @@ pub struct RateView {
 
 impl Governor {
     /// How much the limit at a place among the configured ones (see [`Denial::binding`](crate::Denial::binding)) will have
-    /// counted at `now`, and its limit; `None` if there is none.
+    /// counted at `now`, and its limit; `None` if there is none. Of a [hidden](crate::Algorithm::Hidden) one that is what it is
+    /// taken to hold, which is no bound: a call that is sent alone fits, and tries go beyond it.
     #[must_use]
     pub fn limit_view(&self, now: Instant, place: u32) -> Option<RateView> {
         let counted = self.limits.usage_at(self.clock.peek(now), place);

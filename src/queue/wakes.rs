@@ -36,7 +36,8 @@ impl Queue {
         }
     }
 
-    /// The effective maximum may have been raised, and nobody be held back any more until those who wait for slots were told.
+    /// Room may have come for those who wait for slots: the effective maximum was raised, or nobody is held back any longer than
+    /// until `opens_at`, which is sooner than they were told.
     pub(crate) fn note_room(&mut self, effective_max: u64, opens_at: Option<CoreTime>) {
         let is_raised = effective_max > core::mem::replace(&mut self.effective_max, effective_max);
         if is_raised || self.why(SLOTS).is_some_and(|why| why.free_at > opens_at) {

@@ -33,6 +33,13 @@ fn served(governor: &mut Governor) -> Vec<(WaiterId, Grant)> {
         .collect()
 }
 
+/// Ends a lease; who is served then, and the lease of the first.
+fn served_by(governor: &mut Governor, ms: u64, lease: LeaseId) -> (Vec<WaiterId>, Option<LeaseId>) {
+    governor.release(at(ms), lease, &Report::default());
+    let served = served(governor);
+    (served.iter().map(|(waiter, _)| *waiter).collect(), served.first().map(|(_, grant)| grant.lease))
+}
+
 #[test]
 fn a_hundred_thousand_come_and_go_and_hardly_any_is_looked_at() {
     const N: u64 = 100_000;
@@ -183,11 +190,9 @@ fn what_was_passed_for_too_long_goes_before_older_background_work_that_waited_el
     // The older one finds its tokens, and a slot that is kept.
     governor.handle_timeout(at(10_001));
     assert_eq!(served(&mut governor), vec![]);
-    governor.release(at(10_002), spends.lease, &Report::default());
-    let first = served(&mut governor);
-    assert_eq!(first.iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [heavy]);
-    governor.release(at(10_003), first[0].1.lease, &Report::default());
-    assert_eq!(served(&mut governor).iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [older]);
+    let (first, lease) = served_by(&mut governor, 10_002, spends.lease);
+    assert_eq!(first, [heavy]);
+    assert_eq!(served_by(&mut governor, 10_003, lease.unwrap()).0, [older]);
 }
 
 #[test]
@@ -205,11 +210,9 @@ fn who_comes_to_wait_behind_what_was_passed_for_too_long_stays_behind_it() {
     governor.release(at(4), passes.lease, &Report::default());
     let (light, _) = waits(governor.enqueue(at(6_000), &Request { actor: light, ..background }, None));
     assert_eq!(governor.check_invariants(), Ok(()));
-    governor.release(at(6_001), spends.lease, &Report::default());
-    let first = served(&mut governor);
-    assert_eq!(first.iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [heavy]);
-    governor.release(at(6_002), first[0].1.lease, &Report::default());
-    assert_eq!(served(&mut governor).iter().map(|(waiter, _)| *waiter).collect::<Vec<_>>(), [light]);
+    let (first, lease) = served_by(&mut governor, 6_001, spends.lease);
+    assert_eq!(first, [heavy]);
+    assert_eq!(served_by(&mut governor, 6_002, lease.unwrap()).0, [light]);
 }
 
 #[test]
