@@ -1,5 +1,5 @@
 /** `governedFetch`: one function to hand to an SDK, and every call that it makes is under a governor. */
-import { DeniedError } from '../../core/errors.ts';
+import { DeniedError, InputError } from '../../core/errors.ts';
 import { bad, readFunction } from '../../core/input.ts';
 import type { AcquireRequest, DeniedBy, Priority, SignalLike, TokenEstimate, Wait } from '../../core/types.ts';
 import { requestOf } from '../../core/waiting.ts';
@@ -8,7 +8,7 @@ import { checkFixed, readSilence, readWaiting, WAITING } from '../internal/optio
 import type { ExtractedUsage } from '../internal/types.ts';
 import { web, type FetchInit, type FetchInput, type RequestLike, type WebResponse } from '../internal/web.ts';
 import { bodyAskingUsage, maxOutputOf, modelOf, pathnameOf, readCall, type FetchCall } from './asked.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, rejectionOf } from './refusal.ts';
 import { fetchUnder, observer, type FetchFn, type FetchGovernor } from './under.ts';
 
 /** A value for all calls, or a function that makes it of one; nothing stands for the default. */
@@ -42,8 +42,9 @@ export interface GovernedFetchOptions<G extends FetchGovernor = FetchGovernor> {
   wait?: Wait | false | null | undefined;
   /**
    * What becomes of a denied call. `"response"` (default): a response with status 429, `Retry-After` and a body that SDKs
-   * understand; where waiting can never help `x-should-retry: false` instead of the pause. `"throw"`: a `DeniedError`, which
-   * SDKs wrap in an error of their own as its cause, and take for a failed connection.
+   * understand; where waiting can never help `x-should-retry: false` instead of the pause, and status 400 for a call that cannot
+   * be counted. `"throw"`, or a function: that is an `InputError`, and a denial a `DeniedError` or what the function answers.
+   * What is thrown SDKs wrap in an error of their own as its cause, take for a failed connection and repeat.
    */
   onDenied?:
     'response' | 'throw' | ((decision: DeniedBy<G>, call: FetchCall) => WebResponse | Promise<WebResponse>) | undefined;
@@ -84,8 +85,8 @@ function check<G extends FetchGovernor>(governor: G, options: GovernedFetchOptio
  *
  * While bytes are on their way the lease is renewed. A governor that follows providers (`observe`) is told every answer.
  *
- * @returns a function like the platform's `fetch`. A call rejects with what that throws, with DeniedError if `onDenied` says so,
- * and with the reason of its signal when that is aborted while it waits; nothing is consumed then
+ * @returns a function like the platform's `fetch`. A call rejects with what that throws, with DeniedError and InputError if
+ * `onDenied` says so, and with the reason of its signal when that is aborted while it waits; nothing is consumed then
  * @throws InputError for an option that cannot be used
  * @example
  * const openai = new OpenAI({ fetch: governedFetch(governor, { includeUsage: true }), maxRetries: 0 });
@@ -103,15 +104,22 @@ export function governedFetch<G extends FetchGovernor>(governor: G, options: Gov
   const wait = readWaiting(options);
   return async (input, init) => {
     const call = await readCall(input, init);
-    const { request, signal } = requestFor(governor, options, call);
-    const send = sender((options.fetch as FetchFn | undefined) ?? web.fetch, call, includeUsage);
-    const answer = await governed({ governor, wait }, request, signal, (under) =>
-      fetchUnder(under, send, { silence, extractUsage, observe: observer(governor, under, request.model) }),
-    );
-    if (answer.ok) return answer.result;
-    const { decision } = answer;
-    if (onDenied === 'throw') throw new DeniedError(decision);
-    return onDenied === 'response' ? refusalOf(governor, decision) : onDenied(decision, call);
+    let granted = false;
+    try {
+      const { request, signal } = requestFor(governor, options, call);
+      const send = sender((options.fetch as FetchFn | undefined) ?? web.fetch, call, includeUsage);
+      const answer = await governed({ governor, wait }, request, signal, (under) => {
+        granted = true;
+        return fetchUnder(under, send, { silence, extractUsage, observe: observer(governor, under, request.model) });
+      });
+      if (answer.ok) return answer.result;
+      const { decision } = answer;
+      if (onDenied === 'throw') throw new DeniedError(decision);
+      return onDenied === 'response' ? refusalOf(governor, decision) : onDenied(decision, call);
+    } catch (error) {
+      if (granted || onDenied !== 'response' || !InputError.isInstance(error)) throw error;
+      return rejectionOf(error.message);
+    }
   };
 }
 

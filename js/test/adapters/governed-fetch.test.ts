@@ -190,6 +190,32 @@ test('onDenied: "throw" rejects with the decision, a function answers', async (t
   assert.deepEqual([response.status, await response.json()], [503, ['limit', url]]);
 });
 
+test('a call that cannot be counted is a response with status 400 that says why, or rejects with the error', async (t) => {
+  const limits = { costUsd: '1/m' };
+  const { governor } = notedGovernor(t, { limits, models: { priced: { prices: { input: 1, output: 2 } } } });
+  let sent = 0;
+  const fetch = async (): Promise<Response> => Response.json({ sent: ++sent });
+  const about = { fetch, wait: false } as const;
+  const message = /request\.model must be a model with prices/;
+  const response = await governedFetch(governor, about)(url, post({ model: 'm' }));
+  assert.deepEqual([response.status, response.headers.get('x-should-retry')], [400, 'false']);
+  const body = (await response.json()) as { error: { message: string; code: string } };
+  assert.equal(body.error.code, 'uncountable');
+  assert.match(body.error.message, message);
+  for (const onDenied of ['throw', () => new Response()] as const) {
+    const call = governedFetch(governor, { ...about, onDenied })(url, post({ model: 'm' }));
+    await assert.rejects(call, (error) => InputError.isInstance(error) && message.test(error.message));
+  }
+  assert.equal(sent, 0);
+  // What the call itself throws is the caller's.
+  const wrong = new InputError({ field: 'x', value: 1, allowed: 'another one' });
+  const throwing = governedFetch(governor, {
+    fetch: () => Promise.reject(wrong),
+    estimate: { metrics: { costUsd: 0.1 } },
+  });
+  await assert.rejects(throwing(url), (error) => error === wrong);
+});
+
 test('by default a call waits for its lease, at most a minute; its own signal ends the wait', async (t) => {
   const clock = createTestClock();
   const { governor } = notedGovernor(t, { clock, concurrency: { maxInFlight: 1 }, leaseTtlMs: 1e6 });

@@ -1,6 +1,6 @@
 /**
  * Each SDK under `governedFetch`: whole and streamed answers settle what the SDK itself reports; a denied call raises the SDK's own
- * error for status 429, once; an aborted stream gives its lease back.
+ * error for status 429, and one that cannot be counted that for status 400, once; an aborted stream gives its lease back.
  */
 import assert from 'node:assert/strict';
 import Anthropic from '@anthropic-ai/sdk';
@@ -89,13 +89,33 @@ for (const [name, client] of Object.entries(clients)) {
     assert.ok(sum !== undefined && sum > 0, `${name}, ${how}`);
     assert.deepEqual([governor.tokenRateCount, governor.activeLeases], [sum, 0], `${name}, ${how}`);
   }
-  const governor = createGovernor({ rate: { tokensPerMinute: 10 } });
-  const denied = client(governedFetch(governor)).whole();
-  await assert.rejects(denied, (error) => {
+  const denying = createGovernor({ rate: { tokensPerMinute: 10 } });
+  await failsOnce(client, governedFetch(denying), 429, name);
+  const priced = createGovernor({ limits: { costUsd: '1/m' }, models: { other: { prices: { input: 1, output: 2 } } } });
+  await failsOnce(client, governedFetch(priced), 400, name);
+}
+
+/**
+ * The SDK raises its own error for this status, and asks once.
+ *
+ * @param {(typeof clients)[string]} client
+ * @param {ReturnType<typeof governedFetch>} fetch
+ * @param {number} wanted
+ * @param {string} name
+ */
+async function failsOnce(client, fetch, wanted, name) {
+  let asked = 0;
+  /** @type {typeof fetch} */
+  const counted = (input, init) => {
+    asked++;
+    return fetch(input, init);
+  };
+  await assert.rejects(client(counted).whole(), (error) => {
     const { status, statusCode } = /** @type {{ status?: number, statusCode?: number }} */ (error);
-    assert.equal(status ?? statusCode, 429, name);
+    assert.equal(status ?? statusCode, wanted, name);
     return true;
   });
+  assert.equal(asked, 1, `${name}, ${wanted}`);
 }
 
 const governor = createGovernor();
