@@ -54,7 +54,8 @@ export interface WrapFetchOptions<G extends AdapterGovernor = AdapterGovernor>
   estimate?: TokenEstimate | ((input: FetchInput, init?: FetchInit) => TokenEstimate | null | undefined) | undefined;
   /**
    * Reads the real usage from an answer whose bytes have all arrived; the response it gets is a copy with (at most the
-   * last 1 MiB of) the body. If it throws, the estimate stays charged. Default: usage is read as the known providers write it.
+   * last 1 MiB of) the body. If it throws, the estimate stays charged. The end of the body waits for it, and so does the lease.
+   * Default: usage is read as the known providers write it.
    */
   extractUsage?: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
   /** Names a call, so that concurrent calls of the same name share one lease. Default: every call takes its own. */

@@ -86,7 +86,7 @@ export class Asking {
     }
   }
 
-  /** What the core says to the request. Changes nothing. @param reserved whether to look through the leases for that */
+  /** What the core says to the request, which takes nothing. @param reserved whether to look through the leases for that */
   diagnose(now: number, actor: number, reserved: boolean): CoreDiagnosis {
     const { ask } = this;
     return this.#answers.callBefore((core) => {

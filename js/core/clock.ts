@@ -24,8 +24,12 @@ export function clockFrom(value: Clock | ClockWithTimers | null | undefined): Cl
 
 export function isClock(value: unknown): value is ClockWithTimers {
   if (typeof value !== 'object' || value === null) return false;
-  const { now, setTimeout, clearTimeout } = value as Partial<ClockWithTimers>;
-  return [now, setTimeout, clearTimeout].every((part) => typeof part === 'function');
+  try {
+    const { now, setTimeout, clearTimeout } = value as Partial<ClockWithTimers>;
+    return [now, setTimeout, clearTimeout].every((part) => typeof part === 'function');
+  } catch {
+    return false; // A getter that throws, or a revoked proxy.
+  }
 }
 
 /**

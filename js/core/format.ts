@@ -1,6 +1,6 @@
 /** One line for people, for logs. */
 import { bad } from './input.ts';
-import type { DenyCause, GovernorEventFields, GovernorSnapshot } from './types.ts';
+import type { GovernorEventFields, GovernorSnapshot } from './types.ts';
 
 /** Longest tag of a lease in a line. */
 const TAG_LENGTH_MAX = 12;
@@ -18,12 +18,9 @@ function printable(text: string): string {
   return text.replace(CONTROLS, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Causes that say no more than the reason does. */
-const IMPLIED: ReadonlySet<DenyCause> = new Set<DenyCause>(['slots', 'share', 'limit', 'budget']);
-
 /**
  * One line about an event, whatever its ids contain: control characters are escaped. Takes any plain object with the fields
- * of an event. A denial's cause is there where it says more than the reason, such as `cause=too-large`.
+ * of an event.
  *
  * @throws InputError for what is no object
  *
@@ -41,7 +38,6 @@ export function formatEvent(event: GovernorEventFields): string {
   if (leaseId !== undefined) parts.push(`lease=${leaseTag(leaseId)}`);
   if (type === 'deny') {
     if (reason !== undefined) parts.push(`reason=${reason}`);
-    if (cause !== undefined && !IMPLIED.has(cause)) parts.push(`cause=${cause}`);
     if (retryAfterMs !== undefined) parts.push(`retryAfterMs=${retryAfterMs}`);
     if (recommendation !== undefined) parts.push(`— ${recommendation}`);
   }

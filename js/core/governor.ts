@@ -342,8 +342,8 @@ export class Governor {
   }
 
   /**
-   * What `acquire` would say to a request now, and what each limit that counts it says. Changes nothing. An idempotency key is
-   * not looked at.
+   * What `acquire` would say to a request now, and what each limit that counts it says. Takes nothing and counts nothing; what is
+   * due by now happens first, as at every call: leases expire, and calls that wait are served. An idempotency key is not looked at.
    *
    * @throws InputError for a bad request
    *

@@ -1,5 +1,5 @@
 /** Retrying by hand, where no queue is wanted. */
-import { bad, readCount, readSignal } from './input.ts';
+import { bad, readCount, readMs, readSignal } from './input.ts';
 import { clockOf } from './internals.ts';
 import { refuseOthers } from './properties.ts';
 import { abortReason, sleep } from './timers.ts';
@@ -42,7 +42,8 @@ export async function waitForRetry(decision: AcquireDecision, options?: WaitForR
   if (signal?.aborted === true) throw abortReason(signal);
   if (decision.granted) return;
   // Through a timer even without a pause, so that a loop that goes on asking does not starve everything else.
-  const pauseMs = decision.retryAt === null ? 0 : decision.retryAfterMs;
+  const told = decision.retryAt === null ? 0 : (decision.retryAfterMs ?? NaN);
+  const pauseMs = readMs(told, 'decision.retryAfterMs', { absent: 0 });
   await sleep(options?.clock ?? systemClock, pauseMs, signal);
 }
 

@@ -56,7 +56,7 @@ export interface GovernedFetchOptions<G extends FetchGovernor = FetchGovernor> {
   includeUsage?: boolean | undefined;
   /**
    * Reads the real usage from an answer whose bytes have all arrived; the response it gets is a copy with (at most the last
-   * 1 MiB of) the body. Default: usage is read as the known providers write it, of a stream that breaks as far as it was told.
+   * 1 MiB of) the body, whose end waits for it. Default: usage is read as the known providers write it, of a stream that breaks as far as it was told.
    */
   extractUsage?: ((response: WebResponse) => ExtractedUsage | Promise<ExtractedUsage>) | undefined;
   /** An event stream that nobody reads for this many ms gives up its lease; it can still be read. Default 30000. Range: from 0. */

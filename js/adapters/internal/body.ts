@@ -7,8 +7,8 @@ import type { Says } from '../../core/part.ts';
 import { watchUnread, type Unread } from './unread.ts';
 import { web, type BodyLike, type ResponseLike } from './web.ts';
 
-/** Bytes that are taken from the provider before anybody reads them. */
-const READ_AHEAD = 1024 * 1024;
+/** Bytes that are taken from the provider before anybody reads them: 1 MiB, and then its end is still looked for. */
+const READ_AHEAD = 1024 * 1024 + 1;
 
 export interface HoldBody<Chunk = Uint8Array> {
   call: Call;

@@ -41,7 +41,7 @@ export interface WithLeaseOptions {
   wait?: boolean | null | undefined;
   /** Most time to wait in ms. Default 10000. Range: from 0; Infinity waits until the call is granted or never can be. */
   maxWaitMs?: number | null | undefined;
-  /** For `wait-then-deny`: most attempts, the first acquire counted. Default 3. Range: an integer from 1. */
+  /** For `wait-then-deny`: most attempts, the first acquire counted. Default 3. Range: an integer from 1, or Infinity. */
   maxAttempts?: number | null | undefined;
   /** First pause between attempts in ms, doubling to at most 5000. Default 250. Range: above 0, finite. */
   initialBackoffMs?: number | null | undefined;
@@ -58,7 +58,7 @@ export type WithLeaseResult<T, D extends AcquireDenied = AcquireDenied> =
 
 /** Options of `retryAcquire`. */
 export interface RetryOptions {
-  /** Most attempts, the first acquire counted. Default 3. Range: an integer from 1. */
+  /** Most attempts, the first acquire counted. Default 3. Range: an integer from 1, or Infinity. */
   maxAttempts?: number | null | undefined;
   /** Ends the pauses; the promise rejects with `signal.reason`. */
   signal?: SignalLike | null | undefined;

@@ -8,7 +8,7 @@ export interface WithRetryOptions {
   governor?: GovernorLike | null | undefined;
   /** The model that is called: each family has a budget of its own. Default: the one of calls without a model. */
   model?: string | null | undefined;
-  /** Most attempts, the first one counted. Default 3. Range: an integer from 1. */
+  /** Most attempts, the first one counted. Default 3. Range: an integer from 1, or Infinity. */
   maxAttempts?: number | null | undefined;
   /**
    * Most time to spend in pauses, all together, in ms. A server that wants a longer pause is not asked again. Default 60000.

@@ -13,6 +13,8 @@ test('a response that nobody reads ends its lease when its bytes have arrived', 
   assert.equal(release?.report?.outcome, 'success');
   assert.ok(answer.ok);
   assert.equal((await answer.response.text()).length, 500_000, 'it can still be read');
+  await wrapFetch(async () => new Response(new Uint8Array(1024 * 1024)), { governor })('https://example.com/');
+  assert.equal((await untilReleased(2))[1]?.report?.outcome, 'success', 'exactly 1 MiB');
 });
 
 test('at most about 1 MiB is read ahead; then the idle time runs, and reading goes on at the pace of the reader', async (t) => {
@@ -36,12 +38,12 @@ test('at most about 1 MiB is read ahead; then the idle time runs, and reading go
   const answer = await wrapFetch(source, { governor })('https://example.com/');
   assert.ok(answer.ok);
   await settle();
-  assert.equal(sent.chunks, 16, '1 MiB of 64 KiB chunks');
+  assert.equal(sent.chunks, 17, '1 MiB of 64 KiB chunks, and a look for the end');
   clock.advance(29_999);
   assert.equal(released.length, 0);
   clock.advance(1);
   assert.equal(released[0]?.report?.outcome, 'timeout');
-  assert.equal(sent.chunks, 16);
+  assert.equal(sent.chunks, 17);
   assert.equal((await answer.response.arrayBuffer()).byteLength, total * chunk.byteLength);
   await untilReleased(1);
   assert.equal(released.length, 1);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import OpenAI from 'openai';
-import { createGovernor, createTestClock, type AcquireDecision, type AcquireRequest } from 'throttleai';
+import { createGovernor, createTestClock, InputError, type AcquireDecision, type AcquireRequest } from 'throttleai';
 import { estimateTokensFromChars, estimateTokensFromMessages, wrapChatCompletions } from 'throttleai/adapters/openai';
 import { createMockProvider, type MockProvider, type MockProviderOptions } from 'throttleai/testing';
 import { collectUntil, gate, notedGovernor } from './support.ts';
@@ -331,6 +331,11 @@ test('estimates', () => {
   ];
   assert.equal(estimateTokensFromMessages(messages), 14);
   assert.equal(estimateTokensFromMessages([{ role: 'assistant', content: null }]), 7);
+  assert.equal(estimateTokensFromMessages([{ content: [null, { text: 'Hi' }] as never }]), 5);
+  for (const chars of [NaN, -1, Infinity, '5', null, 1n])
+    assert.throws(() => estimateTokensFromChars(chars as number), InputError, String(chars));
+  for (const wrong of [null, {}, 'Hello', [null], ['Hello']])
+    assert.throws(() => estimateTokensFromMessages(wrong as never), InputError);
 });
 
 test('tokens from the cache have their own price', async (t) => {

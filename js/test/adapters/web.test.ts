@@ -112,6 +112,15 @@ test('denials: the default, one’s own, and ids that are refused', async (t) =>
   assert.deepEqual([refused.status, /actorId/.test(await refused.text())], [400, true]);
 });
 
+test('a governor of the user’s own that says no good pause', async () => {
+  for (const retryAt of [NaN, Infinity, 'soon' as never]) {
+    const denial = { granted: false, reason: 'rate', retryAfterMs: 5, recommendation: 'Later.', retryAt } as const;
+    const governor = { acquire: () => denial, release() {} } as never;
+    const denied = await wrapHandler(hello, { governor })(ask());
+    assert.deepEqual([denied.status, denied.headers.get('retry-after')], [429, null]);
+  }
+});
+
 test('headers of one’s own', async (t) => {
   const { governor } = notedGovernor(t, { rate: { requestsPerMinute: 1 } });
   const headers = (own: unknown, { action }: AcquireRequest, seconds?: number): [string, string][] => [

@@ -268,3 +268,15 @@ test('Governor is a class that can be made and extended', (t) => {
   assert.ok(governor instanceof Governor && governor.twice() === 2);
   assert.ok(createGovernor() instanceof Governor);
 });
+
+test('a clock that cannot be looked at is refused, like all that is none', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const throwing = {
+    get now(): never {
+      throw new Error('no');
+    },
+  };
+  for (const clock of [proxy, throwing, {}, 5, 'now', { now: Date.now }])
+    assert.equal(refused({ clock }).field, 'clock');
+});

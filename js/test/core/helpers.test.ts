@@ -419,4 +419,8 @@ test('waitForRetry sleeps retryAfterMs, and not after a grant or where it cannot
   clock.advance(1);
   await never;
   await assert.rejects(waitForRetry(denial, { signal: AbortSignal.abort('no') }), (error) => error === 'no');
+  for (const retryAfterMs of [NaN, -1, Infinity, '5', undefined]) {
+    const asked = waitForRetry({ ...denial, retryAfterMs: retryAfterMs as number }, { clock });
+    await assert.rejects(asked, (error) => InputError.isInstance(error) && error.field === 'decision.retryAfterMs');
+  }
 });

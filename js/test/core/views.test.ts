@@ -116,11 +116,10 @@ test('formatEvent', () => {
       },
       '[deny] actor=u action=chat reason=rate retryAfterMs=500 — Wait.',
     ],
-    // The cause where it says more than the reason.
-    [{ type: 'deny', reason: 'concurrency', cause: 'slots' }, '[deny] reason=concurrency'],
+    // The parts that are documented, whatever the event knows beside them.
     [
       { type: 'deny', reason: 'rate', cause: 'too-large', retryAfterMs: 25, retryAt: null, recommendation: 'Less.' },
-      '[deny] reason=rate cause=too-large retryAfterMs=25 — Less.',
+      '[deny] reason=rate retryAfterMs=25 — Less.',
     ],
     [
       { type: 'warn', actorId: 'u', action: 'chat', leaseId: 'lease-x7-0.1', message: 'Long.' },
