@@ -147,6 +147,10 @@ function requestFor<G extends FetchGovernor>(
   return { request, signal: (init as RequestLike | undefined)?.signal ?? (input as RequestLike).signal };
 }
 
+interface WithHeaders {
+  readonly headers?: object;
+}
+
 /** Sends the call as it is, but for a body that is to ask for usage. */
 function sender(fetchFn: FetchFn, call: FetchCall, includeUsage: boolean): () => Promise<WebResponse> {
   const { input, init } = call;
@@ -156,8 +160,8 @@ function sender(fetchFn: FetchFn, call: FetchCall, includeUsage: boolean): () =>
     const Same = (input as object).constructor as new (input: FetchInput, init: object) => FetchInput;
     return () => fetchFn(new Same(input, { body }), init);
   }
-  // A length that somebody wrote is that of the other body.
-  const headers = new web.Headers((init as { headers?: object }).headers);
+  // Those of `init` take the place of a request's. A length that somebody wrote is that of the other body.
+  const headers = new web.Headers((init as WithHeaders).headers ?? (input as WithHeaders).headers);
   headers.delete('content-length');
   return () => fetchFn(input, { ...init, headers, body } as FetchInit);
 }

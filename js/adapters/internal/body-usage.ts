@@ -32,9 +32,8 @@ export function usageReader(eventStream: boolean): UsageReader {
       if (window === undefined) return undefined;
       try {
         const { head, tail, whole } = window.text();
-        if (whole) return usageIn(head, eventStream, true);
-        const last = usageIn(tail, eventStream, true);
-        return isComplete(last) ? last : mergeUsage(usageIn(head, eventStream, false), last);
+        const last = usageIn(whole ? head : tail, eventStream);
+        return whole || isComplete(last) ? last : mergeUsage(usageIn(head, eventStream), last);
       } catch {
         return undefined; // A platform without a decoder for what was cut apart.
       }
@@ -57,8 +56,7 @@ const BLANK_LINE = /(?:\r\n|\n|\r(?!\n)){2}/;
 /** In every name of a count, and seldom elsewhere: only such events are parsed. */
 const COUNT_NAME = /oken(?:s|Count)"/;
 
-/** @param cut whether to look into what is not whole: of a beginning, the last event has its end elsewhere */
-function usageIn(text: string, eventStream: boolean, cut: boolean): ProviderUsage | undefined {
+function usageIn(text: string, eventStream: boolean): ProviderUsage | undefined {
   const whole = eventStream ? undefined : parsed(text);
   if (whole !== undefined) return usageOf(whole);
   const parts = text.split(eventStream ? BLANK_LINE : NEWLINE);
@@ -68,9 +66,9 @@ function usageIn(text: string, eventStream: boolean, cut: boolean): ProviderUsag
     if (!COUNT_NAME.test(part)) continue;
     const json = eventStream ? dataOf(part) : part;
     const event = parsed(json);
-    usage = mergeUsage(event !== undefined ? usageOf(event) : cut ? usageCutOut(json) : undefined, usage);
+    usage = mergeUsage(event !== undefined ? usageOf(event) : usageCutOut(json), usage);
   }
-  return usage ?? (cut ? usageCutOut(text) : undefined);
+  return usage ?? usageCutOut(text);
 }
 
 /** The data of an event, or, of one whose beginning is missing, all of it. */
@@ -104,14 +102,20 @@ function usageCutOut(json: string): ProviderUsage | undefined {
   return undefined;
 }
 
-/** Where the object ends that begins at `from`; undefined if it does not. */
+/** No object with usage is longer. The bound of what is looked through, of whatever stands after the name of one. */
+const HOLDER_MAX = 16 * 1024;
+
+/** Where the object ends that begins at `from`; undefined if it does not. One step a character: texts are hostile. */
 function endOfObject(json: string, from: number): number | undefined {
-  const marks = /"(?:[^"\\]|\\.)*"|[{}]/g;
-  marks.lastIndex = from;
   let depth = 0;
-  for (let mark = marks.exec(json); mark; mark = marks.exec(json)) {
-    if (mark[0] === '{') depth++;
-    else if (mark[0] === '}' && --depth === 0) return marks.lastIndex;
+  let quoted = false;
+  for (let at = from; at < json.length && at < from + HOLDER_MAX; at++) {
+    const unit = json[at];
+    if (quoted && unit === '\\') at++;
+    else if (unit === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (unit === '{') depth++;
+    else if (unit === '}' && --depth === 0) return at + 1;
   }
   return undefined;
 }

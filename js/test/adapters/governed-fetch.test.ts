@@ -127,8 +127,10 @@ test('request and answer are left as they are: the very arguments, the very byte
 test('includeUsage adds stream_options to streamed chat completions that say nothing about it, and to nothing else', async (t) => {
   const { governor } = notedGovernor(t);
   const bodies: unknown[] = [];
+  let authorization: string | undefined;
   const origin = await listen(t, (req, res) => {
     let text = '';
+    authorization = req.headers.authorization;
     req.on('data', (piece: Buffer) => (text += String(piece)));
     req.on('end', () => {
       assert.equal(Number(req.headers['content-length']), Buffer.byteLength(text));
@@ -143,11 +145,15 @@ test('includeUsage adds stream_options to streamed chat completions that say not
   const headers = { ...JSON_TYPE, 'content-length': String(Buffer.byteLength(json)) };
   await governed(chat, { method: 'POST', body: json, headers });
   await governed(new Request(chat, { method: 'POST', body: json, headers: JSON_TYPE }));
+  const secret = new Request(chat, { method: 'POST', body: 'x', headers: { ...JSON_TYPE, authorization: 'Bearer k' } });
+  await governed(secret, { body: json });
+  assert.equal(authorization, 'Bearer k', 'headers of a request whose body is another one');
   await governed(chat, post({ stream: true, stream_options: { other: 1 } }));
   for (const same of [{ stream: true, stream_options: { include_usage: false } }, { stream: false }])
     await governed(chat, post(same));
   await governed(`${origin}/v1/messages`, post({ stream: true }));
   assert.deepEqual(bodies, [
+    asking,
     asking,
     asking,
     { stream: true, stream_options: { other: 1, include_usage: true } },

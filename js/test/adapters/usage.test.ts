@@ -140,7 +140,38 @@ test('a list that Gemini streams without server-sent events tells what it said l
   assert.deepEqual(readAll(list.slice(0, -30), false, random), { promptTokens: 7, outputTokens: 2 });
 });
 
-test('of objects that may hold counts the last sixteen are looked into: each may be as long as the body', () => {
+test('usage that JSON says first is found, however long the rest is and wherever it breaks off', () => {
+  const random = createRandom(17);
+  for (const length of [50_000, 100_000, 200_000, 2_000_000]) {
+    const body = `{"usage":{"prompt_tokens":7,"completion_tokens":5},"choices":["${'x'.repeat(length)}"]}`;
+    const reader = usageReader(false);
+    reader.sees(new TextEncoder().encode(body));
+    assert.deepEqual(reader.usage(), { promptTokens: 7, outputTokens: 5 }, `${length} at once`);
+    for (const text of [body, body.slice(0, -1)])
+      assert.deepEqual(readAll(text, false, random), { promptTokens: 7, outputTokens: 5 }, `${length} in pieces`);
+  }
+});
+
+test('text that breaks off in a string is looked through once: by a step for each quote it would take a minute', () => {
+  const random = createRandom(19);
+  const quotes = '\\"'.repeat(60_000);
+  for (const json of [
+    `{"usage":{"a":"${quotes}`,
+    `{${'"usage":{'.repeat(16)}"a":"${quotes}`,
+    `{"meta":{"html":"${quotes}`,
+    `{${'"usage":{"a":'.repeat(10_000)}`,
+    `{${'"usage"'.repeat(10_000)}${' '.repeat(50_000)}`,
+  ]) {
+    assert.equal(readAll(json, false, random), undefined);
+    assert.equal(readAll(`data: ${json}"completion_tokens"`, true, random), undefined);
+  }
+  const counts = '"prompt_tokens":7,"completion_tokens":5';
+  const long = (length: number): string => `{"choices":[],"usage":{"a":"${'x'.repeat(length)}",${counts}},"more":"`;
+  assert.deepEqual(readAll(long(16_000), false, random), { promptTokens: 7, outputTokens: 5 });
+  assert.equal(readAll(long(17_000), false, random), undefined, 'no usage is as long');
+});
+
+test('of objects that may hold counts the last sixteen are looked into', () => {
   for (const after of [15, 16]) {
     const reader = usageReader(true);
     const event = `data: {"usage":{"prompt_tokens":7,"completion_tokens":5},${'"meta":{'.repeat(after)}`;
