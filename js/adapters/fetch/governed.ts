@@ -117,8 +117,8 @@ export function governedFetch<G extends FetchGovernor>(governor: G, options: Gov
       if (onDenied === 'throw') throw new DeniedError(decision);
       return onDenied === 'response' ? refusalOf(governor, decision) : onDenied(decision, call);
     } catch (error) {
-      if (granted || onDenied !== 'response' || !InputError.isInstance(error)) throw error;
-      return rejectionOf(error.message);
+      if (!granted && onDenied === 'response' && InputError.isInstance(error)) return rejectionOf(error.message);
+      throw error;
     }
   };
 }

@@ -91,31 +91,29 @@ const HOLDER = /"(?:usage|usageMetadata|meta)"\s*:\s*(?=\{)/g;
 
 /** Of so many it is looked into, from the last one back: they may stand in one another. */
 const HOLDERS = 16;
+/** So far in each, with its name: what stands after one may be anything. */
+const HOLDER_MAX = 16 * 1024;
 
 /** The last object with usage in JSON of which a part is missing. */
 function usageCutOut(json: string): ProviderUsage | undefined {
-  for (const match of [...json.matchAll(HOLDER)].slice(-HOLDERS).reverse()) {
-    const end = endOfObject(json, match.index + match[0].length);
-    const usage = end === undefined ? undefined : usageOf(parsed(`{${json.slice(match.index, end)}}`));
+  for (const { 0: name, index } of [...json.matchAll(HOLDER)].slice(-HOLDERS).reverse()) {
+    const text = json.slice(index, index + HOLDER_MAX);
+    const end = endOfObject(text, name.length);
+    const usage = end === undefined ? undefined : usageOf(parsed(`{${text.slice(0, end)}}`));
     if (usage) return usage;
   }
   return undefined;
 }
 
-/** No object with usage is longer. The bound of what is looked through, of whatever stands after the name of one. */
-const HOLDER_MAX = 16 * 1024;
-
-/** Where the object ends that begins at `from`; undefined if it does not. One step a character: texts are hostile. */
+/** Where the object ends that begins at `from`; undefined if it does not. */
 function endOfObject(json: string, from: number): number | undefined {
+  // A string that does not end goes to the end: else each quote in it would be tried as the beginning of another.
+  const marks = /"(?:[^"\\]|\\[^]?)*(?:"|$)|[{}]/g;
+  marks.lastIndex = from;
   let depth = 0;
-  let quoted = false;
-  for (let at = from; at < json.length && at < from + HOLDER_MAX; at++) {
-    const unit = json[at];
-    if (quoted && unit === '\\') at++;
-    else if (unit === '"') quoted = !quoted;
-    else if (quoted) continue;
-    else if (unit === '{') depth++;
-    else if (unit === '}' && --depth === 0) return at + 1;
+  for (let mark = marks.exec(json); mark; mark = marks.exec(json)) {
+    if (mark[0] === '{') depth++;
+    else if (mark[0] === '}' && --depth === 0) return marks.lastIndex;
   }
   return undefined;
 }

@@ -21,8 +21,8 @@ export function denialBody({ reason, retryAfterMs, recommendation }: AcquireDeni
 export function retryAfter(governor: AdapterGovernor, { retryAt, retryAfterMs }: AcquireDenied): number | undefined {
   if (retryAt === null) return undefined;
   const ms = retryAt === undefined ? retryAfterMs : retryAt - readClockOr(clockOf(governor), retryAt);
-  // A governor of the user's own may say anything.
-  return Number.isFinite(ms) ? Math.max(0, Math.ceil(ms / 1000)) : undefined;
+  // A governor of the user's own may say anything, NaN too.
+  return ms < Infinity ? Math.max(0, Math.ceil(ms / 1000)) : undefined;
 }
 
 /** Body of status 400 if `error` says that the client's ids or estimate cannot be used. */

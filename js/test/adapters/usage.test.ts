@@ -142,7 +142,7 @@ test('a list that Gemini streams without server-sent events tells what it said l
 
 test('usage that JSON says first is found, however long the rest is and wherever it breaks off', () => {
   const random = createRandom(17);
-  for (const length of [50_000, 100_000, 200_000, 2_000_000]) {
+  for (const length of [50_000, 100_000, 200_000]) {
     const body = `{"usage":{"prompt_tokens":7,"completion_tokens":5},"choices":["${'x'.repeat(length)}"]}`;
     const reader = usageReader(false);
     reader.sees(new TextEncoder().encode(body));
@@ -159,6 +159,7 @@ test('text that breaks off in a string is looked through once: by a step for eac
     `{"usage":{"a":"${quotes}`,
     `{${'"usage":{'.repeat(16)}"a":"${quotes}`,
     `{"meta":{"html":"${quotes}`,
+    `{"usage":{"a":"${quotes}\\`,
     `{${'"usage":{"a":'.repeat(10_000)}`,
     `{${'"usage"'.repeat(10_000)}${' '.repeat(50_000)}`,
   ]) {
