@@ -15,7 +15,7 @@ import type { AnswerReader, AnswerReading, ObservedLimit, ObserveOptions, Provid
 /** Limits of calls that are marked for them. */
 const POOLS_OF_SOME: readonly string[] = ['priority'];
 /** What a bucket of the core can hold. */
-const AMOUNT_MAX = 9e12;
+export const AMOUNT_MAX = 9e12;
 const DAY_MS = 86_400_000;
 /** Where the provider does not say how long its window is: the first in which the reset lies, else the first. */
 const WINDOWS_MS: readonly number[] = [60_000, 3_600_000, DAY_MS, 31 * DAY_MS];
@@ -109,13 +109,17 @@ export interface Discovered {
   /** Without the family. */
   readonly name: string;
   readonly metric: string;
-  readonly limit: number;
+  /** Undefined: only what is left was said. */
+  readonly limit: number | undefined;
   readonly window: number;
   readonly algorithm: 'token-bucket' | 'fixed-window' | 'sliding-window';
   /** At least so much is left; undefined: not said. */
   readonly remaining: number | undefined;
   readonly resetAt: number | undefined;
 }
+
+/** One whose size is known, or taken to be. */
+export type Sized = Discovered & { readonly limit: number };
 
 /** The limits of an answer that every call of the family counts in. */
 export function discoveredIn({ limits = [] }: AnswerReading, now: number, margin: number): Discovered[] {
@@ -124,19 +128,22 @@ export function discoveredIn({ limits = [] }: AnswerReading, now: number, margin
 
 function toldBy(told: ObservedLimit, now: number, margin: number): Discovered | undefined {
   const { metric, pool, remaining, resetAt, resetIsFull, roundedTo = 0 } = told;
-  const whole = Math.min(told.limit ?? remaining ?? 0, AMOUNT_MAX);
-  const limit = Math.max(Math.floor(whole * (1 - margin)), 1);
-  if (!(whole >= 1) || !OF_EVERY_CALL.includes(metric) || POOLS_OF_SOME.includes(pool ?? '')) return undefined;
+  // NaN: not said.
+  const whole = Math.min(told.limit ?? NaN, AMOUNT_MAX);
+  const limit = told.limit === undefined ? undefined : Math.max(Math.floor(whole * (1 - margin)), 1);
+  if (whole < 1 || (remaining ?? limit) === undefined) return undefined;
+  if (!OF_EVERY_CALL.includes(metric) || POOLS_OF_SOME.includes(pool ?? '')) return undefined;
   const window = windowOf(told, now, whole);
   const name = [metric, WORDS[window] ?? `${window}ms`, ...(pool === undefined ? [] : [pool])].join('/');
+  // Of unknown size no part can be left alone.
+  const kept = limit ? whole - limit : 0;
   return {
     name: `provider:${name}`,
     metric,
     limit,
     window,
     algorithm: resetIsFull ? 'token-bucket' : resetAt === undefined ? 'sliding-window' : 'fixed-window',
-    remaining:
-      remaining === undefined ? undefined : Math.max(Math.floor(remaining - roundedTo / 2 - (whole - limit)), 0),
+    remaining: remaining === undefined ? undefined : Math.max(Math.floor(remaining - roundedTo / 2 - kept), 0),
     resetAt,
   };
 }
@@ -154,7 +161,7 @@ function windowOf({ window, resetAt, resetIsFull, remaining }: ObservedLimit, no
 }
 
 /** With its place among all limits. */
-export type PlacedLimit = Discovered & { readonly place: number };
+export type PlacedLimit = Sized & { readonly place: number };
 
 /** Writes what the core reads beside the arguments of `observe`. @returns how many limits */
 export function writeObserved(view: Float64Array, limits: readonly PlacedLimit[]): number {

@@ -5,7 +5,7 @@ import { ConfigError, InputError } from './errors.ts';
 import { platformTimers } from './timers.ts';
 import type { Clock, ClockWithTimers } from './types.ts';
 
-const ALLOWED = 'a function that returns milliseconds, or an object with now, setTimeout and clearTimeout';
+const ALLOWED = 'a function that returns ms, or an object with now, setTimeout and clearTimeout';
 
 /** `Date.now`, looked up at each call, with the platform's timers. */
 export const systemClock: ClockWithTimers = { now: () => Date.now(), ...platformTimers };

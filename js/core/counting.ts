@@ -13,7 +13,7 @@ import { Families, textOf, type Model } from './families.ts';
 import type { Ask } from './input.ts';
 import type { KeyNames } from './keys.ts';
 import { ownMetrics, readLimits, type KnownLimit, type ReadLimit } from './limits.ts';
-import type { Discovered } from './answer.ts';
+import { AMOUNT_MAX, type Discovered, type Sized } from './answer.ts';
 import { composed, keyOf, keyText, type Only, type Scoped, type Scopes } from './scopes.ts';
 import type { LimitKey } from './types/events.ts';
 
@@ -151,13 +151,22 @@ export class Counting {
    *
    * @returns by place among the limits that are listed; none of those for which there is no room
    */
-  discover(
-    family: string,
-    told: readonly Discovered[],
-  ): (Discovered & { place: number; before: number | undefined })[] {
+  discover(family: string, said: readonly Discovered[]): (Sized & { place: number; before: number | undefined })[] {
     const called = (name: string): string => (family === '' ? name : `${name}/model=${family}`);
     const known = this.#discovered.get(family) ?? [];
-    const missing = told.filter(({ name }) => !known.some((own) => own.known.name === called(name)));
+    const placeOf = (name: string): number =>
+      this.#placed.limits.findIndex((limit) => limit.known.name === called(name));
+    const told = said.map((each): Sized => {
+      const { name, limit, resetAt } = each;
+      if (limit !== undefined) return { ...each, limit };
+      const own = this.#placed.limits[placeOf(name)];
+      if (own !== undefined) return { ...each, limit: own.plain['limit'] as number };
+      // As large as can be, and what is not left is taken from it for one window: a size that nobody has told must not refuse a
+      // call for ever.
+      const algorithm = resetAt === undefined ? 'sliding-window' : 'fixed-window';
+      return { ...each, name: `${name}/left`, limit: AMOUNT_MAX, algorithm };
+    });
+    const missing = told.filter(({ name }) => placeOf(name) < 0);
     const room = DISCOVERED_MAX - [...this.#discovered.values()].reduce((sum, { length }) => sum + length, 0);
     try {
       const made = missing.slice(0, room).map(({ name, metric, limit, window, algorithm }) => ({
@@ -172,13 +181,12 @@ export class Counting {
       if (!ConfigError.isInstance(error)) throw error; // There are as many limits as there may be.
     }
     return told.flatMap((each) => {
-      const name = called(each.name);
-      const place = this.#placed.limits.findIndex((limit) => limit.known.name === name);
+      const place = placeOf(each.name);
       const { plain } = this.#placed.limits[place] ?? {};
       if (plain === undefined) return [];
       const before = missing.includes(each) ? undefined : (plain['limit'] as number);
       // What a provider tells anew replaces what `setLimit` said before.
-      if (before !== each.limit) this.#amounts.delete(name);
+      if (before !== each.limit) this.#amounts.delete(called(each.name));
       plain['limit'] = each.limit;
       return [{ ...each, place, before }];
     });

@@ -66,7 +66,8 @@ export class Observing {
       core.observe(now, gate, flags, slot | 0, generation | 0, reading.retryAt ?? NaN, count),
     );
     counting.learn(this.#port.look());
-    const shown = limits.map(({ place }) => this.#answers.places.now(place, now));
+    // One of which nothing was told but its size does not follow yet.
+    const shown = limits.map(({ place }) => this.#answers.places.now(place, now)).filter(({ used }) => used === used);
     this.#answers.finish(now);
     return { reading, family: family.name, limits: shown };
   }

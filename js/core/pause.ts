@@ -69,11 +69,12 @@ const TIME_OF_DAY = /\d:\d\d:\d/;
 /** A longer pause is not believed: it is an instant in place of a delay, or nonsense. As the dialects have it: 366 days. */
 const PAUSE_MAX_MS = 366 * 86_400_000;
 
-/** `retry-after-ms`, else `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); undefined if neither says so clearly. */
+/** `retry-after-ms`, else `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); undefined if neither says so clearly: 0 does not. */
 function pauseOf(headers: unknown, now: number): number | undefined {
   const [ms, seconds] = [headerOf(headers, 'retry-after-ms'), headerOf(headers, 'retry-after')];
-  const date = TIME_OF_DAY.test(seconds) ? Date.parse(seconds) : NaN;
-  return [amount(ms), amount(seconds) * 1000, date - now].find((pause) => pause >= 0 && pause <= PAUSE_MAX_MS);
+  // That of C, which ends with the year, names no zone.
+  const date = TIME_OF_DAY.test(seconds) ? Date.parse(seconds.replace(/ \d{4}$/, '$& GMT')) : NaN;
+  return [amount(ms), amount(seconds) * 1000, date - now].find((pause) => pause > 0 && pause <= PAUSE_MAX_MS);
 }
 
 const amount = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN);

@@ -31,7 +31,7 @@ const RATE = new RegExp(`^(${NUMBER})([kM]?)/(${NUMBER})?(${UNIT})$`);
 const DURATION = new RegExp(`^(${NUMBER})(${UNIT})$`);
 
 const DURATION_ALLOWED =
-  'a duration such as "250ms", "10s", "1m", "1h" or "1d" (a whole number from 1 and a unit), or "day" or "month"';
+  'a duration such as "250ms", "10s", "1m" or "1d" (a whole number from 1 and a unit), "day" or "month"';
 const RATE_ALLOWED =
   'a rate such as "50/s", "5/10s", "200k/m" or "1M/d" (a whole number from 1, "k" or "M" if wanted, "/", a duration or its unit)';
 

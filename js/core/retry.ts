@@ -42,8 +42,8 @@ export async function waitForRetry(decision: AcquireDecision, options?: WaitForR
   if (signal?.aborted === true) throw abortReason(signal);
   if (decision.granted) return;
   // Through a timer even without a pause, so that a loop that goes on asking does not starve everything else.
-  const told = decision.retryAt === null ? 0 : (decision.retryAfterMs ?? NaN);
-  const pauseMs = readMs(told, 'decision.retryAfterMs', { absent: 0 });
+  const { retryAt, retryAfterMs } = decision;
+  const pauseMs = retryAt === null ? 0 : readMs(retryAfterMs ?? NaN, 'decision.retryAfterMs', { absent: 0 });
   await sleep(options?.clock ?? systemClock, pauseMs, signal);
 }
 

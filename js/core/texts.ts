@@ -103,15 +103,15 @@ export function badReportText(problem: string): string {
 /** A panic: this governor is lost. */
 export function panicText(panic: string): string {
   return (
-    `The core of this governor failed and it cannot go on; other governors are not affected. ` +
-    `This is a bug in throttleai, please report it. Cause: ${panic}`
+    `The core of this governor failed and cannot go on; other governors are not affected. ` +
+    `Please report this bug. Cause: ${panic}`
   );
 }
 
 /** A trap that was no panic: every governor of the instance is lost. */
 export function faultText(fault: string): string {
   return (
-    `The WebAssembly instance of this governor failed and it cannot go on, nor can the governors made before now; ` +
+    `The WebAssembly instance of this governor failed and cannot go on, nor can those made before; ` +
     `new ones work. Cause: ${fault}`
   );
 }

@@ -59,7 +59,9 @@ export function textOf(body: unknown): string | undefined {
   if (typeof body === 'string') return body.length > BODY_MAX ? body.slice(0, BODY_MAX + 1) : body;
   if (typeof body !== 'object') throw bad('body', body, BODY_ALLOWED);
   try {
-    return JSON.stringify(body, (_key, value: unknown) =>
+    // Of a list of events the last ones say what holds.
+    const whole = isArray(body) ? (body as unknown[]).slice(-LIST_MAX) : body;
+    return JSON.stringify(whole, (_key, value: unknown) =>
       typeof value === 'object' && value !== null && isArray(value) && (value as unknown[]).length > LIST_MAX
         ? []
         : value,

@@ -56,6 +56,14 @@ function common(body: Body): Pick<ParsedCall, 'model' | 'user'> | BadCall {
   return { model: body['model'], user: typeof body['user'] === 'string' ? body['user'] : 'anonymous' };
 }
 
+/** More than any model answers, and few enough to be made. */
+const OUTPUT_MAX = 131_072;
+const DIMENSIONS_MAX = 10_000;
+
+function tooLarge(param: string, value: number, max: number): BadCall {
+  return { message: `${param} is too large: ${value}. This model supports at most ${max}.`, param };
+}
+
 /** A chat completion request. */
 export function parseChat(body: Body, defaultMaxTokens: number): ParsedCall | BadCall {
   const head = common(body);
@@ -66,6 +74,7 @@ export function parseChat(body: Body, defaultMaxTokens: number): ParsedCall | Ba
   }
   const texts = (messages as ChatMessage[]).map((message) => textOf(message?.content));
   const maxTokens = positive(body['max_completion_tokens'] ?? body['max_tokens']) ?? defaultMaxTokens;
+  if (maxTokens > OUTPUT_MAX) return tooLarge('max_tokens', maxTokens, OUTPUT_MAX);
   const options = body['stream_options'] as { include_usage?: unknown } | null | undefined;
   return {
     ...head,
@@ -89,6 +98,8 @@ export function parseEmbeddings(body: Body): ParsedCall | BadCall {
   if (!Array.isArray(inputs) || inputs.length === 0 || !inputs.every((input) => typeof input === 'string')) {
     return { message: "'input' must be a string or a list of strings", param: 'input' };
   }
+  const dimensions = positive(body['dimensions']) ?? DEFAULT_DIMENSIONS;
+  if (dimensions > DIMENSIONS_MAX) return tooLarge('dimensions', dimensions, DIMENSIONS_MAX);
   return {
     ...head,
     kind: 'embeddings',
@@ -99,6 +110,6 @@ export function parseEmbeddings(body: Body): ParsedCall | BadCall {
     includeUsage: false,
     inputs,
     base64: body['encoding_format'] === 'base64',
-    dimensions: positive(body['dimensions']) ?? DEFAULT_DIMENSIONS,
+    dimensions,
   };
 }

@@ -98,6 +98,11 @@ impl Report {
             amounts: ReportedAmounts::default(),
         }
     }
+
+    /// The pause that the provider has asked for. Servers say 0 that do not know.
+    pub(crate) fn pause_us(&self) -> Option<u64> {
+        self.retry_after_us.filter(|&us| us > 0)
+    }
 }
 
 /// A lease was granted.
@@ -332,7 +337,7 @@ pub struct Report {
     pub prompt_tokens: Option<u64>,
     /// Output tokens really used; `None` keeps the estimate.
     pub output_tokens: Option<u64>,
-    /// How long the provider asked for a pause, in microseconds, if it refused the call. Obeyed however long it is: see
+    /// How long the provider asked for a pause, in microseconds, if it refused the call; 0 is none. Obeyed however long it is: see
     /// [`reopen`](crate::Governor::reopen).
     pub retry_after_us: Option<u64>,
     /// What else was really used.

@@ -132,6 +132,8 @@ impl Gate {
     /// Whether it now says something else than before.
     pub(super) fn refused(&mut self, now: CoreTime, refusal: &Refusal) -> bool {
         let Refusal { terminal, until, admitted, live } = *refusal;
+        // One that is past is what servers name that do not know: no pause would be none at all, for everybody.
+        let until = until.filter(|&at| at > now);
         if self.is_old(admitted) && until.is_none() && !terminal {
             return false;
         }

@@ -51,6 +51,19 @@ fn a_gate_that_closed_for_a_refusal_lets_one_more_go_with_each_success() {
 }
 
 #[test]
+fn an_instant_that_is_past_names_no_pause() {
+    let mut gates = Gates::default();
+    (0..16).for_each(|slot| gates.sent(at(S), 1, slot));
+    assert!(refused(&mut gates, 2 * S, Some(2 * S), S));
+    assert_eq!(shut(&mut gates, 2 * S), Some(Shut::Until(at(3 * S))), "for a second, as where none is named");
+    assert_eq!(shut(&mut gates, 3 * S), None);
+    gates.sent(at(3 * S), 1, 100);
+    assert_eq!(shut(&mut gates, 3 * S), Some(Shut::Opening), "one goes out");
+    assert!(refused(&mut gates, 4 * S, Some(S), 3 * S));
+    assert_eq!(shut(&mut gates, 4 * S), Some(Shut::Until(at(6 * S))), "then for two");
+}
+
+#[test]
 fn unnamed_pauses_double_by_news_only() {
     let mut gates = Gates::default();
     gates.sent(at(0), 1, 0);

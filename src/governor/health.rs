@@ -68,7 +68,7 @@ impl Governor {
             }
         }
         let (slot, admitted, outcome) = (lease.slot, held.admitted, report.outcome);
-        let until = report.retry_after_us.map(|us| t.plus(us));
+        let until = report.pause_us().map(|us| t.plus(us));
         if explained && until.is_none() {
             return;
         }

@@ -2,7 +2,7 @@
 //! outside in, joined with dots, `[]` for the items of a list; a list around everything is left out, because some servers send
 //! one. A body that is no JSON has one leaf, at [`TEXT`].
 //!
-//! Invariants: at most [`LEAVES_MAX`] leaves of [`LEAF_BYTES_MAX`] are kept, of bodies of at most [`BODY_BYTES_MAX`].
+//! Invariants: at most [`LEAVES_MAX`] leaves of [`LEAF_BYTES_MAX`] are kept, the last of a path, of bodies of at most [`BODY_BYTES_MAX`].
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
@@ -93,9 +93,16 @@ impl<'a> Sink<'a> for Leaves<'a, '_> {
             Scalar::Bool(_) | Scalar::Null => return,
         };
         self.body.has_error |= self.path == "error";
-        if self.body.leaves.len() < LEAVES_MAX && (self.wanted)(&self.path) {
-            self.body.leaves.push((self.path.clone(), text));
+        if !(self.wanted)(&self.path) {
+            return;
         }
+        // A list of events may be long, and the last of them says what holds: it takes the place of the first of its path.
+        let leaves = &mut self.body.leaves;
+        if leaves.len() >= LEAVES_MAX {
+            let Some(first) = leaves.iter().position(|(path, _)| *path == self.path) else { return };
+            leaves.remove(first);
+        }
+        leaves.push((self.path.clone(), text));
     }
 
     fn close(&mut self) {
@@ -157,6 +164,10 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let many = format!("[{}1]", "1,".repeat(10_000));
         assert_eq!(leaves(&many).len(), LEAVES_MAX);
+        let events: Vec<String> = (0..100).map(|at| format!(r#"{{"a":1,"b":{at}}}"#)).collect();
+        let kept = leaves(&format!("[{}]", events.join(",")));
+        assert_eq!(kept.len(), LEAVES_MAX);
+        assert_eq!(kept.last(), own(&[("b", "99")]).last(), "the last of a list of events");
         let key = "k".repeat(KEY_BYTES_MAX + 1);
         assert_eq!(leaves(&format!(r#"{{"{key}":1}}"#)), own(&[("?", "1")]));
     }

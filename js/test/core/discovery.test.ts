@@ -183,3 +183,49 @@ test('what a provider tells anew replaces what setLimit said, also when another 
   told(100, 'gpt-4.1');
   assert.equal(limit(), 300);
 });
+
+/** An answer that says so much is left, and perhaps of how much. */
+const left = (remaining: number | undefined, limit?: number): AnswerReading => ({
+  kind: 'ok',
+  limits: [{ metric: 'tokens', ...(remaining !== undefined && { remaining }), ...(limit !== undefined && { limit }) }],
+});
+
+test('of a limit whose size nobody tells, what is left binds for one window, and refuses no call for ever', (t) => {
+  const { governor, clock } = bench(t, { readAnswer });
+  // 9,500 tokens a minute, in calls of a thousand.
+  for (let minute = 0; minute < 3; minute++) {
+    let sent = 0;
+    for (let decision = governor.acquire(chat); decision.granted; decision = governor.acquire(chat)) {
+      clock.advance(10);
+      governor.observe(left(9_500 - 1_000 * ++sent), { leaseId: decision.leaseId });
+      governor.release(decision.leaseId, { usage: { promptTokens: 1_000, outputTokens: 0 } });
+    }
+    assert.equal(sent, 9);
+    const denial = denied(governor.acquire(chat));
+    assert.deepEqual([denial.cause, denial.limit], ['limit', 'provider:tokens/1m/left/model=gpt-4o']);
+    assert.ok(denial.retryAt! <= clock.time + 60_000);
+    clock.advance(61_000);
+  }
+  const leaseId = granted(governor.acquire(chat));
+  const [limit] = governor.observe(left(0), { leaseId }).limits;
+  assert.equal(limit!.limit - limit!.used, 0, '0 is kept');
+  denied(governor.acquire(ask('a', { model: 'gpt-4o', estimate: { promptTokens: 1 } })));
+  clock.advance(60_001);
+  granted(governor.acquire(chat));
+});
+
+test('what is left of a limit whose size was told before leaves that as it is', (t) => {
+  const { governor } = bench(t, { readAnswer });
+  const name = 'provider:tokens/1m/model=gpt-4o';
+  governor.observe(left(12_000, 20_000), { model: 'gpt-4o' });
+  const { limits } = governor.observe(left(5_000), { model: 'gpt-4o' });
+  assert.deepEqual(limits, [{ name, metric: 'tokens', used: 15_000, limit: 20_000 }]);
+  assert.deepEqual(governor.snapshot().limits, limits);
+});
+
+test('a limit of which only the size is told binds, and follows nothing yet', (t) => {
+  const { governor } = bench(t, { readAnswer });
+  assert.deepEqual(governor.observe(left(undefined, 1_500), { model: 'gpt-4o' }).limits, []);
+  granted(governor.acquire(chat));
+  assert.equal(denied(governor.acquire(chat)).limit, 'provider:tokens/1m/model=gpt-4o');
+});

@@ -109,6 +109,34 @@ test('waiters come back one first, and one more with each success', async (t) =>
   assert.deepEqual(waves, [1, 2, 3]);
 });
 
+for (const past of [
+  { status: 429, headers: { 'retry-after': '0' } },
+  { kind: 'transient', retryAt: 1 },
+] as const)
+  test(`an instant that is past names no pause, and lets nobody else out: ${JSON.stringify(past)}`, async (t) => {
+    const { governor, clock } = bench(t, { readAnswer });
+    const first = granted(governor.acquire(chat));
+    governor.observe(past, { leaseId: first });
+    governor.release(first, { outcome: 'error', status: 429, retryAfterMs: 0 });
+    const held: string[] = [];
+    for (let call = 0; call < 20; call++)
+      void governor.acquireAsync(chat).then(
+        (decision) => decision.granted && held.push(decision.leaseId),
+        () => 'closed at the end of the test',
+      );
+    for (const [refusals, pauseMs] of [1_000, 2_000, 4_000].entries()) {
+      clock.advance(pauseMs - 1);
+      await settled();
+      assert.equal(held.length, refusals, `a pause of ${pauseMs} ms`);
+      clock.advance(1);
+      await settled();
+      assert.equal(held.length, refusals + 1);
+      governor.observe(past, { leaseId: held.at(-1)! });
+      governor.release(held.at(-1)!, { outcome: 'error', status: 429, retryAfterMs: 0 });
+      await settled();
+    }
+  });
+
 test('an overload without an instant pauses for longer each time', (t) => {
   const { governor, clock } = bench(t);
   const pauses: number[] = [];

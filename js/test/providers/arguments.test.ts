@@ -116,6 +116,17 @@ describe('bodies', () => {
     for (const body of [undefined, null, '', '{}', 'data: [DONE]']) assert.equal(readUsage(body), undefined);
   });
 
+  test('of a list of events the last one counts, however many there are', () => {
+    for (const length of [20, 64, 65, 1000]) {
+      const events = Array.from({ length }, (_, at) => ({
+        usageMetadata: { promptTokenCount: 10, candidatesTokenCount: at + 1, totalTokenCount: at + 11 },
+      }));
+      const wanted = { inputTokens: 10, outputTokens: length, totalTokens: length + 10 };
+      for (const body of [events, JSON.stringify(events)])
+        assert.deepEqual(readUsage(body, { dialect: 'gemini' }), wanted, `${length}`);
+    }
+  });
+
   test('long lists of a parsed answer are left out', () => {
     const data = [{ embedding: Array.from({ length: 100_000 }, (_, index) => index) }];
     assert.deepEqual(readUsage({ data, usage }), { inputTokens: 5, totalTokens: 5 });

@@ -141,6 +141,9 @@ test('what it does not understand it says', async (t) => {
   await assert.rejects(openai.chat.completions.create({ model: '', messages: ask.messages }), OpenAI.BadRequestError);
   await assert.rejects(openai.chat.completions.create({ model: 'm', messages: [] }), OpenAI.BadRequestError);
   await assert.rejects(openai.embeddings.create({ model: 'm', input: [] }), OpenAI.BadRequestError);
+  for (const max_tokens of [Number.MAX_SAFE_INTEGER, 1e300])
+    await assert.rejects(openai.chat.completions.create({ ...ask, max_tokens }), /max_tokens is too large/);
+  await assert.rejects(openai.embeddings.create({ model: 'm', input: 'x', dimensions: 1e9 }), OpenAI.BadRequestError);
   await assert.rejects(openai.files.list(), OpenAI.NotFoundError);
   const response = await fetch(`${provider.baseURL}/chat/completions`, { method: 'POST', body: '{' });
   assert.equal(response.status, 400);
