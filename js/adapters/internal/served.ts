@@ -64,6 +64,27 @@ function outliveClient(visit: Pick<WebVisit<never>, 'context'>): () => void {
   return done;
 }
 
+/** What is used of the platform's streams of bytes. */
+interface WorkerStreams {
+  readonly IdentityTransformStream?: new () => { readable: BodyLike; writable: object };
+}
+
+/**
+ * On Workers a stream of JavaScript's whose request `waitUntil` keeps is read on when its client has left; who writes to a stream of
+ * the platform's is told.
+ */
+function noticingClient(body: BodyLike): BodyLike {
+  const { IdentityTransformStream } = globalThis as WorkerStreams;
+  if (IdentityTransformStream === undefined || !workEndsWithRequest()) return body;
+  const { readable, writable } = new IdentityTransformStream();
+  (body as BodyLike & Piped).pipeTo(writable).catch(() => {}); // The body has been cancelled then.
+  return readable;
+}
+
+interface Piped {
+  pipeTo(writable: object): Promise<void>;
+}
+
 /** Whether a response has to be passed on as it is, such as a switch of protocols, or one that somebody reads. */
 const isFixed = (response: ResponseLike): boolean => response.body?.locked === true || !canBuild(response);
 
@@ -120,7 +141,7 @@ export async function serve<A extends readonly unknown[], G extends AdapterGover
     // With the response where nobody will read a body, else when its bytes have come or are given up.
     let { body } = response;
     if (!body || fixed || method === 'HEAD') onDone();
-    else body = holdBody(response, body, { call, idleMs, onDone });
+    else body = noticingClient(holdBody(response, body, { call, idleMs, onDone }));
     return fixed ? response : rebuilt(response, body, headers?.(governor, request) ?? []);
   } catch (error) {
     call.fail(error);

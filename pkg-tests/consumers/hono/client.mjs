@@ -1,4 +1,5 @@
 /** What a client sees of `app.mjs`, over a socket. All runtimes must say the same. */
+import { createServer } from 'node:http';
 
 /** How often the state is asked for until it is as it must become; each time is a request. */
 const ASKS_MAX = 2_000;
@@ -59,6 +60,36 @@ export async function visit(origin, noticed = true) {
   leave();
   seen.push(await waits);
   await until(({ leases, waiting }) => leases === 0 && waiting === 0);
+
+  // A client that leaves in the middle of what a provider streams: that is told so too.
+  const provider = await endless();
+  const { body } = await fetch(`${origin}/now/proxy?from=${encodeURIComponent(provider.url)}`, {
+    signal: provider.client,
+  });
+  const reader = body.getReader();
+  for (let bytes = 0; bytes < 10_000;) bytes += (await reader.read()).value.byteLength;
+  provider.leave();
+  await provider.left;
+  await until(({ leases }) => leases === 0);
   seen.push(JSON.stringify((await state()).outcomes));
   return seen.join(' | ');
+}
+
+/** A provider whose answer ends when nobody is left to read it. */
+async function endless() {
+  const client = new AbortController();
+  let gone;
+  const left = new Promise((resolve) => (gone = resolve));
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const timer = setInterval(() => response.write(`data: ${'x'.repeat(1000)}\n\n`), 20);
+    response.on('close', () => {
+      clearInterval(timer);
+      server.close();
+      gone();
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${server.address().port}/`;
+  return { url, client: client.signal, leave: () => client.abort(), left };
 }
