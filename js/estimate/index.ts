@@ -66,7 +66,10 @@ function promptOf(root: Field, ask: Ask): { shape: RequestShape; tokens: number 
   if (!messages.absent) return { shape: 'messages', tokens: messagesTokens(root, messages, ask) };
   // A prompt that is an object is one that OpenAI keeps: part of a request with `input`.
   if (!input.absent || prompt.isObject) return { shape: 'input', tokens: inputTokens(root, input, ask) };
-  if (!prompt.absent) return { shape: 'prompt', tokens: textsTokens(prompt, ask) };
+  if (!prompt.absent) {
+    const suffix = root.get('suffix');
+    return { shape: 'prompt', tokens: textsTokens(prompt, ask) + (suffix.absent ? 0 : textsTokens(suffix, ask)) };
+  }
   const contents = root.either('contents', 'content');
   if (!contents.absent) return { shape: 'contents', tokens: contentsTokens(root, contents, ask) };
   throw root.bad(

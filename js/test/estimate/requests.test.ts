@@ -131,6 +131,7 @@ test('embeddings and completions: texts, tokens, and lists of both', () => {
   assert.equal(embed([[1, 2, 3], [4]]), 4);
   assert.equal(embed([]), 0);
   assert.equal(promptOf(['abc', 'de']), 5);
+  assert.equal(promptOf({ prompt: 'abc', suffix: 'de' }), 5);
   assert.deepEqual(
     estimateTokens({ prompt: ['abc', 'de'], max_tokens: 5, n: 2, best_of: 3 }, { tokenizer: lengthOf }),
     {

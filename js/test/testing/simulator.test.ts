@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { createGovernor, createTestClock } from 'throttleai';
+import { createGovernor, createTestClock, InputError } from 'throttleai';
 import {
   askEvery,
   backOff,
@@ -382,4 +382,10 @@ test('the entry loads nothing of Node before a provider is made', () => {
     assert.deepEqual(text.match(/\bfrom\s*[`'"]node:|require\([`'"]node:/g), null, file);
     assert.equal(text.match(/\bimport\([`'"]node:http[`'"]\)/g)?.length, 1, file);
   }
+});
+
+test('a rate at which time would stand still or go back is refused', () => {
+  for (const perSecond of [-1, NaN, Infinity]) assert.throws(() => poisson(perSecond), InputError, String(perSecond));
+  for (const mean of [0, -5, NaN]) assert.throws(() => exponential(mean), InputError, String(mean));
+  poisson(0);
 });

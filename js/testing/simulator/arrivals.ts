@@ -24,11 +24,15 @@ export const closedLoop =
     return pauseMs > 0 ? () => source.after(pauseMs, fill) : fill;
   };
 
-/** Independent of one another, so many a second. */
-export const poisson =
-  (perSecond: number): Arrivals =>
-  (source) => {
-    const pause = exponential(1000 / perSecond);
+/**
+ * Independent of one another, so many a second.
+ *
+ * @param perSecond from 0, finite
+ * @throws InputError for anything else
+ */
+export function poisson(perSecond: number): Arrivals {
+  const pause = exponential(1000 / perSecond);
+  return (source) => {
     const next = (): void => source.after(pause(source.random), arrive);
     const arrive = (): void => {
       source.call();
@@ -36,6 +40,7 @@ export const poisson =
     };
     next();
   };
+}
 
 /**
  * As `poisson`, with a rate that flips between two at random instants; `dwellMs` is the mean time between two of them.

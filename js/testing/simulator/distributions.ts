@@ -1,4 +1,5 @@
 /** What times and sizes are drawn from. */
+import { bad } from '../../core/input.ts';
 import { normal } from '../random.ts';
 import type { Distribution, Schedule } from './types.ts';
 
@@ -8,11 +9,15 @@ export const constant =
   () =>
     value;
 
-/** Memoryless: most are short, some are long. */
-export const exponential =
-  (mean: number): Distribution =>
-  (random) =>
-    -mean * Math.log(1 - random());
+/**
+ * Memoryless: most are short, some are long.
+ *
+ * @throws InputError for a mean that is not above 0: of a rate, times would stand still or go back
+ */
+export function exponential(mean: number): Distribution {
+  if (!(mean > 0)) throw bad('mean', mean, 'a number above 0');
+  return (random) => -mean * Math.log(1 - random());
+}
 
 /** With this mean. Times of calls to models look so: sigma 0.5 is usual, 1 has a heavy tail. */
 export function lognormal(mean: number, sigma: number): Distribution {
