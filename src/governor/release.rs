@@ -76,7 +76,7 @@ impl Governor {
     /// Tells hidden limits that a call was refused. Whether one of them is why.
     #[inline(never)]
     fn learn_limits(&mut self, t: CoreTime, lease: LeaseId, held: &Lease, report: &Report) -> bool {
-        let retry_at = report.retry_after_us.map(|us| t.plus(us));
+        let retry_at = report.pause_us().map(|us| t.plus(us));
         self.refused(t, lease, held, retry_at)
     }
 

@@ -63,7 +63,7 @@ pub(crate) enum Known {
     Live(Lease),
     /// Expired, but its charge can still be corrected.
     Expired(Lease),
-    /// Ended by a release.
+    /// Ended by a release, or so long ago that this is all that is likely.
     Released,
     /// Expired and forgotten, or never issued.
     Unknown,

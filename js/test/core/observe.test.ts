@@ -1,7 +1,7 @@
 /** What providers' answers do to a governor: gates. Limits that follow them: `discovery.test.ts`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createGovernor, formatEvent, InputError } from 'throttleai';
+import { createGovernor, createTestClock, formatEvent, InputError } from 'throttleai';
 import { readAnswer } from 'throttleai/providers';
 import { ask, bench, denied, granted, settled } from './support.ts';
 
@@ -233,5 +233,15 @@ test('without a reader a status means what it means to the dialect of servers th
     const { kind } = governor.observe({ status }).reading;
     const known = readAnswer({ status }, { dialect: 'generic' });
     assert.equal(kind, known.why === 'auth' ? 'other' : known.kind, String(status));
+  }
+});
+
+test('a pause of 366 days is believed, and no longer one, by the governor as by the dialects', (t) => {
+  for (const config of [{}, { readAnswer }]) {
+    const { governor, clock } = bench(t, config, createTestClock(1_790_000_000_000));
+    const retryAt = (seconds: number): number | undefined =>
+      governor.observe({ status: 429, headers: { 'retry-after': String(seconds) } }).reading.retryAt;
+    const longest = 366 * 86_400;
+    assert.deepEqual([retryAt(longest), retryAt(longest + 1)], [clock.time + longest * 1000, undefined]);
   }
 });

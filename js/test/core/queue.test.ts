@@ -368,3 +368,23 @@ test('a storm of aborts, time-outs, releases and expiries loses nobody and leaks
     assert.ok(Math.min(...Object.values(ended)) > 10, JSON.stringify(ended));
   }
 });
+
+test('beside interactive calls that take everything one background call goes out each ageingMs: the first in line', async (t) => {
+  const limits = [{ metric: 'requests', limit: 1, window: 1_000 }] as const;
+  const { governor, clock } = bench(t, { limits, queue: { ageingMs: 2_000 } });
+  granted(governor.acquire(ask('a')));
+  const start = clock.time;
+  const served: number[] = [];
+  for (let call = 0; call < 3; call++)
+    void governor.acquireAsync(ask('a', { priority: 'background' })).then(
+      () => served.push(clock.time - start),
+      () => {},
+    );
+  for (let half = 0; half < 20; half++) {
+    governor.acquireAsync(ask('a')).catch(() => {});
+    await settled();
+    clock.advance(500);
+    await settled();
+  }
+  assert.deepEqual(served, [3_000, 6_000, 9_000]);
+});
